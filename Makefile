@@ -1,0 +1,30 @@
+# The README's commands, one line each: cargo and the scripts do the work.
+
+.PHONY: dev test bench fmt lint checks machine
+.NOTPARALLEL:
+
+# The whole server, with a PostgreSQL of its own. Its flags go into ARGS: make dev ARGS=--reset
+dev: machine
+	@exec cargo run --locked -- dev $(ARGS)
+
+# In this order, so that what is quick to find is found first.
+test: checks machine lint
+	cargo test --locked --workspace
+
+# On a PostgreSQL with fsync on; leave the machine alone meanwhile.
+bench: machine
+	@exec cargo run --locked --release --package trunkline-bench -- $(ARGS)
+
+fmt:
+	cargo fmt --all
+
+lint:
+	cargo fmt --all --check && cargo clippy --locked --workspace --all-targets -- -D warnings
+
+# The numbered checks of the API specification that no test carries.
+checks:
+	@sh scripts/list-missing-checks
+
+# PostgreSQL's binaries and a C compiler; nothing to do where they are.
+machine:
+	@sh scripts/install-postgres.sh

@@ -1,0 +1,22 @@
+//! What all parts run: a chain of Branch steps, each with two conditions to evaluate.
+
+use serde_json::json;
+use trunkline_workflow::definition::DefinitionInput;
+
+/// `s1` to `s{steps}`; each goes on with the next, the last one's target does not exist, which ends it.
+pub fn parse(steps: usize) -> anyhow::Result<DefinitionInput> {
+    let steps: Vec<_> = (1..=steps)
+        .map(|n| {
+            let next = format!("s{}", n + 1);
+            let routes = json!({
+                next: format!("{{{{data.n == {n} || data.text == 'hello'}}}}"),
+                "never": "{{data.n == 'x'}}",
+            });
+            json!({"id": format!("s{n}"), "stepType": "Branch", "selectNextStep": routes})
+        })
+        .collect();
+    let body = json!({
+        "trigger": "http_request", "status": "enabled", "definition": {"name": "bench", "steps": steps}
+    });
+    Ok(trunkline_workflow::definition::parse(body.to_string().as_bytes(), &|_, _| Ok(()))?)
+}

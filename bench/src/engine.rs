@@ -1,0 +1,66 @@
+//! (a) Steps per second of the engine: instances that wait to be claimed, workers that start with nothing
+//! in their hands, and the time until no job is left.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use trunkline_connectors::outbound::{AddressPolicy, OutboundClient};
+use trunkline_expressions::{Evaluator, EvaluatorCommand, Limits};
+use trunkline_store::Store;
+use trunkline_store::cluster::Cluster;
+use trunkline_workers::{Settings, Tools};
+
+use crate::EVALUATOR;
+use crate::database::Prepared;
+use crate::summary::per_second;
+
+pub const INSTANCES: usize = 20_000;
+pub const STEPS: usize = 5;
+const LIMIT: Duration = Duration::from_secs(90);
+/// Often enough for a figure of seconds, seldom enough to cost nothing.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Steps per second. The workers share a process, as those of `trunkline dev` do.
+pub async fn measure(cluster: &Cluster, workers: usize) -> anyhow::Result<f64> {
+    let database = Prepared::new(cluster, "engine", STEPS).await?;
+    database.start_instances(INSTANCES).await?;
+    let (stop, stopped) = watch::channel(false);
+    let mut running = JoinSet::new();
+    let begun = Instant::now();
+    for number in 1..=workers {
+        let mut stopped = stopped.clone();
+        let settings = Settings { name: format!("bench-{number}"), ..Settings::default() };
+        running.spawn(trunkline_workers::run(database.store.clone(), tools(), settings, async move {
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        }));
+    }
+    until_no_job_is_left(&database.store, LIMIT).await?;
+    let elapsed = begun.elapsed();
+    stop.send_replace(true);
+    while let Some(ended) = running.join_next().await {
+        ended?;
+    }
+    database.check_complete(INSTANCES, STEPS).await?;
+    database.remove(cluster).await?;
+    Ok(per_second(INSTANCES * STEPS, elapsed))
+}
+
+pub async fn until_no_job_is_left(store: &Store, limit: Duration) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    while sqlx::query_scalar("select exists (select from jobs)").fetch_one(store.pool()).await? {
+        anyhow::ensure!(begun.elapsed() < limit, "jobs are left after {} s", limit.as_secs());
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
+}
+
+fn tools() -> Tools {
+    let outbound = OutboundClient::new(AddressPolicy::default());
+    Tools {
+        evaluator: Evaluator::new(EvaluatorCommand::this_program([EVALUATOR]), 1, Limits::default()),
+        providers: outbound.clone(),
+        outbound,
+        messaging: None,
+    }
+}

@@ -1,0 +1,13 @@
+//! The one place that reads the machine's clock. Everybody else is handed [`now`], or the
+//! database's time, so that tests can hold it.
+
+use chrono::{DateTime, Utc};
+
+/// A source of the current time, to be handed in.
+pub type Clock = fn() -> DateTime<Utc>;
+
+/// The current time, UTC.
+#[expect(clippy::disallowed_methods, reason = "this is the clock that others are handed")]
+pub fn now() -> DateTime<Utc> {
+    Utc::now()
+}

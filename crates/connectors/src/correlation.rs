@@ -1,0 +1,84 @@
+//! The key by which a waiting step and an incoming message find each other (spec 6.5 and 7.7).
+
+/// The key of "this user on this channel". A wait is registered under it and an event is looked
+/// up by it; both sides come through here, so equal users have equal keys.
+///
+/// The account is not part of it: a lookup is always within one account. Nor is the subaccount,
+/// because replies match across subaccounts (spec 6.5, U-20).
+pub fn reply_key(channel: &str, identity: &str) -> String {
+    format!("{}:{}", channel.trim().to_lowercase(), normalise_identity(identity))
+}
+
+/// Phone numbers are compared by their digits, everything else exactly: `+65 9000-1111`,
+/// `006590001111` and `6590001111` are one user, while `WhatsApp` and LINE user ids keep their case.
+///
+/// Normalising twice changes nothing.
+pub fn normalise_identity(identity: &str) -> String {
+    phone_digits(identity).unwrap_or_else(|| identity.to_owned())
+}
+
+fn phone_digits(identity: &str) -> Option<String> {
+    let trimmed = identity.trim();
+    let number = trimmed.strip_prefix('+').unwrap_or(trimmed);
+    let is_number =
+        number.chars().all(|c| c.is_ascii_digit() || c.is_whitespace() || matches!(c, '-' | '(' | ')'));
+    if !is_number {
+        return None;
+    }
+    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    // No country code begins with 0, so every leading pair is a dialling prefix.
+    let mut significant = digits.as_str();
+    while let Some(rest) = significant.strip_prefix("00") {
+        significant = rest;
+    }
+    (!significant.is_empty()).then(|| significant.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{normalise_identity, reply_key};
+
+    #[test]
+    fn c_172_a_number_matches_with_and_without_its_plus_both_ways() {
+        assert_eq!(reply_key("sms", "+6590001111"), reply_key("sms", "6590001111"));
+        for spelling in [
+            "+65 9000 1111",
+            "006590001111",
+            "65-9000-1111",
+            "+65 (9000) 1111",
+            "  6590001111 ",
+            "+006590001111",
+        ] {
+            assert_eq!(normalise_identity(spelling), "6590001111", "{spelling}");
+        }
+    }
+
+    #[test]
+    fn c_173_the_channel_is_compared_without_its_case() {
+        assert_eq!(reply_key("WhatsApp", "1"), reply_key("whatsapp", "1"));
+        assert_eq!(reply_key("RCS", "1"), reply_key("rcs", "1"));
+    }
+
+    #[test]
+    fn c_174_the_same_user_on_another_channel_has_another_key() {
+        assert_ne!(reply_key("sms", "+6590001111"), reply_key("whatsapp", "+6590001111"));
+    }
+
+    #[test]
+    fn ids_that_are_not_numbers_are_compared_exactly() {
+        for id in
+            ["SG.90817263544536271", "U4af4980629b1cde", "u4af", "65.9000", "65+9000", "six", "", "+", "00"]
+        {
+            assert_eq!(normalise_identity(id), id);
+        }
+        assert_ne!(reply_key("whatsapp", "SG.aB1"), reply_key("whatsapp", "SG.ab1"));
+    }
+
+    #[test]
+    fn normalising_twice_changes_nothing() {
+        for id in ["+65 9000", "0000065", "00", "000", "SG.1", " x ", "00 00 12", "+00"] {
+            let once = normalise_identity(id);
+            assert_eq!(normalise_identity(&once), once, "{id}");
+        }
+    }
+}

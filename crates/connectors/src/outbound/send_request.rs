@@ -1,0 +1,190 @@
+//! Sends one request and reads its answer.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::ext::ReasonPhrase;
+use reqwest::header;
+use rustls::{ClientConfig, RootCertStore};
+
+use super::address_policy::AddressPolicy;
+use super::describe_failure::OutboundError;
+use super::follow_redirect::Hop;
+use super::resolve_permitted::{Lookup, PermittedResolver, system_lookup};
+
+/// Answers are read up to here (spec U-05): they end up in the context of an instance.
+pub const MAX_RESPONSE_BYTES: usize = 1024 * 1024;
+
+/// Redirects followed before giving up (spec 3.5.3).
+const MAX_REDIRECTS: usize = 5;
+
+/// Spec 8.1. Shorter than any timeout of a provider call, so that "never connected" is told apart.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Below the 5 s after which common servers close an idle connection: a request written into a
+/// connection that is just being closed ends as "may have been accepted".
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Idle connections kept per host; bounds memory and file descriptors, not concurrency.
+const POOL_IDLE_PER_HOST: usize = 32;
+
+/// A request to be sent. Method and header names in any case.
+#[derive(Debug, Clone)]
+pub struct OutboundRequest {
+    pub method: String,
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Option<Vec<u8>>,
+    /// For everything: name lookup, connecting, all redirects, reading the answer.
+    pub timeout: Duration,
+    /// Off, a redirect is an answer like any other.
+    pub follow_redirects: bool,
+}
+
+/// An answer, whatever its status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboundResponse {
+    pub status: u16,
+    /// As the server wrote it, else the standard phrase of the status.
+    pub reason: String,
+    /// In the order received, names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl OutboundResponse {
+    /// The first header of that name, in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+}
+
+/// The HTTP client. One per process: cloning it shares its connections.
+#[derive(Clone)]
+pub struct OutboundClient {
+    http: reqwest::Client,
+    policy: Arc<AddressPolicy>,
+}
+
+impl OutboundClient {
+    /// Reads the machine's certificates; do it once.
+    pub fn new(policy: AddressPolicy) -> Self {
+        Self::with_lookup(policy, system_lookup())
+    }
+
+    pub(super) fn with_lookup(policy: AddressPolicy, lookup: Lookup) -> Self {
+        let policy = Arc::new(policy);
+        let http = reqwest::Client::builder()
+            .user_agent("automation")
+            .tls_backend_preconfigured(tls_config())
+            .dns_resolver(PermittedResolver { policy: Arc::clone(&policy), lookup })
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+            .pool_max_idle_per_host(POOL_IDLE_PER_HOST)
+            .build()
+            .expect("the settings are constants, and the TLS configuration is ready-made");
+        Self { http, policy }
+    }
+
+    /// Sends the request once and follows its redirects.
+    ///
+    /// Any status is an `Ok`. Of an error, the variant says whether the request may have taken
+    /// effect.
+    pub async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, OutboundError> {
+        let timeout = request.timeout;
+        let follow_redirects = request.follow_redirects;
+        let hop = Hop::first(request)?;
+        tokio::time::timeout(timeout, self.follow(hop, follow_redirects)).await.unwrap_or_else(|_| {
+            Err(OutboundError::Unknown(format!("No response within {} seconds", timeout.as_secs_f64())))
+        })
+    }
+
+    async fn follow(&self, mut hop: Hop, follow_redirects: bool) -> Result<OutboundResponse, OutboundError> {
+        let mut redirects = 0;
+        loop {
+            let response = self.send_hop(&hop, redirects > 0).await?;
+            let next = if follow_redirects {
+                hop.next(response.status(), response.headers().get(header::LOCATION))?
+            } else {
+                None
+            };
+            match next {
+                None => return read_response(response).await,
+                Some(_) if redirects == MAX_REDIRECTS => {
+                    return Err(OutboundError::Unknown(format!("More than {MAX_REDIRECTS} redirects")));
+                }
+                Some(next) => hop = next,
+            }
+            redirects += 1;
+        }
+    }
+
+    async fn send_hop(&self, hop: &Hop, redirected: bool) -> Result<reqwest::Response, OutboundError> {
+        // The connector looks no literal address up, so the resolver never sees it. The URL parser
+        // has turned every other spelling (decimal, octal, hexadecimal, full-width) into this one.
+        let host = hop.url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        if let Ok(address) = host.parse::<IpAddr>()
+            && !self.policy.permits(address)
+        {
+            return Err(OutboundError::Refused(format!("`{host}` may not be called from here")));
+        }
+        let mut request = self.http.request(hop.method.clone(), hop.url.clone()).headers(hop.headers.clone());
+        if let Some(body) = &hop.body {
+            request = request.body(body.clone());
+        }
+        request.send().await.map_err(|error| OutboundError::of_hop(&error, redirected))
+    }
+}
+
+async fn read_response(mut response: reqwest::Response) -> Result<OutboundResponse, OutboundError> {
+    let status = response.status();
+    let reason = match response.extensions().get::<ReasonPhrase>() {
+        Some(phrase) => String::from_utf8_lossy(phrase.as_bytes()).into_owned(),
+        None => status.canonical_reason().unwrap_or_default().to_owned(),
+    };
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect();
+    let announced = response.content_length().unwrap_or_default();
+    if usize::try_from(announced).map_or(true, |length| length > MAX_RESPONSE_BYTES) {
+        return Err(OutboundError::TooLarge);
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| OutboundError::of_hop(&error, true))? {
+        if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
+            return Err(OutboundError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(OutboundResponse { status: status.as_u16(), reason, headers, body })
+}
+
+/// Mozilla's roots, so that a bare container can call out, and the machine's own, so that an
+/// operator's certificate authority is trusted where he installed it.
+fn tls_config() -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let native = rustls_native_certs::load_native_certs();
+    for error in &native.errors {
+        tracing::debug!(%error, "a certificate of this machine is not readable");
+    }
+    roots.add_parsable_certificates(native.certs);
+    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring supports the default protocol versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
+#[cfg(test)]
+mod tests;

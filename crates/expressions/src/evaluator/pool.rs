@@ -1,0 +1,130 @@
+//! The children of an evaluator: who is free, and what to do when one is lost.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+
+use tokio::sync::Semaphore;
+
+use super::EvaluationError;
+use super::EvaluatorCommand;
+use super::child::{Child, Lost};
+use super::slow_accounts::SlowAccounts;
+use super::spawn_children::Spawner;
+use crate::Limits;
+use crate::protocol::{MAX_FRAME_BYTES, Reply};
+
+/// A child has one request at a time, so that one which must be killed takes nobody else's request with it.
+#[derive(Debug)]
+pub(super) struct Pool {
+    spawner: Spawner,
+    limits: Limits,
+    /// As many permits as there may be children.
+    free: Semaphore,
+    idle: Mutex<Vec<Idle>>,
+    slow: SlowAccounts,
+}
+
+#[derive(Debug)]
+struct Idle {
+    child: Child,
+    /// The account whose sandbox it used last.
+    account: String,
+}
+
+impl Pool {
+    pub fn new(command: EvaluatorCommand, children: usize, limits: Limits) -> Pool {
+        Pool {
+            spawner: Spawner::new(command),
+            limits,
+            free: Semaphore::new(children.max(1)),
+            idle: Mutex::new(Vec::new()),
+            slow: SlowAccounts::new(),
+        }
+    }
+
+    /// Has a request answered. `frame` writes it, with the sources of all functions but the known ones;
+    /// `scripts` are the functions in it.
+    pub async fn evaluate(
+        &self,
+        account: &str,
+        scripts: &[u64],
+        frame: impl Fn(&HashSet<u64>) -> Option<Vec<u8>>,
+    ) -> Result<Vec<Vec<u8>>, EvaluationError> {
+        let _turn = self.slow.turn(account).await;
+        let _permit = self.free.acquire().await.expect("this semaphore is never closed");
+        // A child may end through no fault of the script; a script that ends two children is at fault.
+        for _ in 0..2 {
+            let mut child = self.take(account).await?;
+            match converse(&mut child, scripts, &frame).await? {
+                Ok(reply) => {
+                    if matches!(reply, Reply::Fault { slow: true, .. }) {
+                        self.slow.remember(account);
+                    }
+                    self.put_back(child, account);
+                    return results(reply);
+                }
+                Err(Lost::TimedOut) => {
+                    self.slow.remember(account);
+                    let timeout = self.limits.timeout.as_millis();
+                    return Err(EvaluationError::script(&format!(
+                        "The script ran longer than {timeout} ms."
+                    )));
+                }
+                Err(Lost::Starved) => {
+                    return Err(EvaluationError::unavailable("the machine did not let it run"));
+                }
+                Err(Lost::Ended(error)) => tracing::warn!(%error, "an evaluator child ended"),
+            }
+        }
+        Err(EvaluationError::script("The script ended its evaluator."))
+    }
+
+    /// A child that nobody uses, if possible the one that knows the account; else a new one.
+    async fn take(&self, account: &str) -> Result<Child, EvaluationError> {
+        let idle = {
+            let mut idle = self.idle.lock().expect("nothing panics while it holds this lock");
+            let same = idle.iter().position(|idle| idle.account == account);
+            same.or_else(|| idle.len().checked_sub(1)).map(|at| idle.swap_remove(at))
+        };
+        match idle {
+            Some(idle) => Ok(idle.child),
+            None => Child::start(&self.spawner, self.limits)
+                .await
+                .map_err(|error| EvaluationError::unavailable(&error)),
+        }
+    }
+
+    fn put_back(&self, child: Child, account: &str) {
+        let idle = Idle { child, account: account.to_owned() };
+        self.idle.lock().expect("nothing panics while it holds this lock").push(idle);
+    }
+}
+
+/// Asks a child, a second time with all sources if it has forgotten some.
+async fn converse(
+    child: &mut Child,
+    scripts: &[u64],
+    frame: impl Fn(&HashSet<u64>) -> Option<Vec<u8>>,
+) -> Result<Result<Reply, Lost>, EvaluationError> {
+    let too_large = || EvaluationError::script(&format!("The data is larger than {MAX_FRAME_BYTES} bytes."));
+    let request = frame(&child.known).ok_or_else(too_large)?;
+    let mut reply = child.ask(&request).await;
+    if matches!(reply, Ok(Reply::Missing { .. })) {
+        let request = frame(&HashSet::new()).ok_or_else(too_large)?;
+        reply = child.ask(&request).await;
+    }
+    if reply.is_ok() {
+        child.remember(scripts);
+    }
+    Ok(reply)
+}
+
+fn results(reply: Reply) -> Result<Vec<Vec<u8>>, EvaluationError> {
+    match reply {
+        Reply::Done { results, .. } => Ok(results),
+        Reply::Fault { detail, .. } => Err(EvaluationError::Script { detail }),
+        Reply::Ready | Reply::Progress { .. } | Reply::Missing { .. } => {
+            Err(EvaluationError::unavailable("an evaluator child answered out of turn"))
+        }
+    }
+}

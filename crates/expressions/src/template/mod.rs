@@ -1,0 +1,9 @@
+//! Templates: JSON values with `{{ … }}` in their strings (spec 4.2).
+
+mod compile_template;
+mod node;
+mod scan_text;
+mod write_function;
+
+pub use compile_template::Template;
+pub(crate) use node::{Leaf, Mode, Node, Piece, Script};

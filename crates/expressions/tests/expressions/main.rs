@@ -1,0 +1,10 @@
+//! Evaluates templates with real evaluator children.
+
+mod after;
+mod children;
+mod helpers;
+mod hostile_scripts;
+mod inputs;
+mod leaks;
+mod same_results;
+mod support;

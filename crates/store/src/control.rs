@@ -1,0 +1,152 @@
+//! Suspend, resume, terminate.
+//!
+//! Suspending marks the instance's jobs as held: a running step finishes and its successor is written, but
+//! nothing held is claimed. Resuming lifts the mark. Terminating takes the jobs and waits away: a running
+//! step's result finds no row and is dropped.
+
+use sqlx::postgres::PgConnection;
+use trunkline_workflow::advance::{LogEntry, cancel};
+use trunkline_workflow::control::{Command, control};
+use trunkline_workflow::path::{Path, Place};
+use trunkline_workflow::{AccountId, DefinitionId, Graph, InstanceId, InstanceStatus};
+
+use crate::transitions::append_log;
+use crate::{Store, StoreError};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Controlled {
+    Done,
+    NotFound,
+    /// The command does not fit the status.
+    Refused(InstanceStatus),
+}
+
+/// Deadlocks with a worker's batch are possible and rare; the database refuses one side.
+const ATTEMPTS: usize = 5;
+
+impl Store {
+    /// Carries out a command (spec 5.5).
+    pub async fn control(
+        &self,
+        account: &AccountId,
+        definition: DefinitionId,
+        instance: InstanceId,
+        command: Command,
+    ) -> Result<Controlled, StoreError> {
+        for _ in 1..ATTEMPTS {
+            match self.try_control(account, definition, instance, command).await {
+                Err(error) if error.is_conflict() => {}
+                answer => return answer,
+            }
+        }
+        self.try_control(account, definition, instance, command).await
+    }
+
+    async fn try_control(
+        &self,
+        account: &AccountId,
+        definition: DefinitionId,
+        instance: InstanceId,
+        command: Command,
+    ) -> Result<Controlled, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        lock_jobs(&mut transaction, instance).await?;
+        let found: Option<(String, String)> = sqlx::query_as(
+            "select i.status, v.steps
+             from instances i
+             join definition_versions v on v.account_id = i.account_id
+                 and v.definition_id = i.definition_id and v.version = i.version and v.deleted_at is null
+             where i.id = $1 and i.account_id = $2 and i.definition_id = $3
+             for update of i",
+        )
+        .bind(&instance.as_bytes()[..])
+        .bind(account.as_str())
+        .bind(definition)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let Some((status, steps)) = found else { return Ok(Controlled::NotFound) };
+        let status = InstanceStatus::parse(&status).ok_or_else(|| StoreError::Damaged(status.clone()))?;
+        let Some(next) = control(status, command) else { return Ok(Controlled::Refused(status)) };
+        match command {
+            Command::Suspend => hold(&mut transaction, instance, true).await?,
+            Command::Resume => hold(&mut transaction, instance, false).await?,
+            Command::Terminate => {
+                let steps = serde_json::from_str(&steps).map_err(|e| StoreError::Damaged(e.to_string()))?;
+                take_away(&mut transaction, instance, &Graph::new(&steps)).await?;
+            }
+        }
+        sqlx::query(
+            "update instances
+             set status = $2, completed_at = case when $3 then now() end
+             where id = $1",
+        )
+        .bind(&instance.as_bytes()[..])
+        .bind(next.as_str())
+        .bind(next.is_final())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        if command == Command::Resume {
+            self.wake.hint();
+        }
+        Ok(Controlled::Done)
+    }
+}
+
+async fn lock_jobs(connection: &mut PgConnection, instance: InstanceId) -> Result<(), StoreError> {
+    sqlx::query("select from jobs where instance_id = $1 order by path for update")
+        .bind(&instance.as_bytes()[..])
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn hold(connection: &mut PgConnection, instance: InstanceId, held: bool) -> Result<(), StoreError> {
+    sqlx::query(
+        "update jobs
+         set held = $2, ready_at = case when worker is null then now() else ready_at end
+         where instance_id = $1",
+    )
+    .bind(&instance.as_bytes()[..])
+    .bind(held)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Ends every open path; the log keeps them as `Cancelled`. The caller holds the instance's lock.
+pub(crate) async fn take_away(
+    connection: &mut PgConnection,
+    instance: InstanceId,
+    graph: &Graph,
+) -> Result<(), StoreError> {
+    type Row = (i32, i32, i32, Option<i32>, i32, Option<chrono::DateTime<chrono::Utc>>);
+    let mut rows: Vec<Row> = sqlx::query_as(
+        "delete from jobs where instance_id = $1 returning path, n, step, scope, attempt, started_at",
+    )
+    .bind(&instance.as_bytes()[..])
+    .fetch_all(&mut *connection)
+    .await?;
+    let waits: Vec<Row> = sqlx::query_as(
+        "delete from waits where instance_id = $1 returning path, n, step, scope, attempt, started_at",
+    )
+    .bind(&instance.as_bytes()[..])
+    .fetch_all(&mut *connection)
+    .await?;
+    rows.extend(waits);
+    let paths: Vec<Path> = rows
+        .into_iter()
+        .map(|(path, n, step, scope, attempt, started_at)| Path {
+            path,
+            n,
+            step: usize::try_from(step).unwrap_or(usize::MAX),
+            scope,
+            place: Place::Parked,
+            attempt,
+            started_at,
+        })
+        .collect();
+    let log: Vec<(InstanceId, LogEntry)> =
+        cancel(graph, &paths).into_iter().map(|entry| (instance, entry)).collect();
+    append_log(connection, &log).await
+}

@@ -1,0 +1,389 @@
+//! Definitions and their versions: saved, listed, found, deleted.
+//!
+//! A row of `definitions` counts the versions and is what writers lock, so that two updates at once make
+//! two versions. Versions with `deleted_at` are gone for everybody but the workers that still run them.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgExecutor;
+use trunkline_workflow::definition::DefinitionInput;
+use trunkline_workflow::{AccountId, DefinitionId, Trigger, Version};
+
+use crate::{Store, StoreError};
+
+/// One saved version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Definition {
+    pub account: AccountId,
+    pub id: DefinitionId,
+    pub version: Version,
+    pub name: String,
+    pub subaccount: Option<String>,
+    pub trigger: Trigger,
+    pub enabled: bool,
+    /// JSON text, as submitted.
+    pub steps: String,
+    /// JSON text of an object: members of `definition` that we do not know.
+    pub extras: String,
+    /// Of the definition, equal in all its versions (U-76).
+    pub created_at: DateTime<Utc>,
+}
+
+/// What starting an instance needs to know of a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub version: Version,
+    pub subaccount: Option<String>,
+}
+
+/// A newest version that a trigger starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Triggered {
+    pub definition: DefinitionId,
+    pub version: Version,
+    pub subaccount: Option<String>,
+}
+
+/// A slice of a list: at most `limit` items after the first `offset`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    pub limit: i64,
+    pub offset: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    definition_id: DefinitionId,
+    version: Version,
+    name: String,
+    subaccount_id: Option<String>,
+    trigger: String,
+    enabled: bool,
+    steps: String,
+    extras: String,
+    created_at: DateTime<Utc>,
+}
+
+impl Row {
+    fn read(self, account: &AccountId) -> Result<Definition, StoreError> {
+        Ok(Definition {
+            account: account.clone(),
+            id: self.definition_id,
+            version: self.version,
+            name: self.name,
+            subaccount: self.subaccount_id,
+            trigger: Trigger::parse(&self.trigger)
+                .ok_or_else(|| StoreError::Damaged(format!("unknown trigger `{}`", self.trigger)))?,
+            enabled: self.enabled,
+            steps: self.steps,
+            extras: self.extras,
+            created_at: self.created_at,
+        })
+    }
+}
+
+impl Store {
+    /// Saves version 1 under the given id; the account must exist.
+    pub async fn create_definition(
+        &self,
+        account: &AccountId,
+        id: DefinitionId,
+        input: DefinitionInput,
+    ) -> Result<Definition, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let created_at: DateTime<Utc> = sqlx::query_scalar(
+            "insert into definitions (account_id, id, last_version, newest_version)
+             values ($1, $2, 1, 1)
+             returning created_at",
+        )
+        .bind(account.as_str())
+        .bind(id)
+        .fetch_one(&mut *transaction)
+        .await?;
+        let definition = assemble(account, id, 1, created_at, input);
+        insert_version(&mut *transaction, &definition).await?;
+        transaction.commit().await?;
+        Ok(definition)
+    }
+
+    /// Saves the next version, which becomes the newest; `None`: there is no such definition.
+    pub async fn update_definition(
+        &self,
+        account: &AccountId,
+        id: DefinitionId,
+        input: DefinitionInput,
+    ) -> Result<Option<Definition>, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let counted: Option<(Version, DateTime<Utc>)> = sqlx::query_as(
+            "update definitions
+             set last_version = last_version + 1, newest_version = last_version + 1
+             where account_id = $1 and id = $2 and newest_version is not null
+             returning last_version, created_at",
+        )
+        .bind(account.as_str())
+        .bind(id)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let Some((version, created_at)) = counted else { return Ok(None) };
+        sqlx::query(
+            "update definition_versions
+             set newest = false
+             where account_id = $1 and definition_id = $2 and newest",
+        )
+        .bind(account.as_str())
+        .bind(id)
+        .execute(&mut *transaction)
+        .await?;
+        let definition = assemble(account, id, version, created_at, input);
+        insert_version(&mut *transaction, &definition).await?;
+        transaction.commit().await?;
+        Ok(Some(definition))
+    }
+
+    /// Deletes one version, or all of them; the highest that is left becomes the newest. `false`: there
+    /// was nothing to delete. What belongs to the versions is upkeep's to remove.
+    pub async fn delete_definition(
+        &self,
+        account: &AccountId,
+        id: DefinitionId,
+        version: Option<Version>,
+    ) -> Result<bool, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let locked = sqlx::query(
+            "select from definitions
+             where account_id = $1 and id = $2 and newest_version is not null
+             for update",
+        )
+        .bind(account.as_str())
+        .bind(id)
+        .execute(&mut *transaction)
+        .await?;
+        if locked.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let deleted = sqlx::query(
+            "update definition_versions
+             set deleted_at = now(), newest = false
+             where account_id = $1 and definition_id = $2 and deleted_at is null
+               and ($3::int is null or version = $3)",
+        )
+        .bind(account.as_str())
+        .bind(id)
+        .bind(version)
+        .execute(&mut *transaction)
+        .await?;
+        if deleted.rows_affected() == 0 {
+            return Ok(false);
+        }
+        sqlx::query(
+            "with remaining as (
+                 select max(version) as version
+                 from definition_versions
+                 where account_id = $1 and definition_id = $2 and deleted_at is null
+             ), moved as (
+                 update definition_versions v
+                 set newest = true
+                 from remaining r
+                 where v.account_id = $1 and v.definition_id = $2 and v.version = r.version and not v.newest
+             )
+             update definitions
+             set newest_version = (select version from remaining)
+             where account_id = $1 and id = $2",
+        )
+        .bind(account.as_str())
+        .bind(id)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// The newest version of each definition, newest definition first. `enabled` keeps those alone.
+    pub async fn list_definitions(
+        &self,
+        account: &AccountId,
+        enabled: Option<bool>,
+        page: Page,
+    ) -> Result<Vec<Definition>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "select v.definition_id, v.version, v.name, v.subaccount_id, v.trigger, v.enabled, v.steps, v.extras,
+                    d.created_at
+             from definitions d
+             join definition_versions v on v.account_id = d.account_id and v.definition_id = d.id and v.newest
+             where d.account_id = $1 and d.newest_version is not null
+               and ($2::bool is null or v.enabled = $2)
+             order by d.created_at desc, d.id
+             limit $3 offset $4",
+        )
+        .bind(account.as_str())
+        .bind(enabled)
+        .bind(page.limit)
+        .bind(page.offset)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(|row| row.read(account)).collect()
+    }
+
+    /// A definition's versions, the newest first; empty when there is no such definition.
+    pub async fn definition_history(
+        &self,
+        account: &AccountId,
+        id: DefinitionId,
+        page: Page,
+    ) -> Result<Vec<Definition>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "select v.definition_id, v.version, v.name, v.subaccount_id, v.trigger, v.enabled, v.steps, v.extras,
+                    d.created_at
+             from definition_versions v
+             join definitions d on d.account_id = v.account_id and d.id = v.definition_id
+             where v.account_id = $1 and v.definition_id = $2 and v.deleted_at is null
+             order by v.version desc
+             limit $3 offset $4",
+        )
+        .bind(account.as_str())
+        .bind(id)
+        .bind(page.limit)
+        .bind(page.offset)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(|row| row.read(account)).collect()
+    }
+
+    /// Whether a definition of this id has a version left.
+    pub async fn definition_exists(&self, account: &AccountId, id: DefinitionId) -> Result<bool, StoreError> {
+        Ok(sqlx::query_scalar(
+            "select exists (
+                 select from definitions
+                 where account_id = $1 and id = $2 and newest_version is not null
+             )",
+        )
+        .bind(account.as_str())
+        .bind(id)
+        .fetch_one(&self.pool)
+        .await?)
+    }
+
+    /// The version to start an instance of: the newest one unless another is named.
+    pub async fn find_definition(
+        &self,
+        account: &AccountId,
+        id: DefinitionId,
+        version: Option<Version>,
+    ) -> Result<Option<Found>, StoreError> {
+        // Two statements, so that each has one plan that never scans.
+        let query = match version {
+            None => sqlx::query_as(
+                "select version, subaccount_id
+                 from definition_versions
+                 where account_id = $1 and definition_id = $2 and newest",
+            )
+            .bind(account.as_str())
+            .bind(id),
+            Some(version) => sqlx::query_as(
+                "select version, subaccount_id
+                 from definition_versions
+                 where account_id = $1 and definition_id = $2 and version = $3 and deleted_at is null",
+            )
+            .bind(account.as_str())
+            .bind(id)
+            .bind(version),
+        };
+        let found: Option<(Version, Option<String>)> = query.fetch_optional(&self.pool).await?;
+        Ok(found.map(|(version, subaccount)| Found { version, subaccount }))
+    }
+
+    /// The steps' JSON text, for those who run them: also of a version that was deleted meanwhile.
+    pub async fn load_version(
+        &self,
+        account: &AccountId,
+        id: DefinitionId,
+        version: Version,
+    ) -> Result<Option<String>, StoreError> {
+        Ok(sqlx::query_scalar(
+            "select steps
+             from definition_versions
+             where account_id = $1 and definition_id = $2 and version = $3",
+        )
+        .bind(account.as_str())
+        .bind(id)
+        .bind(version)
+        .fetch_optional(&self.pool)
+        .await?)
+    }
+
+    /// See [`triggered_by`].
+    pub async fn definitions_triggered_by(
+        &self,
+        account: &AccountId,
+        trigger: Trigger,
+        subaccount: Option<&str>,
+    ) -> Result<Vec<Triggered>, StoreError> {
+        triggered_by(&self.pool, account, trigger, subaccount).await
+    }
+}
+
+/// The definitions that an event starts (spec 6.2, 6.4): enabled in their newest version, and bound to no
+/// subaccount or to the event's own. An event without subaccount starts the unbound ones.
+pub(crate) async fn triggered_by(
+    executor: impl PgExecutor<'_>,
+    account: &AccountId,
+    trigger: Trigger,
+    subaccount: Option<&str>,
+) -> Result<Vec<Triggered>, StoreError> {
+    let rows: Vec<(DefinitionId, Version, Option<String>)> = sqlx::query_as(
+        "select definition_id, version, subaccount_id
+         from definition_versions
+         where account_id = $1 and trigger = $2 and newest and enabled
+           and (subaccount_id is null or subaccount_id = $3)
+         order by definition_id",
+    )
+    .bind(account.as_str())
+    .bind(trigger.as_str())
+    .bind(subaccount)
+    .fetch_all(executor)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(definition, version, subaccount)| Triggered { definition, version, subaccount })
+        .collect())
+}
+
+fn assemble(
+    account: &AccountId,
+    id: DefinitionId,
+    version: Version,
+    created_at: DateTime<Utc>,
+    input: DefinitionInput,
+) -> Definition {
+    Definition {
+        account: account.clone(),
+        id,
+        version,
+        name: input.name,
+        subaccount: input.subaccount,
+        trigger: input.trigger,
+        enabled: input.enabled,
+        steps: input.steps,
+        extras: serde_json::Value::Object(input.extras).to_string(),
+        created_at,
+    }
+}
+
+async fn insert_version(executor: impl PgExecutor<'_>, definition: &Definition) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into definition_versions
+             (account_id, definition_id, version, name, subaccount_id, trigger, enabled, steps, extras, newest)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, true)",
+    )
+    .bind(definition.account.as_str())
+    .bind(definition.id)
+    .bind(definition.version)
+    .bind(&definition.name)
+    .bind(&definition.subaccount)
+    .bind(definition.trigger.as_str())
+    .bind(definition.enabled)
+    .bind(&definition.steps)
+    .bind(&definition.extras)
+    .execute(executor)
+    .await?;
+    Ok(())
+}

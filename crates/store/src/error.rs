@@ -1,0 +1,67 @@
+//! What can go wrong between us and PostgreSQL, by what a caller does about it.
+
+use std::sync::Arc;
+
+/// Callers retry `Unavailable` (the API answers 503), and report the rest.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be reached or is shutting down; whether a write took effect is unknown.
+    #[error("the database is unavailable")]
+    Unavailable(#[source] sqlx::Error),
+    /// Lost a race that the database settled by refusing one side; safe to repeat.
+    #[error("the database asked to repeat the transaction")]
+    Conflict(#[source] sqlx::Error),
+    /// The schema is older than this program.
+    #[error("the database is not migrated: run `trunkline migrate`")]
+    NotMigrated,
+    /// What is stored cannot be read back: a defect or a foreign hand.
+    #[error("stored data is damaged: {0}")]
+    Damaged(String),
+    #[error("the database refused a statement")]
+    Database(#[source] sqlx::Error),
+    /// The fate of a group that several callers shared.
+    #[error(transparent)]
+    Shared(Arc<StoreError>),
+}
+
+impl StoreError {
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Unavailable(_) => true,
+            Self::Shared(error) => error.is_unavailable(),
+            _ => false,
+        }
+    }
+
+    /// Repeating the whole transaction is safe and may help.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Conflict(_))
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        use sqlx::Error;
+        match &error {
+            Error::Io(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed | Error::Tls(_) => {
+                Self::Unavailable(error)
+            }
+            Error::Protocol(_) => Self::Unavailable(error),
+            Error::Database(database) => match database.code().as_deref() {
+                // serialization_failure, deadlock_detected, lock_not_available
+                Some("40001" | "40P01" | "55P03") => Self::Conflict(error),
+                // undefined_table, undefined_column, invalid_schema_name
+                Some("42P01" | "42703" | "3F000") => Self::NotMigrated,
+                Some(code) if is_outage(code) => Self::Unavailable(error),
+                _ => Self::Database(error),
+            },
+            _ => Self::Database(error),
+        }
+    }
+}
+
+/// Connection exceptions, shutdowns and recovery, too many connections, full disk or memory, read-only
+/// standbys: the statement may succeed later, unchanged.
+fn is_outage(code: &str) -> bool {
+    code.starts_with("08") || code.starts_with("57P") || code.starts_with("53") || code == "25006"
+}

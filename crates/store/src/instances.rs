@@ -1,0 +1,260 @@
+//! Instances as people look at them: lists, one with its log, its errors.
+//!
+//! Writing an instance is not done here but by `transitions`. Instances of deleted versions are gone for
+//! every reader, before upkeep has removed them.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgExecutor;
+use trunkline_workflow::{
+    AccountId, DefinitionId, Graph, InstanceId, InstanceStatus, JobId, StepStatus, Version,
+};
+use uuid::Uuid;
+
+use crate::definitions::Page;
+use crate::{Store, StoreError};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    pub id: InstanceId,
+    pub account: AccountId,
+    pub definition: DefinitionId,
+    pub version: Version,
+    pub status: InstanceStatus,
+    pub started_at: DateTime<Utc>,
+    pub completed_at: Option<DateTime<Utc>>,
+    /// The context, as JSON text.
+    pub data: String,
+}
+
+/// Which instances a list shows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InstanceFilter {
+    /// The newest version when `None`.
+    pub version: Option<Version>,
+    pub status: Option<InstanceStatus>,
+    /// Inclusive.
+    pub started_from: Option<DateTime<Utc>>,
+    /// Exclusive.
+    pub started_before: Option<DateTime<Utc>>,
+}
+
+/// One execution of one step (spec 5.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEntry {
+    pub id: Uuid,
+    pub step: String,
+    pub status: StepStatus,
+    pub started_at: Option<DateTime<Utc>>,
+    pub completed_at: Option<DateTime<Utc>>,
+}
+
+/// Why an instance was terminated by itself (spec 5.6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceError {
+    pub step: String,
+    pub message: String,
+    pub at: DateTime<Utc>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Vec<u8>,
+    version: Version,
+    status: String,
+    started_at: DateTime<Utc>,
+    completed_at: Option<DateTime<Utc>>,
+    data: String,
+}
+
+impl Row {
+    fn read(self, account: &AccountId, definition: DefinitionId) -> Result<Instance, StoreError> {
+        Ok(Instance {
+            id: InstanceId::from_bytes(&self.id).map_err(|error| StoreError::Damaged(error.to_string()))?,
+            account: account.clone(),
+            definition,
+            version: self.version,
+            status: InstanceStatus::parse(&self.status)
+                .ok_or_else(|| StoreError::Damaged(format!("unknown instance status `{}`", self.status)))?,
+            started_at: self.started_at,
+            completed_at: self.completed_at,
+            data: self.data,
+        })
+    }
+}
+
+/// A row of the log, finished or not: unfinished ones know their step by its position.
+#[derive(sqlx::FromRow)]
+struct LogRow {
+    n: i32,
+    name: Option<String>,
+    step: Option<i32>,
+    status: String,
+    started_at: Option<DateTime<Utc>>,
+    completed_at: Option<DateTime<Utc>>,
+}
+
+impl Store {
+    /// Newest first; `None`: there is no such definition.
+    pub async fn list_instances(
+        &self,
+        account: &AccountId,
+        definition: DefinitionId,
+        filter: InstanceFilter,
+        page: Page,
+    ) -> Result<Option<Vec<Instance>>, StoreError> {
+        let newest: Option<Version> = sqlx::query_scalar(
+            "select newest_version
+             from definitions
+             where account_id = $1 and id = $2 and newest_version is not null",
+        )
+        .bind(account.as_str())
+        .bind(definition)
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(newest) = newest else { return Ok(None) };
+        let rows: Vec<Row> = sqlx::query_as(
+            "select i.id, i.version, i.status, i.started_at, i.completed_at, i.data
+             from instances i
+             where i.account_id = $1 and i.definition_id = $2 and i.version = $3
+               and ($4::text is null or i.status = $4)
+               and ($5::timestamptz is null or i.started_at >= $5)
+               and ($6::timestamptz is null or i.started_at < $6)
+               and exists (
+                   select from definition_versions v
+                   where v.account_id = $1 and v.definition_id = $2 and v.version = $3 and v.deleted_at is null
+               )
+             order by i.id desc
+             limit $7 offset $8",
+        )
+        .bind(account.as_str())
+        .bind(definition)
+        .bind(filter.version.unwrap_or(newest))
+        .bind(filter.status.map(InstanceStatus::as_str))
+        .bind(filter.started_from)
+        .bind(filter.started_before)
+        .bind(page.limit)
+        .bind(page.offset)
+        .fetch_all(&self.pool)
+        .await?;
+        let instances: Result<_, _> = rows.into_iter().map(|row| row.read(account, definition)).collect();
+        instances.map(Some)
+    }
+
+    /// `None`: there is none of this id under this definition.
+    pub async fn get_instance(
+        &self,
+        account: &AccountId,
+        definition: DefinitionId,
+        id: InstanceId,
+    ) -> Result<Option<Instance>, StoreError> {
+        let row: Option<Row> = sqlx::query_as(
+            "select i.id, i.version, i.status, i.started_at, i.completed_at, i.data
+             from instances i
+             join definition_versions v
+               on v.account_id = i.account_id and v.definition_id = i.definition_id and v.version = i.version
+             where i.id = $1 and i.account_id = $2 and i.definition_id = $3 and v.deleted_at is null",
+        )
+        .bind(id.as_bytes().as_slice())
+        .bind(account.as_str())
+        .bind(definition)
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|row| row.read(account, definition)).transpose()
+    }
+
+    /// In the order of execution; what was not started yet comes last.
+    pub async fn instance_logs(&self, instance: &Instance) -> Result<Vec<LogEntry>, StoreError> {
+        let rows = log_rows(&self.pool, instance.id).await?;
+        let graph =
+            if rows.iter().any(|row| row.name.is_none()) { Some(self.graph(instance).await?) } else { None };
+        rows.into_iter()
+            .map(|row| {
+                let position = row.step.and_then(|step| usize::try_from(step).ok());
+                let written = || Some(graph.as_ref()?.steps.get(position?)?.id.clone());
+                Ok(LogEntry {
+                    id: JobId::new(instance.id, row.n).as_uuid(),
+                    step: row.name.or_else(written).ok_or_else(|| {
+                        StoreError::Damaged(format!("job {} of instance {} has no step", row.n, instance.id))
+                    })?,
+                    status: parse_step_status(&row.status)?,
+                    started_at: row.started_at,
+                    completed_at: row.completed_at,
+                })
+            })
+            .collect()
+    }
+
+    /// In the order they happened; `None`: there is no such instance.
+    pub async fn instance_errors(
+        &self,
+        account: &AccountId,
+        definition: DefinitionId,
+        id: InstanceId,
+    ) -> Result<Option<Vec<InstanceError>>, StoreError> {
+        // The outer join keeps one row of nulls for an instance without errors.
+        let rows: Vec<(Option<String>, Option<String>, Option<DateTime<Utc>>)> = sqlx::query_as(
+            "select s.name, s.error, s.completed_at
+             from instances i
+             join definition_versions v
+               on v.account_id = i.account_id and v.definition_id = i.definition_id and v.version = i.version
+             left join steps s on s.instance_id = i.id and s.error is not null
+             where i.id = $1 and i.account_id = $2 and i.definition_id = $3 and v.deleted_at is null
+             order by s.completed_at, s.n",
+        )
+        .bind(id.as_bytes().as_slice())
+        .bind(account.as_str())
+        .bind(definition)
+        .fetch_all(&self.pool)
+        .await?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let errors = rows.into_iter().filter_map(|(step, message, at)| {
+            Some(InstanceError { step: step?, message: message?, at: at? })
+        });
+        Ok(Some(errors.collect()))
+    }
+
+    async fn graph(&self, instance: &Instance) -> Result<Graph, StoreError> {
+        let steps = self.load_version(&instance.account, instance.definition, instance.version).await?;
+        let steps =
+            steps.ok_or_else(|| StoreError::Damaged("an instance's version is missing".to_owned()))?;
+        let steps = serde_json::from_str(&steps).map_err(|error| StoreError::Damaged(error.to_string()))?;
+        Ok(Graph::new(&steps))
+    }
+}
+
+/// One statement, so that a job that finishes meanwhile is neither lost nor seen twice.
+async fn log_rows(executor: impl PgExecutor<'_>, instance: InstanceId) -> Result<Vec<LogRow>, StoreError> {
+    Ok(sqlx::query_as(
+        "select n, name, null::int as step, status, started_at, completed_at
+         from steps
+         where instance_id = $1
+         union all
+         select n, null, step,
+                case when worker is null and started_at is null then 'Pending' else 'Running' end,
+                case when worker is null then started_at else coalesce(started_at, ready_at) end,
+                null
+         from jobs
+         where instance_id = $1
+         union all
+         select n, null, step,
+                case kind when 'timer' then 'Sleeping' when 'reply' then 'WaitingForEvent' else 'Running' end,
+                started_at,
+                null
+         from waits
+         where instance_id = $1
+         order by started_at nulls last, n",
+    )
+    .bind(instance.as_bytes().as_slice())
+    .fetch_all(executor)
+    .await?)
+}
+
+fn parse_step_status(text: &str) -> Result<StepStatus, StoreError> {
+    use StepStatus::{Cancelled, Complete, Failed, Pending, Running, Sleeping, WaitingForEvent};
+    [Pending, Running, Complete, Sleeping, WaitingForEvent, Failed, Cancelled]
+        .into_iter()
+        .find(|status| status.as_str() == text)
+        .ok_or_else(|| StoreError::Damaged(format!("unknown step status `{text}`")))
+}

@@ -1,0 +1,184 @@
+//! Jobs, as a worker gets them: claimed in batches, each with what is needed to execute it.
+
+use chrono::{DateTime, Utc};
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{FromRow, Row};
+use trunkline_workflow::path::{Path, Place};
+use trunkline_workflow::{AccountId, DefinitionId, InstanceId, JobId, Version};
+
+use crate::StoreError;
+use crate::workers::Incarnation;
+
+/// A job that this worker holds.
+#[derive(Debug, Clone)]
+pub struct LeasedJob {
+    pub instance: InstanceId,
+    pub account: AccountId,
+    pub definition: DefinitionId,
+    pub version: Version,
+    pub path: Path,
+    pub issued: i32,
+    /// Nothing else of the instance is open, so nobody else decides about it.
+    pub alone: bool,
+    /// What ended the wait this job was parked for, as [`crate::waits::Resume`] writes it.
+    pub resume: Option<String>,
+    /// The instance's context as JSON text; `None` in the successor of a job that this worker just
+    /// completed, whose context it knows.
+    pub data: Option<String>,
+}
+
+impl LeasedJob {
+    pub fn id(&self) -> JobId {
+        JobId::new(self.instance, self.path.n)
+    }
+}
+
+impl FromRow<'_, PgRow> for LeasedJob {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let instance: &[u8] = row.try_get("instance_id")?;
+        Ok(Self {
+            instance: InstanceId::from_bytes(instance).map_err(|e| sqlx::Error::Decode(Box::new(e)))?,
+            account: AccountId::new(row.try_get::<String, _>("account_id")?),
+            definition: row.try_get("definition_id")?,
+            version: row.try_get("version")?,
+            path: Path {
+                path: row.try_get("path")?,
+                n: row.try_get("n")?,
+                step: usize::try_from(row.try_get::<i32, _>("step")?).unwrap_or(usize::MAX),
+                scope: row.try_get("scope")?,
+                place: Place::Active,
+                attempt: row.try_get("attempt")?,
+                started_at: row.try_get("started_at")?,
+            },
+            issued: row.try_get("issued")?,
+            alone: row.try_get("alone")?,
+            resume: row.try_get("resume")?,
+            data: Some(row.try_get("data")?),
+        })
+    }
+}
+
+/// Where to begin looking: everything ready before it has been claimed already.
+///
+/// A claim that always began at the oldest ready job would read past the index entries of all jobs done
+/// since the oldest open snapshot. The mark stays behind the newest claim by longer than a start's
+/// transaction takes; now and then a claim begins at the beginning, for jobs whose claim was undone.
+#[derive(Debug)]
+pub struct LowWaterMark {
+    ready_at: DateTime<Utc>,
+    claims_until_full: u32,
+}
+
+const CLAIMS_BETWEEN_FULL: u32 = 50;
+const MARK_LAG: chrono::TimeDelta = chrono::TimeDelta::seconds(5);
+
+impl Default for LowWaterMark {
+    fn default() -> Self {
+        Self { ready_at: DateTime::<Utc>::MIN_UTC, claims_until_full: 0 }
+    }
+}
+
+impl LowWaterMark {
+    fn begin(&mut self) -> DateTime<Utc> {
+        if self.claims_until_full == 0 {
+            self.claims_until_full = CLAIMS_BETWEEN_FULL;
+            return DateTime::UNIX_EPOCH;
+        }
+        self.claims_until_full -= 1;
+        self.ready_at.max(DateTime::UNIX_EPOCH)
+    }
+
+    fn advance(&mut self, newest: DateTime<Utc>) {
+        self.ready_at = self.ready_at.max(newest - MARK_LAG);
+    }
+}
+
+/// Claims up to `limit` ready jobs for this worker, oldest first.
+pub async fn claim(
+    connection: &mut PgConnection,
+    worker: Incarnation,
+    limit: usize,
+    mark: &mut LowWaterMark,
+) -> Result<Vec<LeasedJob>, StoreError> {
+    let rows = sqlx::query(
+        "with picked as materialized (
+             select instance_id, path
+             from jobs
+             where worker is null and not queued and not held and ready_at >= $3
+             order by ready_at
+             limit $2
+             for update skip locked
+         ), claimed as (
+             update jobs j
+             set worker = $1, attempt = j.attempt + 1, started_at = coalesce(j.started_at, now())
+             from picked p
+             where j.instance_id = p.instance_id and j.path = p.path
+             returning j.*
+         )
+         select c.instance_id, c.account_id, i.definition_id, i.version, c.path, c.n, c.step, c.scope,
+             c.attempt, c.started_at, c.issued, c.alone, c.resume, i.data, c.ready_at
+         from claimed c
+         join instances i on i.id = c.instance_id",
+    )
+    .bind(worker.0)
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .bind(mark.begin())
+    .fetch_all(connection)
+    .await?;
+    for row in &rows {
+        mark.advance(row.try_get("ready_at")?);
+    }
+    Ok(rows.iter().map(LeasedJob::from_row).collect::<Result<_, _>>()?)
+}
+
+/// Gives back what this worker holds without knowing of it: everything but the instances in its hands.
+pub async fn release_others(
+    connection: &mut PgConnection,
+    worker: Incarnation,
+    in_hand: &[InstanceId],
+) -> Result<u64, StoreError> {
+    let released = sqlx::query(
+        "update jobs
+         set worker = null, attempt = greatest(attempt - 1, 0), ready_at = now()
+         where worker = $1 and instance_id <> all($2)",
+    )
+    .bind(worker.0)
+    .bind(in_hand.iter().map(|id| &id.as_bytes()[..]).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(released.rows_affected())
+}
+
+/// Gives back everything this worker holds. For the end of a worker that has nothing left in its hands.
+pub async fn release_all(connection: &mut PgConnection, worker: Incarnation) -> Result<u64, StoreError> {
+    let released = sqlx::query(
+        "update jobs
+         set worker = null, ready_at = now()
+         where worker = $1",
+    )
+    .bind(worker.0)
+    .execute(connection)
+    .await?;
+    Ok(released.rows_affected())
+}
+
+/// What this worker holds of some instances: how it learns what became of a completion whose commit it
+/// did not see.
+pub async fn reload(
+    connection: &mut PgConnection,
+    worker: Incarnation,
+    instances: &[InstanceId],
+) -> Result<Vec<LeasedJob>, StoreError> {
+    let jobs = sqlx::query_as(
+        "select j.instance_id, j.account_id, i.definition_id, i.version, j.path, j.n, j.step, j.scope,
+             j.attempt, j.started_at, j.issued, j.alone, j.resume, i.data
+         from jobs j
+         join instances i on i.id = j.instance_id
+         where j.instance_id = any($2) and j.worker = $1",
+    )
+    .bind(worker.0)
+    .bind(instances.iter().map(|id| &id.as_bytes()[..]).collect::<Vec<_>>())
+    .fetch_all(connection)
+    .await?;
+    Ok(jobs)
+}

@@ -1,0 +1,221 @@
+//! API keys. A key's secret is shown once, when it is made; we keep its SHA-256.
+//!
+//! ```text
+//! tk_ 2hBk…43 characters…9Qz 4fK1aP
+//!     256 random bits        checksum
+//! ```
+//!
+//! The secret is random, so a plain hash is as good as a slow one. The checksum lets us (and scanners of
+//! public code) tell a key from anything else without asking the database.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+use trunkline_workflow::AccountId;
+use uuid::Uuid;
+
+use crate::{Store, StoreError};
+
+const PREFIX: &str = "tk_";
+/// 256 bits in base 62.
+const RANDOM_LENGTH: usize = 43;
+/// 32 bits in base 62.
+const CHECKSUM_LENGTH: usize = 6;
+/// What a list shows: enough to tell keys apart, useless to guess the rest.
+const SHOWN_LENGTH: usize = PREFIX.len() + 8;
+
+const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// What a client sends. Its `Debug` shows the prefix only.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeySecret(String);
+
+impl KeySecret {
+    pub fn from_random(bits: [u8; 32]) -> Self {
+        let body = format!("{PREFIX}{}", base62(&bits, RANDOM_LENGTH));
+        let checksum = checksum(&body);
+        Self(body + &checksum)
+    }
+
+    /// `None` for what cannot be a key of ours.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_long_enough = text.len() == PREFIX.len() + RANDOM_LENGTH + CHECKSUM_LENGTH;
+        if !is_long_enough || !text.starts_with(PREFIX) || !text.is_ascii() {
+            return None;
+        }
+        let (body, sum) = text.split_at(PREFIX.len() + RANDOM_LENGTH);
+        (checksum(body) == sum).then(|| Self(text.to_owned()))
+    }
+
+    pub fn hash(&self) -> [u8; 32] {
+        Sha256::digest(&self.0).into()
+    }
+
+    /// The start of the secret, for lists.
+    pub fn prefix(&self) -> &str {
+        &self.0[..SHOWN_LENGTH]
+    }
+
+    /// The whole secret: for the one moment it is shown.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for KeySecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}…", self.prefix())
+    }
+}
+
+fn checksum(body: &str) -> String {
+    base62(&Sha256::digest(body)[..4], CHECKSUM_LENGTH)
+}
+
+/// `bytes` as one big number in `length` digits, the highest first.
+fn base62(bytes: &[u8], length: usize) -> String {
+    let mut number = bytes.to_vec();
+    let mut digits = vec![DIGITS[0]; length];
+    for digit in digits.iter_mut().rev() {
+        let mut rest = 0;
+        for byte in &mut number {
+            let value = rest * 256 + usize::from(*byte);
+            *byte = u8::try_from(value / 62).expect("the rest is below 62, so the quotient is below 256");
+            rest = value % 62;
+        }
+        *digit = DIGITS[rest];
+    }
+    String::from_utf8(digits).expect("the digits are ASCII")
+}
+
+/// A key as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    pub id: Uuid,
+    pub account: AccountId,
+    pub name: String,
+    pub prefix: String,
+    pub created_at: DateTime<Utc>,
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+#[derive(sqlx::FromRow)]
+struct KeyRow {
+    id: Uuid,
+    account_id: String,
+    name: String,
+    prefix: String,
+    created_at: DateTime<Utc>,
+    revoked_at: Option<DateTime<Utc>>,
+}
+
+impl From<KeyRow> for Key {
+    fn from(row: KeyRow) -> Self {
+        Self {
+            id: row.id,
+            account: AccountId::new(row.account_id),
+            name: row.name,
+            prefix: row.prefix,
+            created_at: row.created_at,
+            revoked_at: row.revoked_at,
+        }
+    }
+}
+
+impl Store {
+    /// Keeps the hash of a new key; `None`: there is no such account.
+    pub async fn create_key(
+        &self,
+        account: &AccountId,
+        name: &str,
+        secret: &KeySecret,
+    ) -> Result<Option<Key>, StoreError> {
+        let row: Option<KeyRow> = sqlx::query_as(
+            "insert into api_keys (id, account_id, name, prefix, hash)
+             select $1, id, $3, $4, $5
+             from accounts
+             where id = $2
+             returning id, account_id, name, prefix, created_at, revoked_at",
+        )
+        .bind(Uuid::new_v4())
+        .bind(account.as_str())
+        .bind(name)
+        .bind(secret.prefix())
+        .bind(secret.hash().as_slice())
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(Key::from))
+    }
+
+    /// The account's keys, also the revoked ones, oldest first.
+    pub async fn list_keys(&self, account: &AccountId) -> Result<Vec<Key>, StoreError> {
+        let rows: Vec<KeyRow> = sqlx::query_as(
+            "select id, account_id, name, prefix, created_at, revoked_at
+             from api_keys
+             where account_id = $1
+             order by created_at, id",
+        )
+        .bind(account.as_str())
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(Key::from).collect())
+    }
+
+    /// `false`: no key of this id was in force.
+    pub async fn revoke_key(&self, id: Uuid) -> Result<bool, StoreError> {
+        let revoked =
+            sqlx::query("update api_keys set revoked_at = now() where id = $1 and revoked_at is null")
+                .bind(id)
+                .execute(&self.pool)
+                .await?;
+        Ok(revoked.rows_affected() == 1)
+    }
+
+    /// Whose key this is; `None`: nobody's, or it was revoked.
+    pub async fn authenticate(&self, secret: &KeySecret) -> Result<Option<AccountId>, StoreError> {
+        let account: Option<String> =
+            sqlx::query_scalar("select account_id from api_keys where hash = $1 and revoked_at is null")
+                .bind(secret.hash().as_slice())
+                .fetch_optional(&self.pool)
+                .await?;
+        Ok(account.map(AccountId::new))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_has_a_prefix_256_bits_and_a_checksum() {
+        let secret = KeySecret::from_random([0xff; 32]);
+        assert_eq!(secret.reveal().len(), 52);
+        assert!(secret.reveal().starts_with("tk_"));
+        assert_eq!(KeySecret::parse(secret.reveal()), Some(secret.clone()));
+        assert_eq!(secret.prefix().len(), 11);
+        assert!(!format!("{secret:?}").contains(secret.reveal()));
+    }
+
+    #[test]
+    fn what_is_no_key_is_told_without_the_database() {
+        let good = KeySecret::from_random([7; 32]);
+        let mut mistyped = good.reveal().to_owned();
+        mistyped.replace_range(10..11, if &mistyped[10..11] == "0" { "1" } else { "0" });
+        let umlauts = format!("tk_{}", "ä".repeat(25)) + "x";
+        for text in ["", "tk_", "x", &good.reveal()[..51], &mistyped, &umlauts] {
+            assert_eq!(KeySecret::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_in_base_62_with_leading_zeros() {
+        assert_eq!(base62(&[0, 0], 3), "000");
+        assert_eq!(base62(&[61], 2), "0z");
+        assert_eq!(base62(&[62], 2), "10");
+        assert_eq!(base62(&[0xff, 0xff], 3), "H31");
+        // 2^256 - 1 has exactly 43 digits, so none is lost.
+        assert_ne!(base62(&[0xff; 32], 43).as_bytes()[0], b'0');
+        assert_eq!(base62(&[0xff; 32], 44).as_bytes()[0], b'0');
+    }
+}

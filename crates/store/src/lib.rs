@@ -1,0 +1,28 @@
+//! Everything said to PostgreSQL, and the private cluster of `dev`.
+//!
+//! Reads and small writes go through [`Store`]'s pool. Workers bring their own connections
+//! ([`Store::hot_connection`]), so that a burst of requests never starves a lease.
+
+pub mod accounts;
+pub mod cluster;
+pub mod control;
+pub mod definitions;
+pub mod error;
+pub mod events;
+pub mod instances;
+pub mod jobs;
+pub mod keys;
+pub mod messages;
+pub mod migrations;
+pub mod partitions;
+pub mod starts;
+pub mod store;
+pub mod transitions;
+pub mod upkeep;
+pub mod verify;
+pub mod waits;
+pub mod wake;
+pub mod workers;
+
+pub use error::StoreError;
+pub use store::{HotConnection, Store};

@@ -1,0 +1,95 @@
+//! The history's time partitions. `instances` and `steps` are cut by week of the instance's start, through
+//! the instance id, so that old history leaves as whole tables and gives its disk back.
+
+use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
+
+use crate::{Store, StoreError};
+
+/// Weeks that exist ahead of time, so that a skewed clock or a missed upkeep run loses nothing.
+const WEEKS_AHEAD: u64 = 4;
+
+/// The partitioned tables with their storage settings.
+const TABLES: [(&str, &str); 2] = [
+    ("instances", "fillfactor = 85, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0"),
+    ("steps", "autovacuum_vacuum_insert_scale_factor = 0.5"),
+];
+
+/// One week of history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Week {
+    monday: NaiveDate,
+}
+
+impl Week {
+    pub fn of(at: DateTime<Utc>) -> Self {
+        Self { monday: at.date_naive().week(chrono::Weekday::Mon).first_day() }
+    }
+
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self { monday: self.monday + Days::new(7) }
+    }
+
+    /// `instances_2026w47`
+    pub fn table(self, parent: &str) -> String {
+        let week = self.monday.iso_week();
+        format!("{parent}_{}w{:02}", week.year(), week.week())
+    }
+
+    /// The first id of the week, as a PostgreSQL literal: four bytes of seconds.
+    fn bound(self) -> String {
+        let midnight = self.monday.and_hms_opt(0, 0, 0).expect("midnight exists").and_utc();
+        let seconds = u32::try_from(midnight.timestamp().max(0)).unwrap_or(u32::MAX);
+        format!("'\\x{seconds:08x}'")
+    }
+}
+
+impl Store {
+    /// Makes the partitions of this week and the next ones, and a default one for whatever lies outside.
+    pub async fn ensure_partitions(&self) -> Result<(), StoreError> {
+        let now: DateTime<Utc> = sqlx::query_scalar("select now()").fetch_one(&self.pool).await?;
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("select pg_advisory_xact_lock(hashtext('trunkline partitions'))")
+            .execute(&mut *transaction)
+            .await?;
+        for (parent, settings) in TABLES {
+            let mut week = Week::of(now);
+            for _ in 0..=WEEKS_AHEAD {
+                let table = week.table(parent);
+                let exists: bool = sqlx::query_scalar("select to_regclass($1) is not null")
+                    .bind(&table)
+                    .fetch_one(&mut *transaction)
+                    .await?;
+                if !exists {
+                    let (from, to) = (week.bound(), week.next().bound());
+                    let create = format!(
+                        "create table {table} partition of {parent} for values from ({from}) to ({to}) \
+                         with ({settings})"
+                    );
+                    sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&mut *transaction).await?;
+                }
+                week = week.next();
+            }
+            let rest = format!("create table if not exists {parent}_rest partition of {parent} default");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(rest)).execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeZone;
+
+    use super::*;
+
+    #[test]
+    fn a_week_is_named_by_its_iso_number_and_bounded_by_its_monday() {
+        let week = Week::of(Utc.with_ymd_and_hms(2026, 11, 21, 8, 0, 0).unwrap());
+        assert_eq!(week.table("steps"), "steps_2026w47");
+        assert_eq!(week.bound(), "'\\x6afa4780'", "Monday the 16th, midnight UTC");
+        assert_eq!(Week::of(Utc.with_ymd_and_hms(2026, 12, 31, 0, 0, 0).unwrap()).table("s"), "s_2026w53");
+        assert_eq!(week.next().table("s"), "s_2026w48");
+    }
+}

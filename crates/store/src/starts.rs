@@ -1,0 +1,222 @@
+//! Starting instances: durable when the call returns, written in groups.
+//!
+//! Concurrent starts share a commit: while one group is being written the next one gathers, so an idle
+//! server writes a group of one at once and a busy one pays for a commit per group, not per start.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value};
+use sqlx::{PgExecutor, PgPool};
+use tokio::sync::{mpsc, oneshot};
+use trunkline_workflow::{AccountId, DefinitionId, InstanceId, Version};
+
+use crate::wake::Wake;
+use crate::{Store, StoreError};
+
+/// Instances written in one statement at most: beyond this a commit costs little compared with its rows.
+const GROUP: usize = 256;
+/// Starts that may wait for their commit before callers are held back.
+const QUEUE: usize = 4096;
+
+#[derive(Debug, Clone)]
+pub struct NewInstance {
+    pub account: AccountId,
+    pub definition: DefinitionId,
+    pub version: Version,
+    /// The context it starts with.
+    pub data: Map<String, Value>,
+}
+
+/// A request that may be repeated: its client's key, and what it asked for.
+#[derive(Debug, Clone)]
+pub struct IdempotencyKey {
+    pub account: AccountId,
+    pub key: String,
+    /// SHA-256 over method, path and body.
+    pub request: [u8; 32],
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StartedOnce {
+    Started(Vec<InstanceId>),
+    /// The same request came before, within 24 hours.
+    Repeated(Vec<InstanceId>),
+    /// The key was used with another request.
+    Mismatch,
+}
+
+impl Store {
+    /// Starts all of them or none.
+    pub async fn start(&self, instances: Vec<NewInstance>) -> Result<Vec<InstanceId>, StoreError> {
+        self.starter.start(Rows::new(instances)).await
+    }
+
+    /// Starts them unless the same request was answered before.
+    pub async fn start_once(
+        &self,
+        key: IdempotencyKey,
+        instances: Vec<NewInstance>,
+    ) -> Result<StartedOnce, StoreError> {
+        let rows = Rows::new(instances);
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query(
+            "delete from idempotency_keys
+             where account_id = $1 and key = $2 and created_at < now() - interval '24 hours'",
+        )
+        .bind(key.account.as_str())
+        .bind(&key.key)
+        .execute(&mut *transaction)
+        .await?;
+        let ids = rows.ids.clone();
+        let inserted = sqlx::query(
+            "insert into idempotency_keys (account_id, key, request, instances)
+             values ($1, $2, $3, $4)
+             on conflict do nothing",
+        )
+        .bind(key.account.as_str())
+        .bind(&key.key)
+        .bind(&key.request[..])
+        .bind(ids.iter().map(|id| id.as_bytes().to_vec()).collect::<Vec<_>>())
+        .execute(&mut *transaction)
+        .await?;
+        if inserted.rows_affected() == 0 {
+            let (request, instances): (Vec<u8>, Vec<Vec<u8>>) = sqlx::query_as(
+                "select request, instances from idempotency_keys where account_id = $1 and key = $2",
+            )
+            .bind(key.account.as_str())
+            .bind(&key.key)
+            .fetch_one(&mut *transaction)
+            .await?;
+            if request != key.request {
+                return Ok(StartedOnce::Mismatch);
+            }
+            let ids = instances.iter().map(|id| InstanceId::from_bytes(id)).collect::<Result<_, _>>();
+            return Ok(StartedOnce::Repeated(ids.map_err(|e| StoreError::Damaged(e.to_string()))?));
+        }
+        write(&mut *transaction, &rows).await?;
+        transaction.commit().await?;
+        self.wake.hint();
+        Ok(StartedOnce::Started(ids))
+    }
+}
+
+/// Gathers starts into groups.
+#[derive(Clone, Debug)]
+pub(crate) struct Starter {
+    requests: mpsc::Sender<Request>,
+}
+
+#[derive(Debug)]
+struct Request {
+    rows: Rows,
+    answer: oneshot::Sender<Result<Vec<InstanceId>, StoreError>>,
+}
+
+impl Starter {
+    pub(crate) fn new(pool: PgPool, wake: Wake) -> Self {
+        let (requests, mut queue) = mpsc::channel::<Request>(QUEUE);
+        tokio::spawn(async move {
+            let mut group = Vec::new();
+            while queue.recv_many(&mut group, GROUP).await > 0 {
+                let mut rows = Rows::default();
+                for request in &mut group {
+                    rows.append(&mut request.rows);
+                }
+                let written = write(&pool, &rows).await.map_err(Arc::new);
+                wake.hint();
+                for request in group.drain(..) {
+                    let answer = match &written {
+                        Ok(()) => Ok(request.rows.ids),
+                        Err(error) => Err(StoreError::Shared(error.clone())),
+                    };
+                    // A caller that went away still has its instance.
+                    let _ = request.answer.send(answer);
+                }
+            }
+        });
+        Self { requests }
+    }
+
+    async fn start(&self, rows: Rows) -> Result<Vec<InstanceId>, StoreError> {
+        if rows.ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (answer, written) = oneshot::channel();
+        let closed = || StoreError::from(sqlx::Error::PoolClosed);
+        self.requests.send(Request { rows, answer }).await.map_err(|_| closed())?;
+        written.await.map_err(|_| closed())?
+    }
+}
+
+/// Columns of new instances.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    pub(crate) ids: Vec<InstanceId>,
+    accounts: Vec<String>,
+    definitions: Vec<DefinitionId>,
+    versions: Vec<Version>,
+    data: Vec<String>,
+}
+
+impl Rows {
+    pub(crate) fn new(instances: Vec<NewInstance>) -> Self {
+        let mut rows = Self::default();
+        for instance in instances {
+            rows.ids.push(new_id());
+            rows.accounts.push(instance.account.as_str().to_owned());
+            rows.definitions.push(instance.definition);
+            rows.versions.push(instance.version);
+            rows.data.push(Value::Object(instance.data).to_string());
+        }
+        rows
+    }
+
+    /// Moves everything over but the ids, which the request's answer needs.
+    fn append(&mut self, other: &mut Self) {
+        self.ids.extend(&other.ids);
+        self.accounts.append(&mut other.accounts);
+        self.definitions.append(&mut other.definitions);
+        self.versions.append(&mut other.versions);
+        self.data.append(&mut other.data);
+    }
+}
+
+/// One statement, one commit: the instances and the jobs of their first steps.
+pub(crate) async fn write(executor: impl PgExecutor<'_>, rows: &Rows) -> Result<(), StoreError> {
+    if rows.ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "with new as (
+             select *
+             from unnest($1::bytea[], $2::text[], $3::uuid[], $4::int[], $5::text[])
+                 as t (id, account_id, definition_id, version, data)
+         ), started as (
+             insert into instances (id, account_id, definition_id, version, status, data)
+             select id, account_id, definition_id, version, 'Runnable', data
+             from new
+         )
+         insert into jobs (instance_id, path, account_id, n, step, issued, alone)
+         select id, 1, account_id, 1, 0, 1, true
+         from new",
+    )
+    .bind(rows.ids.iter().map(|id| &id.as_bytes()[..]).collect::<Vec<_>>())
+    .bind(&rows.accounts)
+    .bind(&rows.definitions)
+    .bind(&rows.versions)
+    .bind(&rows.data)
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
+/// U-12. The clock is this process's: ids only need to sort roughly by time.
+pub(crate) fn new_id() -> InstanceId {
+    static PROCESS: LazyLock<[u8; 5]> = LazyLock::new(rand::random);
+    static COUNT: LazyLock<AtomicU32> = LazyLock::new(|| AtomicU32::new(rand::random()));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seconds = u32::try_from(now.as_secs()).unwrap_or(u32::MAX);
+    InstanceId::from_parts(seconds, *PROCESS, COUNT.fetch_add(1, Ordering::Relaxed))
+}

@@ -1,0 +1,77 @@
+//! The handle to one database.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection};
+
+use crate::StoreError;
+use crate::starts::Starter;
+use crate::wake::Wake;
+
+/// A connection outside the pool.
+pub type HotConnection = PgConnection;
+
+/// Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(crate) pool: PgPool,
+    options: PgConnectOptions,
+    pub(crate) starter: Starter,
+    pub(crate) wake: Wake,
+}
+
+impl Store {
+    /// Opens a pool of at most `connections`; nothing is connected yet, so a database that is down is no
+    /// error here. `url` is a `postgres://` URL.
+    pub fn open(url: &str, connections: u32) -> Result<Self, StoreError> {
+        let options = PgConnectOptions::from_str(url)?
+            .application_name("trunkline")
+            .log_statements(tracing::log::LevelFilter::Off);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(5))
+            .connect_lazy_with(options.clone());
+        let wake = Wake::new(pool.clone());
+        let starter = Starter::new(pool.clone(), wake.clone());
+        Ok(Self { pool, options, starter, wake })
+    }
+
+    /// A connection of its own, outside the pool: for a worker's statements that run all day.
+    ///
+    /// Their plans must not depend on statistics taken at a quiet moment, so table scans are off: a claim
+    /// or completion always goes through an index.
+    pub async fn hot_connection(&self) -> Result<PgConnection, StoreError> {
+        let options = self.options.clone().application_name("trunkline-worker").options([
+            ("enable_seqscan", "off"),
+            ("enable_bitmapscan", "off"),
+            ("plan_cache_mode", "force_generic_plan"),
+            ("jit", "off"),
+        ]);
+        Ok(PgConnection::connect_with(&options).await?)
+    }
+
+    /// For statements of tests and benchmarks that are nobody else's business.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// The hint that jobs are there to be claimed.
+    pub fn wake(&self) -> &Wake {
+        &self.wake
+    }
+
+    /// Whether the database answers and has every migration.
+    pub async fn check_ready(&self) -> Result<(), StoreError> {
+        crate::migrations::check(&self.pool).await
+    }
+
+    pub async fn server_version(&self) -> Result<String, StoreError> {
+        Ok(sqlx::query_scalar("show server_version").fetch_one(&self.pool).await?)
+    }
+
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}

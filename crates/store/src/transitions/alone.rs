@@ -1,0 +1,193 @@
+//! Completions of instances with a single path: one statement for the whole batch.
+//!
+//! The path's row is rewritten in place with its next job (no indexed column changes, so the update is
+//! HOT), or leaves `jobs`; the log entry, the context, the end of the instance, a parked path and new
+//! siblings follow from the rows that the condition let through.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+use trunkline_workflow::advance::{NewPath, Parked, ParkedFor, Then, Transition, advance};
+use trunkline_workflow::outcome::Wait;
+use trunkline_workflow::path::View;
+use trunkline_workflow::{InstanceId, InstanceStatus, Outcome};
+
+use super::{Completion, Written, as_int, successor};
+use crate::StoreError;
+use crate::workers::{Incarnation, micros};
+
+/// Whether the decision needs nothing but what the worker already knows. A wait for a message must look
+/// back at the events under a lock of its key; near the limit of jobs the log has two entries.
+pub(super) fn fits(completion: &Completion) -> bool {
+    let job = &completion.job;
+    let waits_for_message = matches!(completion.outcome, Outcome::Waiting { wait: Wait::Reply { .. }, .. });
+    let room = trunkline_workflow::advance::MAX_JOBS - job.issued;
+    job.alone && !waits_for_message && usize::try_from(room).is_ok_and(|room| room > 500)
+}
+
+const STATEMENT: &str = "
+with t as (
+    select *
+    from unnest($2::bytea[], $3::int[], $4::int[], $5::int[], $6::int[], $7::int[], $8::bool[], $9::bool[],
+        $10::text[], $11::text[], $12::text[], $13::text[], $14::int[], $15::timestamptz[], $16::text[],
+        $17::text[], $18::text[], $19::bigint[], $20::text[], $21::text[], $22::int[])
+        as t (instance_id, path, n, next_n, next_step, issued, alone, keep, ended, data, log_name,
+            log_status, attempt, started_at, result, error, parked_kind, parked_for, note, resume, step)
+), moved as (
+    update jobs j
+    set n = t.next_n, step = t.next_step, issued = t.issued, alone = t.alone, resume = null,
+        attempt = case when t.keep then 1 else 0 end,
+        started_at = case when t.keep then now() end,
+        worker = case when t.keep then j.worker end,
+        ready_at = case when t.keep then j.ready_at else now() end
+    from t
+    where t.next_n is not null
+        and j.instance_id = t.instance_id and j.path = t.path
+        and j.worker = $1 and j.n = t.n and j.alone and not j.held
+    returning t.*, j.account_id
+), removed as (
+    delete from jobs j
+    using t
+    where t.next_n is null
+        and j.instance_id = t.instance_id and j.path = t.path
+        and j.worker = $1 and j.n = t.n and j.alone and not j.held
+    returning t.*, j.account_id
+), won as (
+    select * from moved
+    union all
+    select * from removed
+), logged as (
+    insert into steps (instance_id, n, name, status, attempt, started_at, result, error)
+    select instance_id, n, log_name, log_status, attempt, started_at, result, error
+    from won
+    where log_name is not null
+), parked as (
+    insert into waits (instance_id, path, account_id, n, step, issued, attempt, kind, due_at, started_at,
+        note, resume)
+    select instance_id, path, account_id, n, step, issued, attempt, parked_kind,
+        case when parked_kind = 'retry' then now() else started_at end
+            + parked_for * interval '1 microsecond',
+        started_at, note, resume
+    from won
+    where parked_kind is not null
+), saved as (
+    update instances i
+    set data = coalesce(won.data, i.data),
+        status = coalesce(won.ended, i.status),
+        completed_at = case when won.ended is not null then now() end
+    from won
+    where (won.data is not null or won.ended is not null) and i.id = won.instance_id
+), forked as (
+    insert into jobs (instance_id, path, account_id, n, step, scope, issued, alone, queued, worker,
+        attempt, started_at)
+    select f.instance_id, f.path, won.account_id, f.path, f.step, f.scope, won.issued, false, f.queued,
+        case when not f.queued and won.keep then $1 end,
+        case when not f.queued and won.keep then 1 else 0 end,
+        case when not f.queued and won.keep then now() end
+    from unnest($23::bytea[], $24::int[], $25::int[], $26::int[], $27::bool[])
+        as f (instance_id, path, step, scope, queued)
+    join won on won.instance_id = f.instance_id
+)
+select instance_id, now() from won";
+
+/// `None` where the condition let nothing through.
+pub(super) async fn write(
+    connection: &mut PgConnection,
+    worker: Incarnation,
+    batch: &[&Completion],
+) -> Result<Vec<Option<Written>>, StoreError> {
+    let transitions: Vec<Transition> = batch
+        .iter()
+        .map(|completion| {
+            let job = &completion.job;
+            advance(&completion.graph, &View::alone(job.issued), &job.path, completion.outcome.clone())
+        })
+        .collect();
+    let rows = || batch.iter().zip(&transitions);
+    let next = |transition: &Transition| match &transition.then {
+        Then::Continues(next) => Some(next.clone()),
+        Then::Parked(_) | Then::Ends => None,
+    };
+    let parked = |transition: &Transition| match &transition.then {
+        Then::Parked(parked) => Some(parked.clone()),
+        Then::Continues(_) | Then::Ends => None,
+    };
+    let forks = || rows().flat_map(|(c, t)| t.forked.iter().map(move |fork| (c.job.instance, fork)));
+    let won = sqlx::query(STATEMENT)
+        .bind(worker.0)
+        .bind(rows().map(|(c, _)| &c.job.instance.as_bytes()[..]).collect::<Vec<_>>())
+        .bind(rows().map(|(_, t)| t.path).collect::<Vec<_>>())
+        .bind(rows().map(|(_, t)| t.n).collect::<Vec<_>>())
+        .bind(rows().map(|(_, t)| next(t).map(|next| next.n)).collect::<Vec<_>>())
+        .bind(rows().map(|(_, t)| next(t).map(|next| as_int(next.step))).collect::<Vec<_>>())
+        .bind(rows().map(|(_, t)| t.issued).collect::<Vec<_>>())
+        .bind(rows().map(|(_, t)| t.alone).collect::<Vec<_>>())
+        .bind(rows().map(|(c, _)| c.keep).collect::<Vec<_>>())
+        .bind(rows().map(|(_, t)| t.ended.map(InstanceStatus::as_str)).collect::<Vec<_>>())
+        .bind(rows().map(|(_, t)| t.data.as_deref()).collect::<Vec<_>>())
+        .bind(rows().map(|(_, t)| t.log.first().map(|entry| entry.name.as_str())).collect::<Vec<_>>())
+        .bind(rows().map(|(_, t)| t.log.first().map(|entry| entry.status.as_str())).collect::<Vec<_>>())
+        .bind(rows().map(|(c, _)| c.job.path.attempt).collect::<Vec<_>>())
+        .bind(rows().map(|(c, _)| c.job.path.started_at).collect::<Vec<_>>())
+        .bind(rows().map(|(_, t)| t.log.first().and_then(|e| e.result.as_deref())).collect::<Vec<_>>())
+        .bind(rows().map(|(_, t)| t.log.first().and_then(|e| e.error.as_deref())).collect::<Vec<_>>())
+        .bind(rows().map(|(_, t)| parked(t).map(|parked| columns(&parked.kind).0)).collect::<Vec<_>>())
+        .bind(rows().map(|(_, t)| parked(t).and_then(|parked| columns(&parked.kind).1)).collect::<Vec<_>>())
+        .bind(rows().map(|(_, t)| parked(t).and_then(|parked| note(&parked))).collect::<Vec<_>>())
+        .bind(rows().map(|(c, _)| c.job.resume.as_deref()).collect::<Vec<_>>())
+        .bind(rows().map(|(c, _)| as_int(c.job.path.step)).collect::<Vec<_>>())
+        .bind(forks().map(|(id, _)| id.as_bytes().to_vec()).collect::<Vec<_>>())
+        .bind(forks().map(|(_, fork)| fork.path).collect::<Vec<_>>())
+        .bind(forks().map(|(_, fork)| as_int(fork.step)).collect::<Vec<_>>())
+        .bind(forks().map(|(_, fork)| fork.scope).collect::<Vec<_>>())
+        .bind(forks().map(|(_, fork)| fork.queued).collect::<Vec<_>>())
+        .fetch_all(connection)
+        .await?;
+    let mut times: HashMap<InstanceId, DateTime<Utc>> = HashMap::with_capacity(won.len());
+    for row in won {
+        times.insert(crate::waits::read_id(row.try_get(0)?)?, row.try_get(1)?);
+    }
+    Ok(rows()
+        .map(|(completion, transition)| {
+            let now = *times.get(&completion.job.instance)?;
+            Some(written(completion, transition, now))
+        })
+        .collect())
+}
+
+/// The path that goes on: its own, or the first of an `If`'s bodies.
+fn written(completion: &Completion, transition: &Transition, now: DateTime<Utc>) -> Written {
+    let next: Option<&NewPath> = match &transition.then {
+        Then::Continues(next) => Some(next),
+        Then::Parked(_) | Then::Ends => transition.forked.iter().find(|fork| !fork.queued),
+    };
+    match next {
+        None => Written::Done { ready: false },
+        Some(_) if !completion.keep => Written::Done { ready: true },
+        Some(next) => {
+            let state = (transition.issued, transition.alone);
+            Written::Next(Box::new(successor(
+                completion, next.path, next.n, next.step, next.scope, state, now,
+            )))
+        }
+    }
+}
+
+/// The kind of the wait, and its microseconds.
+pub(super) fn columns(kind: &ParkedFor) -> (&'static str, Option<i64>) {
+    match kind {
+        ParkedFor::Time(duration) => ("timer", Some(micros(*duration))),
+        ParkedFor::Reply { timeout, .. } => ("reply", Some(micros(*timeout))),
+        ParkedFor::Retry { after, .. } => ("retry", Some(micros(*after))),
+        ParkedFor::Bodies => ("body", None),
+    }
+}
+
+pub(super) fn note(parked: &Parked) -> Option<String> {
+    match &parked.kind {
+        ParkedFor::Retry { message, .. } => Some(message.clone()),
+        _ => None,
+    }
+}

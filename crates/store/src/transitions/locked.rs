@@ -1,0 +1,499 @@
+//! Completions decided under the lock of their instances: siblings, waits for messages, suspended
+//! instances. One transaction for the batch; a statement per kind of change, each over all instances.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::Connection;
+use sqlx::postgres::PgConnection;
+use trunkline_workflow::advance::{LogEntry, NewPath, Parked, ParkedFor, Then, Transition, advance};
+use trunkline_workflow::path::{Path, Place, View};
+use trunkline_workflow::{InstanceId, InstanceStatus, Outcome};
+
+use super::alone::{columns, note};
+use super::{Completion, Written, as_int, successor};
+use crate::StoreError;
+use crate::events;
+use crate::waits::{Ending, Resume, WaitRow, read_id, resume};
+use crate::workers::Incarnation;
+
+/// An instance as the lock shows it.
+struct Locked {
+    status: InstanceStatus,
+    issued: i32,
+    paths: Vec<Path>,
+    /// Path and number of the job that this worker holds.
+    mine: Vec<(i32, i32)>,
+}
+
+/// One answer per completion; the batch is sorted by instance and names each instance once (a worker
+/// holds at most one path of an instance).
+pub(super) async fn write(
+    connection: &mut PgConnection,
+    worker: Incarnation,
+    batch: &[&Completion],
+) -> Result<Vec<Written>, StoreError> {
+    let mut transaction = connection.begin().await?;
+    let now: DateTime<Utc> = sqlx::query_scalar("select now()").fetch_one(&mut *transaction).await?;
+    let keys: Vec<String> = batch.iter().filter_map(|c| reply_key(c)).collect();
+    events::lock_keys(&mut transaction, &keys).await?;
+    let ids: Vec<InstanceId> = batch.iter().map(|completion| completion.job.instance).collect();
+    let locked = lock(&mut transaction, worker, &ids).await?;
+
+    let mut changes = Changes::default();
+    let mut answers = Vec::with_capacity(batch.len());
+    for completion in batch {
+        let job = &completion.job;
+        let Some(instance) =
+            locked.get(&job.instance).filter(|i| i.mine.contains(&(job.path.path, job.path.n)))
+        else {
+            answers.push(Written::Refused);
+            continue;
+        };
+        let view = View {
+            issued: instance.issued.max(job.issued),
+            others: instance.paths.iter().filter(|path| path.path != job.path.path).cloned().collect(),
+        };
+        let transition = advance(&completion.graph, &view, &job.path, completion.outcome.clone());
+        let held = instance.status == InstanceStatus::Suspended;
+        answers.push(changes.add(completion, transition, held, now));
+    }
+    changes.write(&mut transaction, worker).await?;
+    let replied = look_back(&mut transaction, batch, &answers).await?;
+    transaction.commit().await?;
+    if replied {
+        for answer in &mut answers {
+            if let Written::Done { ready } = answer {
+                *ready = true;
+            }
+        }
+    }
+    Ok(answers)
+}
+
+fn reply_key(completion: &Completion) -> Option<String> {
+    use trunkline_workflow::outcome::Wait;
+    match &completion.outcome {
+        Outcome::Waiting { wait: Wait::Reply { key }, .. } => {
+            Some(events::lock_name(&completion.job.account, key))
+        }
+        _ => None,
+    }
+}
+
+/// Locks jobs and instances in order, then reads what is open. A lock on the instance keeps every other
+/// decision about it out, so what is read after it stays true.
+async fn lock(
+    connection: &mut PgConnection,
+    worker: Incarnation,
+    ids: &[InstanceId],
+) -> Result<HashMap<InstanceId, Locked>, StoreError> {
+    let ids: Vec<&[u8]> = ids.iter().map(|id| &id.as_bytes()[..]).collect();
+    let lock_jobs = "select instance_id, path, n, step, scope, issued, attempt, queued, worker, started_at
+         from jobs
+         where instance_id = any($1)
+         order by instance_id, path
+         for update";
+    sqlx::query(lock_jobs).bind(&ids).execute(&mut *connection).await?;
+    let instances: Vec<(Vec<u8>, String, i32)> = sqlx::query_as(
+        "select id, status, issued
+         from instances
+         where id = any($1)
+         order by id
+         for update",
+    )
+    .bind(&ids)
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut locked = HashMap::with_capacity(instances.len());
+    for (id, status, issued) in instances {
+        let status =
+            InstanceStatus::parse(&status).ok_or_else(|| StoreError::Damaged(format!("status {status}")))?;
+        locked.insert(read_id(&id)?, Locked { status, issued, paths: Vec::new(), mine: Vec::new() });
+    }
+    let jobs: Vec<JobRow> = sqlx::query_as(lock_jobs).bind(&ids).fetch_all(&mut *connection).await?;
+    for job in jobs {
+        let Some(instance) = locked.get_mut(&read_id(&job.instance_id)?) else { continue };
+        instance.issued = instance.issued.max(job.issued);
+        if job.worker == Some(worker.0) {
+            instance.mine.push((job.path, job.n));
+        }
+        instance.paths.push(Path {
+            path: job.path,
+            n: job.n,
+            step: usize::try_from(job.step).unwrap_or(usize::MAX),
+            scope: job.scope,
+            place: if job.queued { Place::Queued } else { Place::Active },
+            attempt: job.attempt,
+            started_at: job.started_at,
+        });
+    }
+    let waits: Vec<WaitRow> = sqlx::query_as(
+        "select instance_id, path, n, step, scope, issued, attempt, kind, started_at
+         from waits
+         where instance_id = any($1)",
+    )
+    .bind(&ids)
+    .fetch_all(&mut *connection)
+    .await?;
+    for wait in waits {
+        let Some(instance) = locked.get_mut(&read_id(&wait.instance_id)?) else { continue };
+        instance.issued = instance.issued.max(wait.issued);
+        instance.paths.push(Path {
+            path: wait.path,
+            n: wait.n,
+            step: usize::try_from(wait.step).unwrap_or(usize::MAX),
+            scope: wait.scope,
+            place: if wait.kind == "body" { Place::Open } else { Place::Parked },
+            attempt: wait.attempt,
+            started_at: Some(wait.started_at),
+        });
+    }
+    Ok(locked)
+}
+
+#[derive(sqlx::FromRow)]
+struct JobRow {
+    instance_id: Vec<u8>,
+    path: i32,
+    n: i32,
+    step: i32,
+    scope: Option<i32>,
+    issued: i32,
+    attempt: i32,
+    queued: bool,
+    worker: Option<i64>,
+    started_at: Option<DateTime<Utc>>,
+}
+
+/// A job to be in `jobs` afterwards.
+struct Placed {
+    instance: InstanceId,
+    account: String,
+    next: NewPath,
+    issued: i32,
+    alone: bool,
+    held: bool,
+    mine: bool,
+}
+
+struct ToPark {
+    instance: InstanceId,
+    account: String,
+    path: i32,
+    n: i32,
+    issued: i32,
+    parked: Parked,
+    resume: Option<String>,
+}
+
+struct Turn {
+    instance: InstanceId,
+    path: i32,
+    /// Carried by the row from now on: it may go on alone.
+    issued: i32,
+    alone: bool,
+    queued: bool,
+    held: bool,
+}
+
+/// The batch's changes, gathered by statement.
+#[derive(Default)]
+struct Changes {
+    finished: Vec<(InstanceId, i32)>,
+    cancelled: Vec<(InstanceId, i32)>,
+    placed: Vec<Placed>,
+    parked: Vec<ToPark>,
+    woken: Vec<Turn>,
+    closed: Vec<Turn>,
+    log: Vec<(InstanceId, LogEntry)>,
+    instances: Vec<(InstanceId, i32, Option<InstanceStatus>, Option<String>)>,
+}
+
+impl Changes {
+    fn add(
+        &mut self,
+        completion: &Completion,
+        transition: Transition,
+        held: bool,
+        now: DateTime<Utc>,
+    ) -> Written {
+        let job = &completion.job;
+        let id = job.instance;
+        let (issued, alone) = (transition.issued, transition.alone);
+        self.finished.push((id, transition.path));
+        self.cancelled.extend(transition.cancelled.into_iter().map(|path| (id, path)));
+        self.log.extend(transition.log.into_iter().map(|entry| (id, entry)));
+        self.instances.push((id, issued, transition.ended, transition.data));
+        if let Some(path) = transition.woken {
+            self.woken.push(Turn { instance: id, path, issued, alone, queued: false, held });
+        }
+        if let Some(closed) = transition.closed {
+            self.closed.push(Turn { instance: id, path: closed.path, issued, alone, queued: closed.queued, held });
+        }
+        let mut next = None;
+        let mut active = transition.woken.is_some() || transition.closed.is_some_and(|closed| !closed.queued);
+        let continues = match transition.then {
+            Then::Continues(path) => Some(path),
+            Then::Parked(parked) => {
+                let resume = job.resume.clone().filter(|_| matches!(parked.kind, ParkedFor::Retry { .. }));
+                self.parked.push(ToPark {
+                    instance: id,
+                    account: job.account.as_str().to_owned(),
+                    path: transition.path,
+                    n: transition.n,
+                    issued,
+                    parked,
+                    resume,
+                });
+                None
+            }
+            Then::Ends => None,
+        };
+        for path in continues.into_iter().chain(transition.forked) {
+            let mine = !path.queued && !held && completion.keep;
+            if mine {
+                next = Some(successor(
+                    completion,
+                    path.path,
+                    path.n,
+                    path.step,
+                    path.scope,
+                    (issued, alone),
+                    now,
+                ));
+            }
+            active |= !path.queued;
+            let account = job.account.as_str().to_owned();
+            self.placed.push(Placed { instance: id, account, next: path, issued, alone, held, mine });
+        }
+        match next {
+            Some(next) => Written::Next(Box::new(next)),
+            None => Written::Done { ready: active && !held },
+        }
+    }
+
+    async fn write(&self, connection: &mut PgConnection, worker: Incarnation) -> Result<(), StoreError> {
+        let ids = |pairs: &[(InstanceId, i32)]| {
+            pairs.iter().map(|(id, _)| id.as_bytes().to_vec()).collect::<Vec<_>>()
+        };
+        let paths = |pairs: &[(InstanceId, i32)]| pairs.iter().map(|(_, path)| *path).collect::<Vec<_>>();
+        if self.finished.is_empty() {
+            return Ok(());
+        }
+        let leaving: Vec<(InstanceId, i32)> = self.finished.iter().chain(&self.cancelled).copied().collect();
+        sqlx::query(
+            "delete from jobs j
+             using unnest($1::bytea[], $2::int[]) as t (instance_id, path)
+             where j.instance_id = t.instance_id and j.path = t.path",
+        )
+        .bind(ids(&leaving))
+        .bind(paths(&leaving))
+        .execute(&mut *connection)
+        .await?;
+        if !self.cancelled.is_empty() {
+            sqlx::query(
+                "delete from waits w
+                 using unnest($1::bytea[], $2::int[]) as t (instance_id, path)
+                 where w.instance_id = t.instance_id and w.path = t.path",
+            )
+            .bind(ids(&self.cancelled))
+            .bind(paths(&self.cancelled))
+            .execute(&mut *connection)
+            .await?;
+        }
+        self.write_turns(connection).await?;
+        self.write_placed(connection, worker).await?;
+        self.write_parked(connection).await?;
+        append_log(connection, &self.log).await?;
+        sqlx::query(
+            "update instances i
+             set issued = t.issued,
+                 data = coalesce(t.data, i.data),
+                 status = coalesce(t.ended, i.status),
+                 completed_at = case when t.ended is not null then now() end
+             from unnest($1::bytea[], $2::int[], $3::text[], $4::text[]) as t (id, issued, ended, data)
+             where i.id = t.id",
+        )
+        .bind(self.instances.iter().map(|(id, ..)| &id.as_bytes()[..]).collect::<Vec<_>>())
+        .bind(self.instances.iter().map(|(_, issued, ..)| *issued).collect::<Vec<_>>())
+        .bind(
+            self.instances.iter().map(|(.., ended, _)| ended.map(InstanceStatus::as_str)).collect::<Vec<_>>(),
+        )
+        .bind(self.instances.iter().map(|(.., data)| data.as_deref()).collect::<Vec<_>>())
+        .execute(&mut *connection)
+        .await?;
+        Ok(())
+    }
+
+    /// Siblings whose turn it is, and an `If` whose bodies ended.
+    async fn write_turns(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        if !self.woken.is_empty() {
+            sqlx::query(
+                "update jobs j
+                 set queued = false, alone = t.alone, issued = t.issued, ready_at = now()
+                 from unnest($1::bytea[], $2::int[], $3::bool[], $4::int[])
+                     as t (instance_id, path, alone, issued)
+                 where j.instance_id = t.instance_id and j.path = t.path",
+            )
+            .bind(self.woken.iter().map(|turn| &turn.instance.as_bytes()[..]).collect::<Vec<_>>())
+            .bind(self.woken.iter().map(|turn| turn.path).collect::<Vec<_>>())
+            .bind(self.woken.iter().map(|turn| turn.alone).collect::<Vec<_>>())
+            .bind(self.woken.iter().map(|turn| turn.issued).collect::<Vec<_>>())
+            .execute(&mut *connection)
+            .await?;
+        }
+        if !self.closed.is_empty() {
+            sqlx::query(
+                "with closed as (
+                     delete from waits w
+                     using unnest($1::bytea[], $2::int[], $3::bool[], $4::bool[], $5::bool[], $7::int[])
+                         as t (instance_id, path, alone, queued, held, issued)
+                     where w.instance_id = t.instance_id and w.path = t.path
+                     returning w.instance_id, w.path, w.account_id, w.n, w.step, w.scope, t.issued, t.alone,
+                         t.queued, t.held, w.started_at
+                 )
+                 insert into jobs (instance_id, path, account_id, n, step, scope, issued, alone, queued,
+                     held, resume, started_at)
+                 select instance_id, path, account_id, n, step, scope, issued, alone, queued, held, $6,
+                     started_at
+                 from closed",
+            )
+            .bind(self.closed.iter().map(|turn| &turn.instance.as_bytes()[..]).collect::<Vec<_>>())
+            .bind(self.closed.iter().map(|turn| turn.path).collect::<Vec<_>>())
+            .bind(self.closed.iter().map(|turn| turn.alone).collect::<Vec<_>>())
+            .bind(self.closed.iter().map(|turn| turn.queued).collect::<Vec<_>>())
+            .bind(self.closed.iter().map(|turn| turn.held).collect::<Vec<_>>())
+            .bind(Resume::BodiesEnded.to_text())
+            .bind(self.closed.iter().map(|turn| turn.issued).collect::<Vec<_>>())
+            .execute(&mut *connection)
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn write_placed(
+        &self,
+        connection: &mut PgConnection,
+        worker: Incarnation,
+    ) -> Result<(), StoreError> {
+        if self.placed.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(
+            "insert into jobs (instance_id, path, account_id, n, step, scope, issued, alone, queued, held,
+                 worker, attempt, started_at)
+             select t.instance_id, t.path, t.account_id, t.n, t.step, t.scope, t.issued, t.alone, t.queued,
+                 t.held, case when t.mine then $1 end, case when t.mine then 1 else 0 end,
+                 case when t.mine then now() end
+             from unnest($2::bytea[], $3::int[], $4::text[], $5::int[], $6::int[], $7::int[], $8::int[],
+                 $9::bool[], $10::bool[], $11::bool[], $12::bool[])
+                 as t (instance_id, path, account_id, n, step, scope, issued, alone, queued, held, mine)",
+        )
+        .bind(worker.0)
+        .bind(self.placed.iter().map(|p| &p.instance.as_bytes()[..]).collect::<Vec<_>>())
+        .bind(self.placed.iter().map(|p| p.next.path).collect::<Vec<_>>())
+        .bind(self.placed.iter().map(|p| p.account.as_str()).collect::<Vec<_>>())
+        .bind(self.placed.iter().map(|p| p.next.n).collect::<Vec<_>>())
+        .bind(self.placed.iter().map(|p| as_int(p.next.step)).collect::<Vec<_>>())
+        .bind(self.placed.iter().map(|p| p.next.scope).collect::<Vec<_>>())
+        .bind(self.placed.iter().map(|p| p.issued).collect::<Vec<_>>())
+        .bind(self.placed.iter().map(|p| p.alone).collect::<Vec<_>>())
+        .bind(self.placed.iter().map(|p| p.next.queued).collect::<Vec<_>>())
+        .bind(self.placed.iter().map(|p| p.held).collect::<Vec<_>>())
+        .bind(self.placed.iter().map(|p| p.mine).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    async fn write_parked(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        if self.parked.is_empty() {
+            return Ok(());
+        }
+        let key = |parked: &Parked| match &parked.kind {
+            ParkedFor::Reply { key, .. } => Some(key.clone()),
+            _ => None,
+        };
+        sqlx::query(
+            "insert into waits (instance_id, path, account_id, n, step, scope, issued, attempt, kind, due_at,
+                 key, started_at, note, resume)
+             select t.instance_id, t.path, t.account_id, t.n, t.step, t.scope, t.issued, t.attempt, t.kind,
+                 case when t.kind = 'retry' then now() else t.started_at end
+                     + t.micros * interval '1 microsecond',
+                 t.key, t.started_at, t.note, t.resume
+             from unnest($1::bytea[], $2::int[], $3::text[], $4::int[], $5::int[], $6::int[], $7::int[],
+                 $8::int[], $9::text[], $10::bigint[], $11::text[], $12::timestamptz[], $13::text[], $14::text[])
+                 as t (instance_id, path, account_id, n, step, scope, issued, attempt, kind, micros, key,
+                     started_at, note, resume)",
+        )
+        .bind(self.parked.iter().map(|p| &p.instance.as_bytes()[..]).collect::<Vec<_>>())
+        .bind(self.parked.iter().map(|p| p.path).collect::<Vec<_>>())
+        .bind(self.parked.iter().map(|p| p.account.as_str()).collect::<Vec<_>>())
+        .bind(self.parked.iter().map(|p| p.n).collect::<Vec<_>>())
+        .bind(self.parked.iter().map(|p| as_int(p.parked.step)).collect::<Vec<_>>())
+        .bind(self.parked.iter().map(|p| p.parked.scope).collect::<Vec<_>>())
+        .bind(self.parked.iter().map(|p| p.issued).collect::<Vec<_>>())
+        .bind(self.parked.iter().map(|p| p.parked.attempt).collect::<Vec<_>>())
+        .bind(self.parked.iter().map(|p| columns(&p.parked.kind).0).collect::<Vec<_>>())
+        .bind(self.parked.iter().map(|p| columns(&p.parked.kind).1).collect::<Vec<_>>())
+        .bind(self.parked.iter().map(|p| key(&p.parked)).collect::<Vec<_>>())
+        .bind(self.parked.iter().map(|p| p.parked.started_at).collect::<Vec<_>>())
+        .bind(self.parked.iter().map(|p| note(&p.parked)).collect::<Vec<_>>())
+        .bind(self.parked.iter().map(|p| p.resume.as_deref()).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+}
+
+/// Appends finished jobs to the log.
+pub(crate) async fn append_log(
+    connection: &mut PgConnection,
+    log: &[(InstanceId, LogEntry)],
+) -> Result<(), StoreError> {
+    if log.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into steps (instance_id, n, name, status, attempt, started_at, result, error)
+         select *
+         from unnest($1::bytea[], $2::int[], $3::text[], $4::text[], $5::int[], $6::timestamptz[],
+             $7::text[], $8::text[])",
+    )
+    .bind(log.iter().map(|(id, _)| &id.as_bytes()[..]).collect::<Vec<_>>())
+    .bind(log.iter().map(|(_, entry)| entry.n).collect::<Vec<_>>())
+    .bind(log.iter().map(|(_, entry)| entry.name.as_str()).collect::<Vec<_>>())
+    .bind(log.iter().map(|(_, entry)| entry.status.as_str()).collect::<Vec<_>>())
+    .bind(log.iter().map(|(_, entry)| entry.attempt).collect::<Vec<_>>())
+    .bind(log.iter().map(|(_, entry)| entry.started_at).collect::<Vec<_>>())
+    .bind(log.iter().map(|(_, entry)| entry.result.as_deref()).collect::<Vec<_>>())
+    .bind(log.iter().map(|(_, entry)| entry.error.as_deref()).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Waits that were just written take a message that was faster than they were (U-22).
+async fn look_back(
+    connection: &mut PgConnection,
+    batch: &[&Completion],
+    answers: &[Written],
+) -> Result<bool, StoreError> {
+    let mut endings: Vec<Ending> = Vec::new();
+    for (completion, answer) in batch.iter().zip(answers) {
+        let Outcome::Waiting { wait: trunkline_workflow::outcome::Wait::Reply { key }, .. } =
+            &completion.outcome
+        else {
+            continue;
+        };
+        if matches!(answer, Written::Refused) {
+            continue;
+        }
+        let job = &completion.job;
+        if let Some(event) = events::look_back(&mut *connection, job, key).await? {
+            endings.push(Ending { instance: job.instance, path: job.path.path, resume: Some(event) });
+        }
+    }
+    Ok(!resume(connection, &endings).await?.is_empty())
+}

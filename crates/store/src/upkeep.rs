@@ -1,0 +1,239 @@
+//! Statements of the upkeep tasks. Each takes no input but settings and is safe to run twice.
+
+use std::time::Duration;
+
+use sqlx::postgres::PgConnection;
+use trunkline_workflow::{DefinitionId, Graph, Version};
+
+use crate::waits::read_id;
+use crate::workers::{Incarnation, micros};
+use crate::{Store, StoreError};
+
+/// Rows removed in one statement: short enough not to hold anybody up.
+const BATCH: i64 = 2_000;
+
+impl Store {
+    /// Whether this worker runs `task` for the next `lease`: the one that has it keeps it while it lives.
+    pub async fn elect(&self, task: &str, worker: Incarnation, lease: Duration) -> Result<bool, StoreError> {
+        let elected: Option<(i64,)> = sqlx::query_as(
+            "insert into upkeep as u (task, worker, leased_until)
+             values ($1, $2, now() + $3 * interval '1 microsecond')
+             on conflict (task) do update
+             set worker = excluded.worker, leased_until = excluded.leased_until
+             where u.worker = excluded.worker or u.leased_until < now()
+             returning worker",
+        )
+        .bind(task)
+        .bind(worker.0)
+        .bind(micros(lease))
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(elected.is_some())
+    }
+
+    /// Forgets what the retention no longer asks for. Whole weeks leave as tables; in a week that still has
+    /// a live instance the ended ones leave row by row. Answers the number of partitions dropped.
+    pub async fn prune_history(&self, retention: Duration) -> Result<usize, StoreError> {
+        let weeks: Vec<(String,)> = sqlx::query_as(
+            "select c.relname::text
+             from pg_inherits h
+             join pg_class c on c.oid = h.inhrelid
+             where h.inhparent = 'instances'::regclass and c.relname ~ '^instances_[0-9]{4}w[0-9]{2}$'
+                 and to_timestamp(substring(c.relname from '[0-9]{4}w[0-9]{2}$'), 'IYYY\"w\"IW')
+                     + interval '7 days' < now() - $1 * interval '1 microsecond'
+             order by 1",
+        )
+        .bind(micros(retention))
+        .fetch_all(&self.pool)
+        .await?;
+        let mut dropped = 0;
+        for (instances,) in weeks {
+            if self.drop_week(&instances, retention).await? {
+                dropped += 1;
+            } else {
+                self.prune_rows(&instances, retention).await?;
+            }
+        }
+        self.prune_rows("instances_rest", retention).await?;
+        self.prune_small(retention).await?;
+        Ok(dropped)
+    }
+
+    async fn drop_week(&self, instances: &str, retention: Duration) -> Result<bool, StoreError> {
+        let steps = instances.replacen("instances", "steps", 1);
+        let mut transaction = self.pool.begin().await?;
+        // Dropping waits for every reader of the parent; a busy moment is not worth waiting for.
+        sqlx::raw_sql("set local lock_timeout = '2s'").execute(&mut *transaction).await?;
+        let needed: bool = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
+            "select exists (
+                 select from {instances}
+                 where completed_at is null or completed_at > now() - $1 * interval '1 microsecond'
+             )"
+        )))
+        .bind(micros(retention))
+        .fetch_one(&mut *transaction)
+        .await?;
+        if needed {
+            return Ok(false);
+        }
+        let drop = format!("drop table {instances}; drop table if exists {steps}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(drop)).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        tracing::info!(partition = instances, "dropped a week of history");
+        Ok(true)
+    }
+
+    async fn prune_rows(&self, instances: &str, retention: Duration) -> Result<(), StoreError> {
+        loop {
+            let removed = sqlx::query(sqlx::AssertSqlSafe(format!(
+                "with ended as (
+                     delete from {instances}
+                     where id in (
+                         select id from {instances}
+                         where completed_at < now() - $1 * interval '1 microsecond'
+                         limit $2
+                     )
+                     returning id
+                 )
+                 delete from steps
+                 where instance_id in (select id from ended)"
+            )))
+            .bind(micros(retention))
+            .bind(BATCH)
+            .execute(&self.pool)
+            .await?;
+            if removed.rows_affected() == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Events are remembered for 7 days (U-42), answers to repeated requests for one.
+    async fn prune_small(&self, retention: Duration) -> Result<(), StoreError> {
+        let week = Duration::from_secs(7 * 86_400);
+        let day = Duration::from_secs(86_400);
+        for (table, key, column, age) in [
+            ("events", "id", "received_at", week),
+            ("messages", "ctid", "received_at", retention),
+            ("idempotency_keys", "ctid", "created_at", day),
+            ("workers", "id", "lost_at", week),
+        ] {
+            loop {
+                let removed = sqlx::query(sqlx::AssertSqlSafe(format!(
+                    "delete from {table}
+                     where {key} in (
+                         select {key} from {table}
+                         where {column} < now() - $1 * interval '1 microsecond'
+                         limit $2
+                     )"
+                )))
+                .bind(micros(age))
+                .bind(BATCH)
+                .execute(&self.pool)
+                .await?;
+                if removed.rows_affected() < BATCH.unsigned_abs() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Finishes deletions (spec 2.6): ends the instances of deleted versions, removes their waits, jobs, logs
+    /// and rows, then the versions. Answers how many versions are gone.
+    pub async fn remove_deleted_versions(&self) -> Result<usize, StoreError> {
+        let versions: Vec<(String, DefinitionId, Version, String)> = sqlx::query_as(
+            "select account_id, definition_id, version, steps
+             from definition_versions
+             where deleted_at is not null
+             order by deleted_at
+             limit 100",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let count = versions.len();
+        for (account, definition, version, steps) in versions {
+            let steps = serde_json::from_str(&steps).unwrap_or_default();
+            self.remove_version(&account, definition, version, &Graph::new(&steps)).await?;
+        }
+        Ok(count)
+    }
+
+    async fn remove_version(
+        &self,
+        account: &str,
+        definition: DefinitionId,
+        version: Version,
+        graph: &Graph,
+    ) -> Result<(), StoreError> {
+        loop {
+            let mut transaction = self.pool.begin().await?;
+            let ids: Vec<(Vec<u8>,)> = sqlx::query_as(
+                "select id from instances
+                 where account_id = $1 and definition_id = $2 and version = $3
+                 order by id
+                 limit 200",
+            )
+            .bind(account)
+            .bind(definition)
+            .bind(version)
+            .fetch_all(&mut *transaction)
+            .await?;
+            if ids.is_empty() {
+                break;
+            }
+            remove_instances(&mut transaction, ids.into_iter().map(|(id,)| id).collect(), graph).await?;
+            transaction.commit().await?;
+        }
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query(
+            "delete from definition_versions
+             where account_id = $1 and definition_id = $2 and version = $3 and deleted_at is not null",
+        )
+        .bind(account)
+        .bind(definition)
+        .bind(version)
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query(
+            "delete from definitions d
+             where d.account_id = $1 and d.id = $2 and d.newest_version is null
+                 and not exists (
+                     select from definition_versions v
+                     where v.account_id = d.account_id and v.definition_id = d.id
+                 )",
+        )
+        .bind(account)
+        .bind(definition)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+}
+
+async fn remove_instances(
+    connection: &mut PgConnection,
+    ids: Vec<Vec<u8>>,
+    graph: &Graph,
+) -> Result<(), StoreError> {
+    sqlx::query("select from jobs where instance_id = any($1) order by instance_id, path for update")
+        .bind(&ids)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("select from instances where id = any($1) order by id for update")
+        .bind(&ids)
+        .execute(&mut *connection)
+        .await?;
+    for id in &ids {
+        crate::control::take_away(connection, read_id(id)?, graph).await?;
+    }
+    for statement in [
+        "delete from steps where instance_id = any($1)",
+        "delete from event_uses where instance_id = any($1)",
+        "delete from instances where id = any($1)",
+    ] {
+        sqlx::query(statement).bind(&ids).execute(&mut *connection).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! The invariants of the engine, checked against any database (`trunkline verify`).
+
+use crate::{Store, StoreError};
+
+/// A rule that the stored rows break.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    pub rule: &'static str,
+    pub count: i64,
+    /// One of the offenders.
+    pub example: String,
+}
+
+/// Each statement selects the offenders as text. They are taken from one snapshot, so a running system may
+/// be checked.
+const RULES: [(&str, &str); 14] = [
+    (
+        "every live instance has a job or a wait",
+        "select encode(i.id, 'hex')
+         from instances i
+         where i.completed_at is null
+             and not exists (select from jobs j where j.instance_id = i.id)
+             and not exists (select from waits w where w.instance_id = i.id)",
+    ),
+    (
+        "an ended instance has neither jobs nor waits",
+        "select encode(i.id, 'hex')
+         from instances i
+         where i.completed_at is not null
+             and (exists (select from jobs j where j.instance_id = i.id)
+                 or exists (select from waits w where w.instance_id = i.id))",
+    ),
+    (
+        "every job, wait and log entry has its instance",
+        "select encode(o.instance_id, 'hex')
+         from (
+             select instance_id from jobs
+             union all select instance_id from waits
+             union all select instance_id from steps
+         ) o
+         where not exists (select from instances i where i.id = o.instance_id)",
+    ),
+    (
+        "each job was completed once, and none was lost: log entries and open paths number 1 to the last",
+        "select encode(instance_id, 'hex')
+         from (
+             select instance_id, n from steps
+             union all select instance_id, n from jobs
+             union all select instance_id, n from waits
+         ) o
+         group by instance_id
+         having count(*) <> max(n) or count(distinct n) <> count(*) or min(n) <> 1",
+    ),
+    (
+        "no more than one path of an instance is at work",
+        "select encode(instance_id, 'hex')
+         from jobs
+         where not queued
+         group by instance_id
+         having count(*) > 1",
+    ),
+    (
+        "an instance with queued paths has one at work",
+        "select encode(instance_id, 'hex')
+         from jobs
+         group by instance_id
+         having bool_and(queued)",
+    ),
+    (
+        "a path that is alone has no sibling",
+        "select encode(j.instance_id, 'hex')
+         from jobs j
+         where j.alone
+             and (exists (select from waits w where w.instance_id = j.instance_id)
+                 or exists (select from jobs o where o.instance_id = j.instance_id and o.path <> j.path))",
+    ),
+    (
+        "a path that is alone knows how many jobs were given out",
+        "select encode(j.instance_id, 'hex')
+         from jobs j
+         where j.alone
+             and j.issued < (select coalesce(max(s.n), 0) from steps s where s.instance_id = j.instance_id)",
+    ),
+    (
+        "jobs are held exactly while their instance is suspended",
+        "select encode(j.instance_id, 'hex')
+         from jobs j
+         join instances i on i.id = j.instance_id
+         where j.held <> (i.status = 'Suspended')",
+    ),
+    (
+        "a job is leased only to a worker that is not lost",
+        "select encode(j.instance_id, 'hex')
+         from jobs j
+         where j.worker is not null
+             and not exists (select from workers w where w.id = j.worker and w.lost_at is null)",
+    ),
+    (
+        "no row crosses accounts",
+        "select encode(i.id, 'hex')
+         from instances i
+         where exists (select from jobs j where j.instance_id = i.id and j.account_id <> i.account_id)
+             or exists (select from waits w where w.instance_id = i.id and w.account_id <> i.account_id)
+             or exists (
+                 select from event_uses u
+                 join events e on e.id = u.event_id
+                 where u.instance_id = i.id and e.account_id <> i.account_id
+             )",
+    ),
+    (
+        "every instance runs on a version that exists",
+        "select encode(i.id, 'hex')
+         from instances i
+         where not exists (
+             select from definition_versions v
+             where v.account_id = i.account_id and v.definition_id = i.definition_id
+                 and v.version = i.version
+         )",
+    ),
+    (
+        "an open path of a body has its open If",
+        "select encode(o.instance_id, 'hex')
+         from (
+             select instance_id, scope from jobs
+             union all select instance_id, scope from waits
+         ) o
+         where o.scope is not null
+             and not exists (
+                 select from waits w
+                 where w.instance_id = o.instance_id and w.path = o.scope and w.kind = 'body'
+             )",
+    ),
+    (
+        "each definition has exactly its newest version marked",
+        "select d.id::text
+         from definitions d
+         where d.newest_version is distinct from (
+             select v.version from definition_versions v
+             where v.account_id = d.account_id and v.definition_id = d.id and v.newest
+         )",
+    ),
+];
+
+impl Store {
+    /// Checks every rule; an empty answer is a clean database.
+    pub async fn verify(&self) -> Result<Vec<Violation>, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::raw_sql("set transaction isolation level repeatable read, read only")
+            .execute(&mut *transaction)
+            .await?;
+        let mut violations = Vec::new();
+        for (rule, offenders) in RULES {
+            let (count, example): (i64, Option<String>) = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+                "select count(*), min(offender) from ({offenders}) as o (offender)"
+            )))
+            .fetch_one(&mut *transaction)
+            .await?;
+            if count > 0 {
+                violations.push(Violation { rule, count, example: example.unwrap_or_default() });
+            }
+        }
+        Ok(violations)
+    }
+}

@@ -1,0 +1,192 @@
+//! Parked paths and how they go on.
+//!
+//! A wait ends in one of four ways ([`Resume`]). However it ends, its row moves from `waits` to `jobs` in
+//! one statement ([`resume`]), under the lock of the instance, so that exactly one of a reply and its
+//! deadline wins. In a suspended instance the job is made all the same, but held: what arrived is kept.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sqlx::postgres::PgConnection;
+use trunkline_workflow::InstanceId;
+
+use crate::{Store, StoreError};
+
+/// What ended a wait; travels with the job.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resume {
+    /// The time is over: the end of a `Wait`, the deadline of a reply.
+    Due,
+    /// The message that came.
+    Event(Box<RawValue>),
+    /// The bodies of an `If` ended.
+    BodiesEnded,
+}
+
+impl Resume {
+    pub fn to_text(&self) -> String {
+        serde_json::to_string(self).expect("no map with keys that are not text")
+    }
+
+    pub fn parse(text: &str) -> Result<Self, StoreError> {
+        serde_json::from_str(text).map_err(|error| StoreError::Damaged(format!("resume: {error}")))
+    }
+}
+
+/// One wait to end.
+#[derive(Debug, Clone)]
+pub(crate) struct Ending {
+    pub(crate) instance: InstanceId,
+    pub(crate) path: i32,
+    /// `None`: a retry, which goes on with what it had.
+    pub(crate) resume: Option<String>,
+}
+
+/// Ready jobs beyond which due waits stay parked: a million timers due at once must not bury new starts.
+const BACKLOG: i64 = 2_000;
+/// Waits released in one transaction.
+const BATCH: i64 = 1_000;
+
+/// What a round of releasing found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Released {
+    pub count: usize,
+    /// More are due now.
+    pub more: bool,
+    /// When the next wait is due, if there is one.
+    pub next_due_in: Option<std::time::Duration>,
+}
+
+impl Store {
+    /// Makes due waits runnable, a batch of them. Safe to run twice, and by several processes.
+    pub async fn release_due(&self) -> Result<Released, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let due: Vec<(Vec<u8>,)> = sqlx::query_as(
+            "with due as materialized (
+                 select instance_id
+                 from waits
+                 where due_at <= now()
+                 order by due_at
+                 limit case
+                     when (select count(*) from (
+                         select from jobs where worker is null and not queued and not held limit $2
+                     ) as ready) >= $2 then 0 else $1
+                 end
+             )
+             select id
+             from instances
+             where id in (select instance_id from due)
+             order by id
+             for update skip locked",
+        )
+        .bind(BATCH)
+        .bind(BACKLOG)
+        .fetch_all(&mut *transaction)
+        .await?;
+        let mut count = 0;
+        if !due.is_empty() {
+            let ids: Vec<Vec<u8>> = due.into_iter().map(|(id,)| id).collect();
+            let waits: Vec<(Vec<u8>, i32, String)> = sqlx::query_as(
+                "select instance_id, path, kind
+                 from waits
+                 where instance_id = any($1) and due_at <= now()",
+            )
+            .bind(&ids)
+            .fetch_all(&mut *transaction)
+            .await?;
+            let due = Resume::Due.to_text();
+            let endings: Vec<Ending> = waits
+                .into_iter()
+                .map(|(id, path, kind)| {
+                    let instance = read_id(&id)?;
+                    Ok(Ending { instance, path, resume: (kind != "retry").then(|| due.clone()) })
+                })
+                .collect::<Result<_, StoreError>>()?;
+            count = resume(&mut transaction, &endings).await?.len();
+        }
+        let next: Option<(Option<i64>,)> = sqlx::query_as(
+            "select greatest(0, extract(epoch from due_at - now()) * 1000000)::bigint
+             from waits
+             where due_at is not null
+             order by due_at
+             limit 1",
+        )
+        .fetch_optional(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        if count > 0 {
+            self.wake.hint();
+        }
+        let next_due_in = next
+            .and_then(|(micros,)| micros)
+            .map(|micros| std::time::Duration::from_micros(u64::try_from(micros).unwrap_or(0)));
+        Ok(Released { count, more: next_due_in.is_some_and(|next| next.is_zero()), next_due_in })
+    }
+}
+
+/// Moves waits to jobs; the caller holds the locks of their instances. Answers those that were still
+/// parked.
+pub(crate) async fn resume(
+    connection: &mut PgConnection,
+    endings: &[Ending],
+) -> Result<Vec<InstanceId>, StoreError> {
+    if endings.is_empty() {
+        return Ok(Vec::new());
+    }
+    let resumed: Vec<(Vec<u8>,)> = sqlx::query_as(
+        "with ending as (
+             select *
+             from unnest($1::bytea[], $2::int[], $3::text[]) as t (instance_id, path, resume)
+         ), ended as (
+             delete from waits w
+             using ending e
+             where w.instance_id = e.instance_id and w.path = e.path
+             returning w.*, e.resume as new_resume
+         ), placed as (
+             select e.*,
+                 row_number() over siblings > 1
+                     or exists (select from jobs j where j.instance_id = e.instance_id) as queued,
+                 count(*) over (partition by e.instance_id) = 1
+                     and not exists (select from jobs j where j.instance_id = e.instance_id)
+                     and not exists (
+                         select from waits w where w.instance_id = e.instance_id and w.path <> e.path
+                     ) as alone
+             from ended e
+             window siblings as (partition by e.instance_id order by e.n)
+         )
+         insert into jobs (instance_id, path, account_id, n, step, scope, issued, attempt, alone, queued,
+             held, resume, started_at)
+         select p.instance_id, p.path, p.account_id, p.n, p.step, p.scope, greatest(p.issued, i.issued),
+             case when p.kind = 'retry' then p.attempt else 0 end, p.alone, p.queued,
+             i.status = 'Suspended',
+             case when p.kind = 'retry' then p.resume else p.new_resume end, p.started_at
+         from placed p
+         join instances i on i.id = p.instance_id
+         returning instance_id",
+    )
+    .bind(endings.iter().map(|ending| &ending.instance.as_bytes()[..]).collect::<Vec<_>>())
+    .bind(endings.iter().map(|ending| ending.path).collect::<Vec<_>>())
+    .bind(endings.iter().map(|ending| ending.resume.clone()).collect::<Vec<_>>())
+    .fetch_all(connection)
+    .await?;
+    resumed.iter().map(|(id,)| read_id(id)).collect()
+}
+
+pub(crate) fn read_id(bytes: &[u8]) -> Result<InstanceId, StoreError> {
+    InstanceId::from_bytes(bytes).map_err(|error| StoreError::Damaged(error.to_string()))
+}
+
+/// A parked path, as a decision or an explanation needs it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(crate) struct WaitRow {
+    pub(crate) instance_id: Vec<u8>,
+    pub(crate) path: i32,
+    pub(crate) n: i32,
+    pub(crate) step: i32,
+    pub(crate) scope: Option<i32>,
+    pub(crate) issued: i32,
+    pub(crate) attempt: i32,
+    pub(crate) kind: String,
+    pub(crate) started_at: DateTime<Utc>,
+}

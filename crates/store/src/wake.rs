@@ -1,0 +1,87 @@
+//! The hint that there is something to claim: outside every step transaction, coalesced, and never needed
+//! for correctness (polling is the truth).
+//!
+//! ```text
+//! commit ──► Wake::hint() ──► workers of this process, at once
+//!                       └───► NOTIFY to the others, at most one per 20 ms
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::PgListener;
+use tokio::sync::Notify;
+
+use crate::{Store, StoreError};
+
+/// The channel workers listen on.
+pub const CHANNEL: &str = "trunkline_jobs";
+
+/// At most one NOTIFY per process in this time; the first goes out at once.
+const WINDOW: Duration = Duration::from_millis(20);
+
+#[derive(Clone, Debug)]
+pub struct Wake {
+    local: Arc<Notify>,
+    outbox: Arc<Notify>,
+}
+
+impl Wake {
+    pub(crate) fn new(pool: PgPool) -> Self {
+        let wake = Self { local: Arc::new(Notify::new()), outbox: Arc::new(Notify::new()) };
+        let outbox = Arc::downgrade(&wake.outbox);
+        tokio::spawn(async move {
+            while let Some(hinted) = outbox.upgrade() {
+                // A missed hint costs one polling interval, so an outage needs no handling here.
+                let due = tokio::time::timeout(Duration::from_secs(1), hinted.notified()).await.is_ok();
+                drop(hinted);
+                if due {
+                    let _ = notify(&pool).await;
+                    tokio::time::sleep(WINDOW).await;
+                }
+            }
+        });
+        wake
+    }
+
+    /// Jobs became ready.
+    pub fn hint(&self) {
+        self.local.notify_waiters();
+        self.local.notify_one();
+        self.outbox.notify_one();
+    }
+
+    /// Only this process's workers: what another process told us must not be told back.
+    pub fn hint_locally(&self) {
+        self.local.notify_waiters();
+        self.local.notify_one();
+    }
+
+    /// Until the next hint; one that came since the last call counts.
+    pub async fn hinted(&self) {
+        self.local.notified().await;
+    }
+}
+
+impl Store {
+    /// Passes the hints of other processes on to this one's workers until the connection ends. Behind a
+    /// transaction-pooling proxy nothing comes, and polling does the work.
+    pub async fn listen(&self) -> Result<(), StoreError> {
+        let mut listener = PgListener::connect_with(&self.pool).await?;
+        listener.eager_reconnect(false);
+        listener.listen(CHANNEL).await?;
+        while listener.try_recv().await?.is_some() {
+            self.wake.hint_locally();
+        }
+        Ok(())
+    }
+}
+
+/// The commit of a NOTIFY has nothing that must survive a crash, so it waits for no disk.
+async fn notify(pool: &PgPool) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql("begin; set local synchronous_commit = off; notify trunkline_jobs; commit")
+        .execute(pool)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! The context an instance starts with: the trigger's body and three system keys (spec 5.3, 6.3).
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Map, Value};
+
+use crate::ids::AccountId;
+
+/// Keys that no body and no output may replace.
+pub const RESERVED: [&str; 3] = ["accountId", "subAccountId", "triggeredAt"];
+
+/// `data` of a new instance. A body that is no object stands under `payload`.
+pub fn build(
+    body: Value,
+    account: &AccountId,
+    subaccount: Option<&str>,
+    triggered_at: DateTime<Utc>,
+) -> Map<String, Value> {
+    let mut data = match body {
+        Value::Object(members) => members,
+        Value::Null => Map::new(),
+        other => Map::from_iter([("payload".to_owned(), other)]),
+    };
+    let mut system = |key: &str, value: String| {
+        data.shift_remove(key);
+        data.insert(key.to_owned(), value.into());
+    };
+    system("accountId", account.to_string());
+    if let Some(subaccount) = subaccount {
+        system("subAccountId", subaccount.to_owned());
+    }
+    system("triggeredAt", timestamp(triggered_at));
+    data
+}
+
+/// Seven fractional digits, as `triggeredAt` has them (U-43). The database keeps microseconds.
+fn timestamp(at: DateTime<Utc>) -> String {
+    let micros = at.to_rfc3339_opts(SecondsFormat::Micros, true);
+    format!("{}0Z", micros.trim_end_matches('Z'))
+}
+
+/// The subaccount of a manual start: the body's, else the definition's (spec 6.3).
+pub fn subaccount_of_body(body: &Value) -> Option<&str> {
+    body.get("payload")?.get("subAccountId")?.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeZone;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn c_088_c_089_c_090_the_body_and_the_system_keys_make_the_context() {
+        let at = Utc.timestamp_opt(1_770_091_446, 331_204_000).unwrap();
+        let data = build(
+            json!({"price": "10", "accountId": "other", "triggeredAt": 1}),
+            &AccountId::new("acme"),
+            None,
+            at,
+        );
+        assert_eq!(
+            Value::Object(data),
+            json!({"price": "10", "accountId": "acme", "triggeredAt": "2026-02-03T04:04:06.3312040Z"})
+        );
+    }
+
+    #[test]
+    fn a_body_that_is_no_object_stands_under_payload() {
+        let data = build(json!([1]), &AccountId::new("a"), Some("s"), DateTime::UNIX_EPOCH);
+        assert_eq!(data["payload"], json!([1]));
+        assert_eq!(data["subAccountId"], "s");
+    }
+}

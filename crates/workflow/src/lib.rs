@@ -1,0 +1,27 @@
+//! Definitions, instances and the decisions about them. Pure: no IO, no clock, no SQL, no JavaScript.
+//!
+//! Four things can happen to an instance: it is *started*, one of its jobs *finishes*, an *event* or a due
+//! time *resumes* a parked path, somebody *controls* it. Each is one function here that returns plain data;
+//! `store` writes that data whole.
+
+pub mod advance;
+pub mod context;
+pub mod control;
+pub mod definition;
+pub mod graph;
+pub mod ids;
+pub mod inputs;
+pub mod outcome;
+pub mod path;
+pub mod route;
+pub mod status;
+pub mod step;
+pub mod timespan;
+pub mod trigger;
+
+pub use advance::{Transition, advance};
+pub use graph::Graph;
+pub use ids::{AccountId, DefinitionId, InstanceId, JobId, Version};
+pub use outcome::Outcome;
+pub use status::{InstanceStatus, StepStatus};
+pub use trigger::Trigger;

@@ -1,0 +1,10 @@
+//! Definitions: `/definitions` and `/definitions/{definitionId}` (spec 2.2–2.6).
+
+mod check_input;
+pub mod create;
+pub mod delete;
+pub mod history;
+pub mod input_schema;
+pub mod list;
+pub mod update;
+pub mod view;

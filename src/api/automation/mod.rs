@@ -1,0 +1,5 @@
+//! The Automation API (spec 2).
+
+pub mod definitions;
+pub mod triggers;
+pub mod workflows;

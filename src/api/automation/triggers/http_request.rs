@@ -1,0 +1,73 @@
+//! `POST /triggers/http_request` (spec 2.12, 6.4).
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde_json::Value;
+use trunkline_store::starts::NewInstance;
+use trunkline_workflow::{Trigger, context};
+use utoipa::IntoParams;
+
+use crate::api::auth::Account;
+use crate::api::body::Body;
+use crate::api::error::{AccountErrors, ApiError, BodyErrors, ErrorBody};
+use crate::api::idempotency::{IdempotencyHeader, RequestKey};
+use crate::api::query::Query;
+use crate::api::state::ApiState;
+
+/// For the OpenAPI document.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes what `http_request` reads")]
+pub struct Filter {
+    /// With it the definitions of this subaccount are started, too; without it only those of none.
+    sub_account_id: Option<String>,
+}
+
+/// Raise an HTTP event
+///
+/// Starts an instance of every enabled definition with the trigger `http_request` that the subaccount
+/// matches; 200 says that the event was raised, also when nothing matched. The members of the body become
+/// members of `data`; a body that is no object stands under `data.payload`.
+#[utoipa::path(
+    post,
+    path = "/api/v1/accounts/{accountId}/triggers/http_request",
+    operation_id = "http_request_trigger",
+    tag = "Triggers",
+    params(Account, Filter, IdempotencyHeader),
+    request_body(content = Option<Value>, description = "Any JSON."),
+    responses(
+        (status = 200, description = "Raised, and what it started is stored."),
+        (status = 400, description = "The body is no JSON or a parameter is invalid.", body = ErrorBody),
+        (status = 409, description = "The `Idempotency-Key` was used with another request.", body = ErrorBody),
+        AccountErrors,
+        BodyErrors,
+    )
+)]
+pub async fn http_request(
+    State(state): State<ApiState>,
+    Account(account): Account,
+    query: Query,
+    key: RequestKey,
+    body: Body,
+) -> Result<StatusCode, ApiError> {
+    let subaccount = query.text("subAccountId").filter(|id| !id.is_empty());
+    if subaccount.is_some_and(|id| id.contains('\0')) {
+        return Err(ApiError::InvalidParameter("subAccountId"));
+    }
+    let payload = if body.is_absent() { Value::Null } else { body.json()? };
+    let triggered = state.store.definitions_triggered_by(&account, Trigger::HttpRequest, subaccount).await?;
+
+    let data = context::build(payload, &account, subaccount, (state.clock)());
+    let instances = triggered
+        .into_iter()
+        .map(|triggered| NewInstance {
+            account: account.clone(),
+            definition: triggered.definition,
+            version: triggered.version,
+            data: data.clone(),
+        })
+        .collect();
+
+    key.start(&state, account, &body.0, instances).await?;
+    Ok(StatusCode::OK)
+}

@@ -1,0 +1,3 @@
+//! Triggers that are raised by a call (spec 2.12).
+
+pub mod http_request;

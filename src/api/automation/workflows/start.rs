@@ -1,0 +1,74 @@
+//! `POST /definitions/{definitionId}/workflows` (spec 2.8).
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value};
+use trunkline_store::starts::NewInstance;
+use trunkline_workflow::context;
+use utoipa::IntoParams;
+
+use crate::api::auth::Account;
+use crate::api::body::Body;
+use crate::api::error::{AccountErrors, ApiError, BodyErrors, ErrorBody};
+use crate::api::idempotency::{IdempotencyHeader, RequestKey};
+use crate::api::path::{self, DefinitionPath};
+use crate::api::query::Query;
+use crate::api::state::ApiState;
+
+/// For the OpenAPI document.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what `start` reads")]
+pub struct Which {
+    /// Start this version; the newest when left out.
+    #[param(minimum = 1)]
+    version: Option<i32>,
+}
+
+/// Start an instance by hand
+///
+/// The body takes the place of what a trigger would bring: to play an inbound message send the whole
+/// webhook. The definition need not be enabled.
+#[utoipa::path(
+    post,
+    path = "/api/v1/accounts/{accountId}/definitions/{definitionId}/workflows",
+    operation_id = "start-workflow-instance",
+    tag = "Workflows",
+    params(Account, DefinitionPath, Which, IdempotencyHeader),
+    request_body(content = Option<Object>, description = "Becomes the instance's `data`."),
+    responses(
+        (status = 201, description = "Started: it is stored and will run.",
+         headers(("Location" = String, description = "The instance's path."))),
+        (status = 400, description = "A parameter is invalid or the body is no JSON object.", body = ErrorBody),
+        (status = 404, description = "There is no such definition or version.", body = ErrorBody),
+        (status = 409, description = "The `Idempotency-Key` was used with another request.", body = ErrorBody),
+        AccountErrors,
+        BodyErrors,
+    )
+)]
+pub async fn start(
+    State(state): State<ApiState>,
+    Account(account): Account,
+    path: DefinitionPath,
+    query: Query,
+    key: RequestKey,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let version = query.version()?;
+    let payload = if body.is_absent() { Map::new() } else { body.json_object()? };
+    let found = state.store.find_definition(&account, path.definition, version).await?;
+    let found = found.ok_or(ApiError::DefinitionNotFound(path.definition))?;
+
+    let payload = Value::Object(payload);
+    let subaccount = context::subaccount_of_body(&payload).map(str::to_owned).or(found.subaccount);
+    let data = context::build(payload, &account, subaccount.as_deref(), (state.clock)());
+    let instance =
+        NewInstance { account: account.clone(), definition: path.definition, version: found.version, data };
+
+    let started = key.start(&state, account.clone(), &body.0, vec![instance]).await?;
+    let locations =
+        started.into_iter().map(|id| (LOCATION, path::of_instance(&account, path.definition, id)));
+    Ok((StatusCode::CREATED, axum::response::AppendHeaders(locations)).into_response())
+}

@@ -1,0 +1,208 @@
+//! Everything that is answered with a status of 400 or more (spec 2.1, 2.17.1).
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt::Write;
+
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use trunkline_connectors::clock;
+use trunkline_store::StoreError;
+use trunkline_workflow::control::Command;
+use trunkline_workflow::{AccountId, DefinitionId, InstanceId, InstanceStatus};
+use utoipa::{IntoResponses, ToSchema};
+use uuid::Uuid;
+
+use super::json::Json;
+use super::timestamp::Timestamp;
+
+const INVALID_PARAMETER: i32 = 1000;
+const UNAUTHORIZED: i32 = 1200;
+const FORBIDDEN: i32 = 1201;
+const NOT_FOUND: i32 = 1300;
+const INTERNAL: i32 = 2000;
+const INVALID_DEFINITION: i32 = 5001;
+
+/// Seconds after which a database that is down is worth another try.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+/// What a caller did wrong, or what went wrong with us.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// A member of the path, the query, the headers or the body, by its name.
+    #[error("Invalid {0}.")]
+    InvalidParameter(&'static str),
+    #[error("Invalid request body.")]
+    InvalidBody,
+    /// Breaks one of V1–V15.
+    #[error("{0}")]
+    InvalidDefinition(String),
+    #[error("Request was not authenticated properly")]
+    Unauthenticated,
+    #[error("Access forbidden")]
+    Forbidden,
+    #[error("Definition {0} not found.")]
+    DefinitionNotFound(DefinitionId),
+    #[error("Workflow {0} not found.")]
+    WorkflowNotFound(InstanceId),
+    #[error("Account {0} not found.")]
+    AccountNotFound(AccountId),
+    #[error("Path {0} not found.")]
+    PathNotFound(String),
+    #[error("Method {0} is not allowed.")]
+    MethodNotAllowed(Method),
+    #[error("Workflow {id} cannot be {} because it is {}.", command.participle(), status.as_str())]
+    IllegalTransition { id: InstanceId, command: Command, status: InstanceStatus },
+    #[error("Idempotency-Key was used with another request.")]
+    KeyReused,
+    #[error("Request body is larger than 1 MiB.")]
+    BodyTooLarge,
+    #[error("Content type is not application/json.")]
+    UnsupportedContentType,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What we stored or made ourselves cannot be written as JSON.
+    #[error("an answer cannot be written")]
+    Unwritable(#[from] serde_json::Error),
+    /// With the panic's message.
+    #[error("a handler panicked: {0}")]
+    Panicked(String),
+}
+
+impl ApiError {
+    fn status_and_code(&self) -> (StatusCode, i32) {
+        match self {
+            Self::InvalidParameter(_) | Self::InvalidBody | Self::IllegalTransition { .. } => {
+                (StatusCode::BAD_REQUEST, INVALID_PARAMETER)
+            }
+            Self::InvalidDefinition(_) => (StatusCode::BAD_REQUEST, INVALID_DEFINITION),
+            Self::Unauthenticated => (StatusCode::UNAUTHORIZED, UNAUTHORIZED),
+            Self::Forbidden => (StatusCode::FORBIDDEN, FORBIDDEN),
+            Self::DefinitionNotFound(_)
+            | Self::WorkflowNotFound(_)
+            | Self::AccountNotFound(_)
+            | Self::PathNotFound(_) => (StatusCode::NOT_FOUND, NOT_FOUND),
+            Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, INVALID_PARAMETER),
+            Self::KeyReused => (StatusCode::CONFLICT, INVALID_PARAMETER),
+            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, INVALID_PARAMETER),
+            Self::UnsupportedContentType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID_PARAMETER),
+            Self::Store(error) if is_passing(error) => (StatusCode::SERVICE_UNAVAILABLE, INTERNAL),
+            Self::Store(_) | Self::Unwritable(_) | Self::Panicked(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, INTERNAL)
+            }
+        }
+    }
+
+    /// What the caller reads: of our own defects no more than that there was one.
+    fn message(&self, status: StatusCode) -> Cow<'static, str> {
+        match status {
+            StatusCode::SERVICE_UNAVAILABLE => "The service is not available at the moment.".into(),
+            StatusCode::INTERNAL_SERVER_ERROR => "Internal server error".into(),
+            _ => self.to_string().into(),
+        }
+    }
+}
+
+/// The same request may work in a moment.
+fn is_passing(error: &StoreError) -> bool {
+    error.is_unavailable() || error.is_conflict() || matches!(error, StoreError::NotMigrated)
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, code) = self.status_and_code();
+        let body = ErrorBody {
+            code,
+            message: self.message(status),
+            error_id: Uuid::new_v4(),
+            timestamp: Timestamp(clock::now()),
+        };
+        if status.is_server_error() {
+            tracing::error!(error.id = %body.error_id, error = chain(&self), "a request was not served");
+        } else {
+            tracing::debug!(error.id = %body.error_id, error = %self, "a request was refused");
+        }
+        let mut response = (status, Json(body)).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
+        response
+    }
+}
+
+/// The error and its causes on one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        write!(text, ": {error}").expect("writing to a string cannot end in an error");
+        cause = error.source();
+    }
+    text
+}
+
+/// What every answer with a status of 400 or more carries.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Error)]
+pub struct ErrorBody {
+    /// 1000 invalid parameter, 1200 not authenticated, 1201 forbidden, 1300 not found, 2000 internal error,
+    /// 5001 invalid definition.
+    #[schema(example = 1300)]
+    code: i32,
+    /// What happened, for people.
+    message: Cow<'static, str>,
+    /// Another one for each error; the server's log knows it.
+    error_id: Uuid,
+    timestamp: Timestamp,
+}
+
+/// Errors that every operation of an account may answer with, for the OpenAPI document.
+#[derive(IntoResponses)]
+pub enum AccountErrors {
+    /// There is no `Authorization: Bearer` header with a key in force.
+    #[response(status = 401, headers(("WWW-Authenticate" = String, description = "`Bearer`")))]
+    Unauthenticated(ErrorBody),
+    /// The key belongs to another account.
+    #[response(status = 403)]
+    Forbidden(ErrorBody),
+    /// A defect of ours.
+    #[response(status = 500)]
+    Internal(ErrorBody),
+    /// The database is not available; nothing was answered that did not happen.
+    #[response(status = 503, headers(("Retry-After" = i32, description = "Seconds")))]
+    Unavailable(ErrorBody),
+}
+
+/// Errors of operations that read a body, for the OpenAPI document.
+#[derive(IntoResponses)]
+pub enum BodyErrors {
+    /// The body is larger than 1 MiB.
+    #[response(status = 413)]
+    TooLarge(ErrorBody),
+    /// The body's content type is not `application/json`.
+    #[response(status = 415)]
+    UnsupportedContentType(ErrorBody),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outages_may_be_tried_again_and_defects_say_nothing_about_us() {
+        let outage = ApiError::from(StoreError::NotMigrated).into_response();
+        assert_eq!(outage.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(outage.headers()[RETRY_AFTER], "1");
+        let defect = ApiError::from(StoreError::Damaged("row 7".to_owned()));
+        let (status, code) = defect.status_and_code();
+        assert_eq!((status, code), (StatusCode::INTERNAL_SERVER_ERROR, 2000));
+        assert_eq!(defect.message(status), "Internal server error");
+        assert_eq!(chain(&defect), "stored data is damaged: row 7");
+    }
+}

@@ -1,0 +1,26 @@
+//! The HTTP surfaces. [`router`] has every route on one page; a folder per surface, in it a folder per
+//! noun, in it a file per verb.
+//!
+//! Every handler that changes something has one shape: load, decide, write, answer. The answer is sent
+//! after the commit.
+
+pub mod auth;
+pub mod automation;
+mod body;
+mod docs;
+pub mod error;
+mod health;
+mod idempotency;
+mod json;
+pub mod openapi;
+mod page;
+mod path;
+mod query;
+mod recent;
+pub mod router;
+pub mod state;
+mod timestamp;
+pub mod webhooks;
+
+pub use router::router;
+pub use state::{ApiConfig, ApiState};

@@ -1,0 +1,70 @@
+//! The OpenAPI document of what is served, made from the code, at `/openapi.json`.
+
+use std::sync::LazyLock;
+
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use super::automation::{definitions, triggers, workflows};
+use super::json::JSON;
+use super::{health, webhooks};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Trunkline",
+        description = "Definitions of messaging workflows, their instances, and what starts them.",
+        license(name = "Apache-2.0 OR MIT")
+    ),
+    paths(
+        definitions::list::list,
+        definitions::create::create,
+        definitions::history::history,
+        definitions::update::update,
+        definitions::delete::delete,
+        workflows::list::list,
+        workflows::start::start,
+        workflows::show::show,
+        workflows::control::control,
+        workflows::errors::errors,
+        triggers::http_request::http_request,
+        webhooks::messages::receive,
+        health::healthz,
+        health::readyz,
+    ),
+    security(("bearerAuth" = [])),
+    modifiers(&BearerAuth),
+    tags(
+        (name = "Definitions", description = "Blueprints of workflows. Every update makes a new version."),
+        (name = "Workflows", description = "Instances: runs of one version of a definition."),
+        (name = "Triggers", description = "Events that start instances of every definition they match."),
+        (name = "Webhooks", description = "Called by the messaging platform."),
+        (name = "Health", description = "For those who run the server."),
+    )
+)]
+struct Api;
+
+struct BearerAuth;
+
+impl Modify for BearerAuth {
+    fn modify(&self, document: &mut Document) {
+        let mut bearer = Http::new(HttpAuthScheme::Bearer);
+        bearer.description = Some("An API key of the account in the path.".to_owned());
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearerAuth", SecurityScheme::Http(bearer));
+    }
+}
+
+pub fn document() -> Document {
+    Api::openapi()
+}
+
+static TEXT: LazyLock<String> =
+    LazyLock::new(|| document().to_pretty_json().expect("the document is plain data, which is always JSON"));
+
+pub async fn show() -> Response {
+    ([(CONTENT_TYPE, JSON)], TEXT.as_str()).into_response()
+}

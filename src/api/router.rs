@@ -1,0 +1,101 @@
+//! Every route and its handler. `openapi.rs` documents the same routes; a test compares the two.
+
+use std::any::Any;
+
+use axum::Router;
+use axum::http::{Method, Uri};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, patch, post, put};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::automation::{definitions, triggers, workflows};
+use super::error::ApiError;
+use super::state::ApiState;
+use super::webhooks::messages;
+use super::{auth, docs, health, openapi};
+
+/// The HTTP APIs. May be merged with routers that have no fallback of their own.
+pub fn router(state: ApiState) -> Router {
+    with_key(&state)
+        .route("/webhooks/v1/accounts/{accountId}/messages", post(messages::receive))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/openapi.json", get(openapi::show))
+        .route("/docs", get(docs::redirect))
+        .route("/docs/", get(docs::index))
+        .route("/docs/{*file}", get(docs::file))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(CatchPanicLayer::custom(panicked))
+        .with_state(state)
+}
+
+/// The routes of an account: none is reached without a key of it.
+fn with_key(state: &ApiState) -> Router<ApiState> {
+    Router::new()
+        .route(
+            "/api/v1/accounts/{accountId}/definitions",
+            get(definitions::list::list).post(definitions::create::create),
+        )
+        .route(
+            "/api/v1/accounts/{accountId}/definitions/{definitionId}",
+            put(definitions::update::update)
+                .get(definitions::history::history)
+                .delete(definitions::delete::delete),
+        )
+        .route(
+            "/api/v1/accounts/{accountId}/definitions/{definitionId}/workflows",
+            get(workflows::list::list).post(workflows::start::start),
+        )
+        .route(
+            "/api/v1/accounts/{accountId}/definitions/{definitionId}/workflows/{workflowId}",
+            patch(workflows::control::control).get(workflows::show::show),
+        )
+        .route(
+            "/api/v1/accounts/{accountId}/definitions/{definitionId}/workflows/{workflowId}/errors",
+            get(workflows::errors::errors),
+        )
+        .route(
+            "/api/v1/accounts/{accountId}/triggers/http_request",
+            post(triggers::http_request::http_request),
+        )
+        .route_layer(from_fn_with_state(state.clone(), auth::require_key))
+}
+
+async fn unknown_path(uri: Uri) -> ApiError {
+    ApiError::PathNotFound(uri.path().to_owned())
+}
+
+async fn wrong_method(method: Method) -> ApiError {
+    ApiError::MethodNotAllowed(method)
+}
+
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let message = match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => panic.downcast::<&str>().map(|text| (*text).to_owned()).unwrap_or_default(),
+    };
+    ApiError::Panicked(message).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::{Request, StatusCode};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_answered_with_an_error_body() {
+        let app = Router::new()
+            .route("/", get(async || -> StatusCode { panic!("secret") }))
+            .layer(CatchPanicLayer::custom(panicked));
+        let response = app.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = axum::body::to_bytes(response.into_body(), 1000).await.unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!((&body["code"], &body["message"]), (&2000.into(), &"Internal server error".into()));
+    }
+}

@@ -1,0 +1,62 @@
+//! Calls of a running server, as any client makes them.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use trunkline_connectors::outbound::{AddressPolicy, OutboundClient, OutboundRequest, call_failed};
+
+use super::error::CliError;
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A server and who we are to it.
+pub(super) struct Server {
+    http: OutboundClient,
+    url: String,
+    key: Option<String>,
+}
+
+impl Server {
+    /// `url` is its root: `http://127.0.0.1:8080`.
+    pub(super) fn new(url: &str, key: Option<&str>) -> Self {
+        let http = OutboundClient::new(AddressPolicy { allow_private: true, allowed: Vec::new() });
+        Self { http, url: url.trim_end_matches('/').to_owned(), key: key.map(str::to_owned) }
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Result<Value, CliError> {
+        self.call("GET", path, None).await
+    }
+
+    pub(super) async fn post(&self, path: &str, body: Vec<u8>) -> Result<Value, CliError> {
+        self.call("POST", path, Some(body)).await
+    }
+
+    /// The answer, `null` when it has no body. Any status but 2xx is an error with the server's words.
+    async fn call(&self, method: &str, path: &str, body: Option<Vec<u8>>) -> Result<Value, CliError> {
+        let url = format!("{}{path}", self.url);
+        let mut headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
+        if let Some(key) = &self.key {
+            headers.push(("Authorization".to_owned(), format!("Bearer {key}")));
+        }
+        let request = OutboundRequest {
+            method: method.to_owned(),
+            url: url.clone(),
+            headers,
+            body,
+            timeout: TIMEOUT,
+            follow_redirects: false,
+        };
+        let response = self.http.send(request).await;
+        let response = response.map_err(|error| CliError::Call(call_failed(&error, method, &url)))?;
+        let answer: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        if response.is_success() {
+            return Ok(answer);
+        }
+        let message = answer["message"].as_str().unwrap_or(&response.reason).to_owned();
+        Err(CliError::Refused { call: format!("{method} {url}"), status: response.status, message })
+    }
+}

@@ -1,0 +1,90 @@
+//! All commands, and what each is run with.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use super::error::CliError;
+use super::evaluator::EvaluatorChild;
+use super::settings::LogSettings;
+use super::{account, dev, key, migrate, name_environment, serve, sim, verify, worker};
+
+/// A self-hosted automation server for messaging, on PostgreSQL
+///
+/// Start with `trunkline dev`: the whole server in one process, with a PostgreSQL of its own. In production,
+/// `serve` and any number of `worker` processes share the database that `DATABASE_URL` names.
+#[derive(Debug, Parser)]
+#[command(name = "trunkline", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    log: LogSettings,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Dev(dev::Dev),
+    Serve(serve::Serve),
+    Worker(worker::Worker),
+    Migrate(migrate::Migrate),
+    Account(account::AccountCommand),
+    Key(key::KeyCommand),
+    Verify(verify::Verify),
+    Sim(sim::Sim),
+    #[command(hide = true)]
+    Evaluator(EvaluatorChild),
+}
+
+/// Ends the process when there is nothing to run: wrong words, `--help`, `--version`.
+pub fn parse() -> Cli {
+    Cli::try_parse().unwrap_or_else(|error| name_environment::explain::<Cli>(error).exit())
+}
+
+/// Runs the command to its end.
+pub fn run(cli: Cli) -> Result<ExitCode, CliError> {
+    let Cli { command, log } = cli;
+    if let Command::Evaluator(_) = command {
+        EvaluatorChild::run();
+    }
+    log.start();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| CliError::System { action: "start the runtime", source })?;
+    runtime.block_on(async {
+        match command {
+            Command::Dev(dev) => dev.run().await,
+            Command::Serve(serve) => serve.run().await,
+            Command::Worker(worker) => worker.run().await,
+            Command::Migrate(migrate) => migrate.run().await,
+            Command::Account(account) => account.run().await,
+            Command::Key(key) => key.run().await,
+            Command::Verify(verify) => return verify.run().await,
+            Command::Sim(sim) => sim.run().await,
+            Command::Evaluator(_) => EvaluatorChild::run(),
+        }
+        .map(|()| ExitCode::SUCCESS)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_setting_of_the_environment_says_what_it_is() {
+        for command in Cli::command().get_subcommands() {
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{argument} of {}", command.get_name());
+            }
+        }
+    }
+}

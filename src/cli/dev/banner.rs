@@ -1,0 +1,87 @@
+//! What `dev` says when it is ready.
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use super::database::{Database, Place};
+use super::env_file::EnvFile;
+
+pub(super) struct Banner<'a> {
+    pub(super) database: &'a Database,
+    pub(super) env: &'a EnvFile,
+    pub(super) data_dir: &'a Path,
+    pub(super) workers: u16,
+    pub(super) started_in: Duration,
+}
+
+impl fmt::Display for Banner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let EnvFile { url, account, api_key } = self.env;
+        let env_file = EnvFile::path(self.data_dir);
+        let seconds = self.started_in.as_secs_f64();
+        writeln!(f, "\nTrunkline {}, ready after {seconds:.1} s\n", env!("CARGO_PKG_VERSION"))?;
+        self.write_database(f)?;
+        writeln!(f, "  API          {url}/api/v1/accounts/{account}")?;
+        writeln!(f, "  Reference    {url}/docs, {url}/openapi.json")?;
+        writeln!(f, "  Webhook      {url}/webhooks/v1/accounts/{account}/messages")?;
+        writeln!(f, "  Sandbox      {url}/sandbox/outbox (what was sent), {url}/sandbox")?;
+        writeln!(f, "  Health       {url}/healthz, {url}/readyz")?;
+        writeln!(f, "  Account      {account}")?;
+        writeln!(f, "  API key      {api_key}")?;
+        writeln!(f, "  Workers      {}", self.workers)?;
+        write_next(f, &shell_word(&env_file.to_string_lossy()))?;
+        writeln!(f, "\nCtrl-C stops everything. The data stays; `trunkline dev --reset` starts over.")
+    }
+}
+
+impl Banner<'_> {
+    fn write_database(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let version = &self.database.version;
+        match &self.database.place {
+            Place::Private { folder, url, note } => {
+                writeln!(f, "  PostgreSQL   {version}, its data in {}", folder.display())?;
+                if let Some(note) = note {
+                    writeln!(f, "               {note}")?;
+                }
+                writeln!(f, "               psql {}", shell_word(url))
+            }
+            Place::Named { url } => writeln!(f, "  PostgreSQL   {version}, {url}"),
+        }
+    }
+}
+
+/// Every line can be pasted into a shell, one after the other.
+fn write_next(f: &mut fmt::Formatter<'_>, env_file: &str) -> fmt::Result {
+    writeln!(
+        f,
+        r#"
+Try next, in another shell:
+
+  . {env_file}
+
+  # Somebody texts you; the example "Pong" replies. Then see what was sent.
+  curl -sw '\n' "$TRUNKLINE_URL/sandbox/sms" -H 'Content-Type: application/json' -d '{{"from": "+6590001111", "text": "ping"}}'
+  sleep 1; curl -sw '\n' "$TRUNKLINE_URL/sandbox/outbox?limit=1"
+
+  # The menu asks, and waits for the reply of this number.
+  curl -sw '\n' "$TRUNKLINE_URL/sandbox/sms" -H 'Content-Type: application/json' -d '{{"from": "+6590002222", "text": "hi", "subAccountId": "dev_menu"}}'
+  sleep 1; curl -sw '\n' "$TRUNKLINE_URL/sandbox/sms" -H 'Content-Type: application/json' -d '{{"from": "+6590002222", "text": "1", "subAccountId": "dev_menu"}}'
+
+  # An HTTP call starts the service check; its answer is texted.
+  curl -sw '\n' "$TRUNKLINE_URL/api/v1/accounts/$TRUNKLINE_ACCOUNT/triggers/http_request?subAccountId=dev_checks" -H "Authorization: Bearer $TRUNKLINE_API_KEY" -H 'Content-Type: application/json' -d "{{\"url\": \"$TRUNKLINE_URL/healthz\", \"phone\": \"+6590003333\"}}"
+
+  # All definitions, the examples among them.
+  curl -sw '\n' "$TRUNKLINE_URL/api/v1/accounts/$TRUNKLINE_ACCOUNT/definitions" -H "Authorization: Bearer $TRUNKLINE_API_KEY""#
+    )
+}
+
+/// A text as one word of a shell command.
+fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}

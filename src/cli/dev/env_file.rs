@@ -1,0 +1,68 @@
+//! `<data-dir>/env`: where the server is and who may call it, for shells (`. .trunkline/env`) and for us: the
+//! key's secret is kept here alone, so that a restart goes on with it.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::cli::error::CliError;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::cli) struct EnvFile {
+    pub(in crate::cli) url: String,
+    pub(in crate::cli) account: String,
+    pub(in crate::cli) api_key: String,
+}
+
+impl EnvFile {
+    pub(in crate::cli) fn path(data_dir: &Path) -> PathBuf {
+        data_dir.join("env")
+    }
+
+    /// `None` when there is none, or it does not say everything.
+    pub(in crate::cli) fn read(data_dir: &Path) -> Option<Self> {
+        let text = std::fs::read_to_string(Self::path(data_dir)).ok()?;
+        let value = |name: &str| {
+            text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
+        };
+        Some(Self {
+            url: value("TRUNKLINE_URL")?,
+            account: value("TRUNKLINE_ACCOUNT")?,
+            api_key: value("TRUNKLINE_API_KEY")?,
+        })
+    }
+
+    /// Replaces the file whole. Only its owner may read it.
+    pub(super) fn write(&self, data_dir: &Path) -> Result<(), CliError> {
+        let path = Self::path(data_dir);
+        let new = data_dir.join("env.new");
+        let failed = |source| CliError::File { action: "write", path: new.clone(), source };
+        if new.exists() {
+            std::fs::remove_file(&new).map_err(failed)?;
+        }
+        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&new).map_err(failed)?;
+        file.write_all(self.text().as_bytes()).map_err(failed)?;
+        std::fs::rename(&new, &path).map_err(|source| CliError::File { action: "write", path, source })
+    }
+
+    /// None of the values needs quoting in a shell.
+    fn text(&self) -> String {
+        format!(
+            "# Written by `trunkline dev` at each start.\n\
+             TRUNKLINE_URL={}\nTRUNKLINE_ACCOUNT={}\nTRUNKLINE_API_KEY={}\n",
+            self.url, self.account, self.api_key
+        )
+    }
+
+    /// Part of starting over.
+    pub(super) fn remove(data_dir: &Path) -> Result<(), CliError> {
+        let path = Self::path(data_dir);
+        match std::fs::remove_file(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(CliError::File { action: "remove", path, source })
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! `trunkline dev`: the whole server in one process, on a PostgreSQL of its own, with a carrier to play with.
+//!
+//! ```text
+//!  start   data folder ── PostgreSQL ── schema ── account and key ── server ── examples ── workers ── banner
+//!  stop    workers drain ── server finishes its requests ── PostgreSQL stops
+//! ```
+//!
+//! The workers go first, because the carrier they send through is part of the server.
+
+mod banner;
+mod database;
+mod env_file;
+mod run_all;
+mod run_dev;
+mod seed_account;
+mod seed_examples;
+
+pub(super) use env_file::EnvFile;
+pub use run_dev::{DEFAULT_DATA_DIR, Dev};

@@ -1,0 +1,115 @@
+//! Server, carrier and workers on one database, from their start to their orderly end.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use trunkline_connectors::clock;
+use trunkline_connectors::eight_by_eight::MessagingConfig;
+use trunkline_connectors::outbound::{AddressPolicy, OutboundClient};
+use trunkline_expressions::Limits;
+use trunkline_store::Store;
+use trunkline_workers::{Settings, Tools};
+
+use super::banner::Banner;
+use super::database::Database;
+use super::env_file::EnvFile;
+use super::seed_account::{ACCOUNT, seed_account};
+use super::seed_examples::seed_examples;
+use crate::api::{self, ApiConfig, ApiState};
+use crate::cli::call_server::Server;
+use crate::cli::error::CliError;
+use crate::cli::listen;
+use crate::cli::settings::evaluators;
+use crate::cli::shutdown::Shutdown;
+use crate::sandbox::{self, Sandbox, SandboxConfig};
+
+/// Somebody waits at the terminal: less than in production.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Returns when everything has ended, because somebody wished so or because a part failed.
+pub(super) async fn run_all(
+    database: &Database,
+    listener: TcpListener,
+    data_dir: &Path,
+    workers: u16,
+    begun: Instant,
+    shutdown: &Shutdown,
+) -> Result<(), CliError> {
+    let store = &database.store;
+    let address =
+        listener.local_addr().map_err(|source| CliError::System { action: "look at the port", source })?;
+    let api_key = seed_account(store, data_dir).await?;
+    let env = EnvFile { url: format!("http://{address}"), account: ACCOUNT.to_owned(), api_key };
+
+    let (stop_server, server_stop) = Shutdown::on_demand();
+    let mut server = JoinSet::new();
+    server.spawn(listen::serve(listener, router(store, &env.url), server_stop.requested(), GRACE));
+
+    let (stop_workers, workers_stop) = Shutdown::on_demand();
+    let mut working = JoinSet::new();
+    let ready = async {
+        seed_examples(&Server::new(&env.url, Some(&env.api_key))).await?;
+        let tools = tools(&env.url);
+        for number in 1..=workers {
+            let settings = Settings { name: format!("dev-{number}"), grace: GRACE, ..Settings::default() };
+            working.spawn(trunkline_workers::run(
+                store.clone(),
+                tools.clone(),
+                settings,
+                workers_stop.requested(),
+            ));
+        }
+        env.write(data_dir)
+    };
+    let outcome = match ready.await {
+        Ok(()) => {
+            let data_dir = data_dir.canonicalize().unwrap_or_else(|_| data_dir.to_owned());
+            let started_in = begun.elapsed();
+            print!("{}", Banner { database, env: &env, data_dir: &data_dir, workers, started_in });
+            tokio::select! {
+                () = shutdown.requested() => Ok(()),
+                _ = server.join_next() => Err(CliError::EndedEarly("server")),
+                _ = working.join_next() => Err(CliError::EndedEarly("worker")),
+            }
+        }
+        Err(error) => Err(error),
+    };
+    tracing::info!("stopping");
+    stop_workers.send_replace(true);
+    while working.join_next().await.is_some() {}
+    stop_server.send_replace(true);
+    while server.join_next().await.is_some() {}
+    outcome
+}
+
+fn router(store: &Store, url: &str) -> Router {
+    let carrier = Sandbox::new(SandboxConfig {
+        webhook_url: format!("{url}/webhooks/v1/accounts/{ACCOUNT}/messages"),
+        webhook_authorization: None,
+        account: ACCOUNT.to_owned(),
+        sms_sub_account: "dev_sms".to_owned(),
+        chat_sub_account: "dev_chat".to_owned(),
+        clock: clock::now,
+    });
+    let state = ApiState::new(store.clone(), clock::now, ApiConfig::default());
+    api::router(state).merge(sandbox::router(carrier))
+}
+
+/// Everything sends through the carrier of this very server. Steps may call anything, this machine included:
+/// what is tried out here runs here.
+fn tools(url: &str) -> Tools {
+    let http = OutboundClient::new(AddressPolicy { allow_private: true, allowed: Vec::new() });
+    Tools {
+        evaluator: evaluators(None, Limits::default().timeout),
+        providers: http.clone(),
+        outbound: http,
+        messaging: Some(MessagingConfig {
+            sms_url: format!("{url}/sandbox/8x8/sms"),
+            chat_apps_url: format!("{url}/sandbox/8x8/chatapps"),
+            api_key: "sandbox".to_owned(),
+        }),
+    }
+}

@@ -1,0 +1,51 @@
+//! Why a command ends without having done its work. Each is one line that says what to do.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use trunkline_store::StoreError;
+use trunkline_store::cluster::ClusterError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    #[error(
+        "`--listen {0}` can be reached from other machines: `dev` is for this machine alone (127.0.0.1 or [::1]), \
+         others are served by `trunkline serve`"
+    )]
+    NotLoopback(SocketAddr),
+    #[error("cannot listen on `{address}`")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("`{name}` is not usable: {problem}")]
+    BadSetting { name: &'static str, problem: &'static str },
+    #[error("`DATABASE_URL` is not usable: it reads `postgres://user:password@host:port/database`")]
+    BadDatabaseUrl(#[source] Option<StoreError>),
+    #[error("no answer from the database within {0} seconds")]
+    NoAnswer(u64),
+    #[error("`--reset` is for the private PostgreSQL; the database of `DATABASE_URL` is yours to empty")]
+    ResetOfForeignDatabase,
+    #[error("there is an account `{0}` already")]
+    AccountExists(String),
+    #[error("there is no account `{0}`: `trunkline account create {0}` makes it")]
+    NoAccount(String),
+    #[error("no key with id `{0}` is in force")]
+    NoKey(uuid::Uuid),
+    #[error(
+        "no `trunkline dev` found: neither `TRUNKLINE_URL` nor `{}` says where it runs", path.display()
+    )]
+    NoDev { path: PathBuf },
+    #[error("{0}")]
+    Call(String),
+    #[error("{call} was answered with {status}: {message}")]
+    Refused { call: String, status: u16, message: String },
+    #[error("the {0} ended on its own")]
+    EndedEarly(&'static str),
+    #[error("cannot {action} `{}`", path.display())]
+    File { action: &'static str, path: PathBuf, source: io::Error },
+    #[error("cannot {action}")]
+    System { action: &'static str, source: io::Error },
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,29 @@
+//! The command line: a file per command, and what commands share.
+//!
+//! [`command`] is the registry: an enum of all commands and the `match` that runs them. What can be set is
+//! in [`settings`], a part per file; every setting has a flag and, but for what only `dev` knows, an
+//! environment variable.
+
+pub mod account;
+mod call_server;
+mod chain;
+pub mod command;
+pub mod dev;
+pub mod error;
+pub mod evaluator;
+pub mod key;
+mod listen;
+pub mod migrate;
+mod name_environment;
+mod print_table;
+mod reach_database;
+pub mod serve;
+pub mod settings;
+mod shutdown;
+pub mod sim;
+pub mod verify;
+pub mod worker;
+
+pub use chain::Chain;
+pub use command::{Cli, parse, run};
+pub use error::CliError;

@@ -1,0 +1,41 @@
+//! `trunkline serve`: the HTTP APIs, on the database of the deployment.
+
+use trunkline_connectors::clock;
+
+use super::error::CliError;
+use super::settings::{DatabaseSettings, ListenSettings};
+use super::shutdown::Shutdown;
+use super::{listen, reach_database};
+use crate::api::{self, ApiState};
+
+/// Serve the HTTP APIs; steps are executed by `trunkline worker`
+#[derive(Debug, clap::Args)]
+pub struct Serve {
+    #[command(flatten)]
+    server: ListenSettings,
+    #[command(flatten)]
+    database: DatabaseSettings,
+}
+
+impl Serve {
+    /// A database that is down does not end it: requests are answered with 503 meanwhile.
+    pub(super) async fn run(self) -> Result<(), CliError> {
+        let shutdown = Shutdown::on_signal()?;
+        let store = self.database.open()?;
+        let config = self.server.api_config()?;
+        if config.webhook_secret.is_none() {
+            tracing::warn!("webhooks are taken from everybody: set `TRUNKLINE_WEBHOOK_SECRET`");
+        }
+        let state = ApiState::new(store.clone(), clock::now, config);
+        let listener = listen::bind(self.server.listen).await?;
+        let address = listener.local_addr().unwrap_or(self.server.listen);
+        tracing::info!("listening on http://{address}");
+        let watched = store.clone();
+        let watch = tokio::spawn(async move { reach_database::until_ready(&watched).await });
+        listen::serve(listener, api::router(state), shutdown.requested(), self.server.grace()).await;
+        watch.abort();
+        store.close().await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}

@@ -1,0 +1,37 @@
+//! `trunkline worker`: claims jobs, executes them, completes them.
+
+use super::error::CliError;
+use super::reach_database;
+use super::settings::{DatabaseSettings, WorkerSettings};
+use super::shutdown::Shutdown;
+
+/// Execute steps; run as many as the load needs, on as many machines
+#[derive(Debug, clap::Args)]
+pub struct Worker {
+    #[command(flatten)]
+    worker: WorkerSettings,
+    #[command(flatten)]
+    database: DatabaseSettings,
+}
+
+impl Worker {
+    /// A database that is down does not end it, neither at the start nor later.
+    pub(super) async fn run(self) -> Result<(), CliError> {
+        let shutdown = Shutdown::on_signal()?;
+        let store = self.database.open()?;
+        let settings = self.worker.settings();
+        let tools = self.worker.tools()?;
+        tracing::info!(worker.name = settings.name, "starting");
+        if tools.messaging.is_none() {
+            tracing::warn!("steps that send will fail: set `TRUNKLINE_PROVIDER_API_KEY`");
+        }
+        tokio::select! {
+            () = reach_database::until_ready(&store) => {}
+            () = shutdown.requested() => return Ok(()),
+        }
+        trunkline_workers::run(store.clone(), tools, settings, shutdown.requested()).await;
+        store.close().await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}

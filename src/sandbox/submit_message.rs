@@ -1,0 +1,183 @@
+//! The platform's own endpoints: a worker hands a message in.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
+use trunkline_connectors::eight_by_eight::wire::write_timestamp;
+use uuid::Uuid;
+
+use super::carrier::Sandbox;
+use super::check_chat_message::check_chat_message;
+use super::check_sms::check_sms;
+use super::outbox::{OutboxMessage, Product, RequestKey};
+use super::provoke_failure::{Provoked, provoked_by};
+use super::refusal::{Invalid, Refusal};
+use super::request_body::json_object;
+use super::sms_encoding::encoding_of;
+use super::submission::Submission;
+
+pub(super) async fn submit_sms(
+    State(sandbox): State<Sandbox>,
+    Path(sub_account_id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Value>, Refusal> {
+    let now = sandbox.now();
+    let request = admit(&sub_account_id, &headers, &body, now)?;
+    let submission = check_sms(&request, now).map_err(|invalid| invalid.at(now))?;
+    submit(&sandbox, sub_account_id, &headers, request, submission, now).map(Json)
+}
+
+pub(super) async fn submit_chat_message(
+    State(sandbox): State<Sandbox>,
+    Path(sub_account_id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Value>, Refusal> {
+    let now = sandbox.now();
+    let request = admit(&sub_account_id, &headers, &body, now)?;
+    let submission = check_chat_message(&request).map_err(|invalid| invalid.at(now))?;
+    submit(&sandbox, sub_account_id, &headers, request, submission, now).map(Json)
+}
+
+/// Key, subaccount and JSON. Every key that is not empty is good.
+fn admit(
+    sub_account_id: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: DateTime<Utc>,
+) -> Result<Map<String, Value>, Refusal> {
+    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let key = authorization.and_then(|value| value.split_once(' '));
+    if !key.is_some_and(|(scheme, key)| scheme.eq_ignore_ascii_case("bearer") && !key.trim().is_empty()) {
+        let message = "Request was not authenticated properly";
+        return Err(Refusal::new(StatusCode::UNAUTHORIZED, 1200, message, now));
+    }
+    let is_sub_account_id = (3..=50).contains(&sub_account_id.len())
+        && sub_account_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._&".contains(&byte));
+    if !is_sub_account_id {
+        return Err(Invalid::new(1001, "Provided subAccountId doesn't belongs to your account").at(now));
+    }
+    json_object(body).map_err(|invalid| invalid.at(now))
+}
+
+fn submit(
+    sandbox: &Sandbox,
+    sub_account_id: String,
+    headers: &HeaderMap,
+    request: Map<String, Value>,
+    submission: Submission,
+    now: DateTime<Utc>,
+) -> Result<Value, Refusal> {
+    let idempotency_key = headers
+        .get("idempotency-key")
+        .and_then(|value| value.to_str().ok())
+        .filter(|key| !key.is_empty())
+        .map(str::to_owned);
+    // Authors may give several messages one client message id; it stands in only where nothing
+    // better tells a repetition from a new message.
+    let key = idempotency_key.as_ref().or(submission.client_message_id.as_ref()).map(|id| RequestKey {
+        product: submission.product,
+        sub_account_id: sub_account_id.clone(),
+        id: id.clone(),
+    });
+    let mut outbox = sandbox.outbox();
+    if let Some(answer) = key.as_ref().and_then(|key| outbox.repeat(key)) {
+        return Ok(answer);
+    }
+    let provoked = provoked_by(&submission.destination);
+    let attempt_key = key.clone().unwrap_or_else(|| RequestKey {
+        product: submission.product,
+        sub_account_id: sub_account_id.clone(),
+        id: submission.destination.clone(),
+    });
+    match provoked {
+        Some(Provoked::InvalidNumber) => {
+            outbox.refuse(&attempt_key);
+            let message = "Invalid MSISDN format (not E.164 international number)";
+            return Err(Invalid::new(1002, message).at(now));
+        }
+        Some(Provoked::InternalError) => {
+            outbox.refuse(&attempt_key);
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            return Err(Refusal::new(status, 2000, "Internal server error", now));
+        }
+        Some(Provoked::TooManyRequests) if outbox.refusals(&attempt_key) == 0 => {
+            outbox.refuse(&attempt_key);
+            let message = "Quota exceeded. Please try again in 1 second(s).";
+            return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, 429, message, now).retry_after(1));
+        }
+        Some(Provoked::TooManyRequests | Provoked::Rejected) | None => {}
+    }
+
+    let umid = Uuid::new_v4();
+    let is_rejected = provoked == Some(Provoked::Rejected);
+    let answer = match submission.product {
+        Product::Sms => sms_answer(umid, &submission, &request, is_rejected),
+        Product::ChatApps => chat_answer(umid, &submission, &request, is_rejected, now),
+    };
+    let message = OutboxMessage {
+        umid,
+        product: submission.product,
+        channel: submission.channel,
+        sub_account_id,
+        destination: submission.destination,
+        body: submission.body,
+        content: submission.content,
+        request: Value::Object(request),
+        idempotency_key,
+        client_message_id: submission.client_message_id,
+        status: if is_rejected { "rejected" } else { "queued" }.to_owned(),
+        sent_at: write_timestamp(now),
+        attempts: 1,
+        deliveries: 1,
+        answer: answer.clone(),
+    };
+    outbox.add(message, key, &attempt_key);
+    Ok(answer)
+}
+
+fn sms_answer(umid: Uuid, submission: &Submission, request: &Map<String, Value>, is_rejected: bool) -> Value {
+    let encoding = match request.get("encoding").and_then(Value::as_str) {
+        Some(encoding) if encoding != "AUTO" => encoding,
+        _ => encoding_of(submission.body.as_deref().unwrap_or_default()),
+    };
+    let (code, description) = if is_rejected {
+        ("REJECTED", "SMS is rejected by the sandbox")
+    } else {
+        ("QUEUED", "SMS is accepted and queued for processing")
+    };
+    let mut answer = json!({
+        "umid": umid,
+        "destination": submission.destination.trim_start_matches('+'),
+        "encoding": encoding,
+        "status": {"code": code, "description": description},
+    });
+    if let Some(id) = &submission.client_message_id {
+        answer["clientMessageId"] = json!(id);
+    }
+    answer
+}
+
+fn chat_answer(
+    umid: Uuid,
+    submission: &Submission,
+    request: &Map<String, Value>,
+    is_rejected: bool,
+    now: DateTime<Utc>,
+) -> Value {
+    let status = if is_rejected {
+        json!({"state": "rejected", "timestamp": write_timestamp(now), "errorCode": 41,
+            "errorMessage": "Rejected by the sandbox"})
+    } else {
+        json!({"state": "queued", "timestamp": write_timestamp(now)})
+    };
+    let mut answer = json!({"umid": umid, "user": request.get("user"), "status": status});
+    if let Some(id) = &submission.client_message_id {
+        answer["clientMessageId"] = json!(id);
+    }
+    answer
+}

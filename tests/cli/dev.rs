@@ -1,0 +1,232 @@
+//! `trunkline dev` from its first start to starting over.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, test_kill_process};
+use serde_json::{Value, json};
+
+use crate::program::{Client, LIMIT, Running, TestDir, look_again, run};
+
+const ANY_PORT: [&str; 3] = ["dev", "--listen", "127.0.0.1:0"];
+
+/// A `dev` that said it is ready, and what its file says.
+struct Dev {
+    process: Running,
+    url: String,
+    key: String,
+}
+
+impl Dev {
+    async fn start(dir: &TestDir, more: &[&str]) -> Self {
+        let mut process = Running::start(dir, &[&ANY_PORT, more].concat(), &[]);
+        process.says("Ctrl-C stops everything").await;
+        let env = std::fs::read_to_string(dir.data_dir().join("env")).unwrap();
+        let value = |name: &str| {
+            let line = env.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+            line.unwrap_or_else(|| panic!("no {name} in {env}")).to_owned()
+        };
+        assert_eq!(value("TRUNKLINE_ACCOUNT"), "dev");
+        let [url, key] = ["TRUNKLINE_URL", "TRUNKLINE_API_KEY"].map(value);
+        let banner = process.stdout();
+        assert!(banner.contains(&url) && banner.contains(&key), "{banner}");
+        Self { process, url, key }
+    }
+
+    fn client(&self) -> Client {
+        Client::new(&self.url, Some(&self.key))
+    }
+
+    async fn write_in(&self, path: &str, message: Value) {
+        let (status, answer) = self.client().call("POST", path, Some(&message)).await;
+        assert_eq!((status, &answer["webhookStatus"]), (200, &json!(200)), "{answer}");
+    }
+
+    /// Waits until the newest message to this number reads so.
+    async fn sends(&self, destination: &str, text: &str) {
+        let path = format!("/sandbox/outbox?destination={destination}&limit=1");
+        self.client().get_until(&path, text, |outbox| outbox[0]["body"] == text).await;
+    }
+
+    /// The definition of this name.
+    async fn definition(&self, name: &str) -> String {
+        let all = self.client().get("/api/v1/accounts/dev/definitions").await;
+        let found = all.as_array().unwrap().iter().find(|one| one["definition"]["name"] == name);
+        found.unwrap_or_else(|| panic!("no {name} in {all}"))["id"].as_str().unwrap().to_owned()
+    }
+
+    async fn instances(&self, name: &str) -> Vec<Value> {
+        let id = self.definition(name).await;
+        let list = self.client().get(&format!("/api/v1/accounts/dev/definitions/{id}/workflows")).await;
+        list.as_array().unwrap().clone()
+    }
+}
+
+fn postmaster(dir: &TestDir) -> Pid {
+    let text = std::fs::read_to_string(dir.data_dir().join("postgres/data/postmaster.pid")).unwrap();
+    Pid::from_raw(text.lines().next().unwrap().trim().parse().unwrap()).unwrap()
+}
+
+fn is_gone(pid: Pid) -> bool {
+    test_kill_process(pid).is_err()
+}
+
+#[tokio::test]
+async fn dev_answers_messages_keeps_its_data_and_starts_over() {
+    let dir = TestDir::new();
+    let dev = Dev::start(&dir, &[]).await;
+    let mode = dir.data_dir().join("env").metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let all = dev.client().get("/api/v1/accounts/dev/definitions").await;
+    assert_eq!(all.as_array().unwrap().len(), 5);
+
+    let words = format!("is in use by process {}", dev.process.id());
+    run(&dir, &ANY_PORT, &[]).failed(1, &words);
+    run(&dir, &["dev", "--listen", "127.0.0.1:0", "--reset"], &[]).failed(1, &words);
+    let address = dev.url.strip_prefix("http://").unwrap();
+    run(&dir, &["dev", "--listen", address, "--data-dir", "other"], &[])
+        .failed(1, &format!("cannot listen on `{address}`"));
+
+    the_pong_walk(&dev).await;
+    the_menu_waits_for_the_reply_of_its_own_user(&dev).await;
+    an_http_call_is_texted(&dev).await;
+    chats_are_routed_by_country(&dev).await;
+
+    let postgres = postmaster(&dir);
+    let key = dev.key.clone();
+    assert_eq!(dev.process.stop().await, Some(0));
+    assert!(is_gone(postgres));
+
+    let begun = Instant::now();
+    let again = Dev::start(&dir, &[]).await;
+    assert!(begun.elapsed() < Duration::from_secs(5), "a warm start took {:?}", begun.elapsed());
+    assert_eq!(again.key, key);
+    let all = again.client().get("/api/v1/accounts/dev/definitions").await;
+    assert_eq!(all.as_array().unwrap().len(), 5);
+    assert_eq!(again.instances("Pong").await.len(), 1);
+    assert_eq!(again.process.stop().await, Some(0));
+
+    let anew = Dev::start(&dir, &["--reset", "--workers", "1"]).await;
+    assert_ne!(anew.key, key);
+    assert_eq!(anew.instances("Pong").await.len(), 0);
+    let (status, _) =
+        Client::new(&anew.url, Some(&key)).call("GET", "/api/v1/accounts/dev/definitions", None).await;
+    assert_eq!(status, 401);
+    assert_eq!(anew.process.stop().await, Some(0));
+}
+
+async fn the_pong_walk(dev: &Dev) {
+    dev.write_in("/sandbox/sms", json!({"from": "+6590001111", "text": "ping"})).await;
+    dev.sends("6590001111", "Pong. You wrote: ping").await;
+    let [instance] = &dev.instances("Pong").await[..] else { panic!("one message, one instance") };
+    let id = dev.definition("Pong").await;
+    let path = format!(
+        "/api/v1/accounts/dev/definitions/{id}/workflows/{}?includeLogs=true",
+        instance["workflowId"].as_str().unwrap()
+    );
+    let instance = dev.client().get_until(&path, "it is complete", |it| it["status"] == "Complete").await;
+    assert_eq!(instance["logs"][0]["stepName"], "pong");
+    assert_eq!(instance["logs"][0]["status"], "Complete");
+    let outbox = dev.client().get("/sandbox/outbox").await;
+    assert_eq!(outbox.as_array().unwrap().len(), 1);
+    assert_eq!(outbox[0]["idempotencyKey"], instance["logs"][0]["id"]);
+}
+
+async fn the_menu_waits_for_the_reply_of_its_own_user(dev: &Dev) {
+    let says = async |from: &str, text: &str| {
+        dev.write_in("/sandbox/sms", json!({"from": from, "text": text, "subAccountId": "dev_menu"})).await;
+    };
+    let menu = "Reply 1 for our opening hours, 2 for the way to us.";
+    says("+6590002222", "hi").await;
+    dev.sends("6590002222", menu).await;
+    says("+6590002223", "2").await;
+    dev.sends("6590002223", menu).await;
+    says("+6590002222", " 1 ").await;
+    dev.sends("6590002222", "We are open from 9:00 to 18:00.").await;
+    says("+6590002223", "2").await;
+    dev.sends("6590002223", "Harbour Street 12, behind the market.").await;
+}
+
+async fn an_http_call_is_texted(dev: &Dev) {
+    let path = "/api/v1/accounts/dev/triggers/http_request?subAccountId=dev_checks";
+    let body = json!({"url": format!("{}/healthz", dev.url), "phone": "+6590003333"});
+    assert_eq!(dev.client().call("POST", path, Some(&body)).await.0, 200);
+    dev.sends("6590003333", &format!("All is well: {}/healthz answers 200.", dev.url)).await;
+    let body = json!({"url": format!("{}/nowhere", dev.url), "phone": "+6590003333"});
+    assert_eq!(dev.client().call("POST", path, Some(&body)).await.0, 200);
+    dev.sends("6590003333", &format!("Trouble: {}/nowhere answers 404.", dev.url)).await;
+}
+
+async fn chats_are_routed_by_country(dev: &Dev) {
+    for (from, team) in
+        [("+6590001111", "in Singapore"), ("+84912345678", "in Hanoi"), ("U4af4980629", "international")]
+    {
+        dev.write_in("/sandbox/chat", json!({"from": from, "text": "hi"})).await;
+        let text =
+            if team.starts_with("in ") { format!("Our team {team}") } else { format!("Our {team} team") };
+        dev.sends(from.trim_start_matches('+'), &format!("{text} takes care of you.")).await;
+    }
+}
+
+/// Needs curl on the machine, as its reader does.
+#[tokio::test]
+async fn what_the_banner_proposes_works_as_it_stands() {
+    let dir = TestDir::new();
+    let dev = Dev::start(&dir, &[]).await;
+    let banner = dev.process.stdout();
+    let (_, proposals) = banner.split_once("Try next, in another shell:\n").unwrap();
+    let (proposals, _) = proposals.split_once("\nCtrl-C").unwrap();
+    let shell =
+        Command::new("sh").args(["-e", "-c", &proposals.replace("curl -s", "curl -fSs")]).output().unwrap();
+    assert!(shell.status.success(), "{shell:?}");
+    dev.sends("6590001111", "Pong. You wrote: ping").await;
+    dev.sends("6590002222", "We are open from 9:00 to 18:00.").await;
+    dev.sends("6590003333", &format!("All is well: {}/healthz answers 200.", dev.url)).await;
+    let everything = String::from_utf8(shell.stdout).unwrap();
+    assert!(everything.contains("\"name\":\"Keyword menu\""), "{everything}");
+    assert_eq!(dev.process.stop().await, Some(0));
+}
+
+#[tokio::test]
+async fn sim_is_a_phone_in_the_shell() {
+    let dir = TestDir::new();
+    run(&dir, &["sim", "sms", "hello"], &[]).failed(1, "no `trunkline dev` found");
+    let dev = Dev::start(&dir, &[]).await;
+    assert_eq!(run(&dir, &["sim", "outbox"], &[]).succeeded().stdout, "Nothing was sent.\n");
+    run(&dir, &["sim", "sms", "--from", "+6590004444", "hello", "there"], &[]).succeeded();
+    dev.sends("6590004444", "Pong. You wrote: hello there").await;
+    let elsewhere = TestDir::new();
+    let chat = ["sim", "chat", "--from", "+84912345678", "--channel", "viber", "hello"];
+    run(&elsewhere, &chat, &[("TRUNKLINE_URL", dev.url.as_str())]).succeeded();
+    dev.sends("84912345678", "Our team in Hanoi takes care of you.").await;
+
+    let outbox = run(&dir, &["sim", "outbox", "--to", "+65 9000 4444"], &[]).succeeded().stdout;
+    let lines: Vec<&str> = outbox.lines().collect();
+    assert_eq!(lines.len(), 2, "{outbox}");
+    let id = lines[1].split_whitespace().nth(1).unwrap();
+    run(&dir, &["sim", "receipt", id, "delivered"], &[]).succeeded();
+    let outbox = run(&dir, &["sim", "outbox", "--to", "+6590004444"], &[]).succeeded().stdout;
+    assert!(outbox.contains("delivered"), "{outbox}");
+    run(&dir, &["sim", "receipt", id, "eaten"], &[]).failed(1, "Invalid state.");
+    assert_eq!(dev.process.stop().await, Some(0));
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_a_dev_that_was_killed() {
+    let dir = TestDir::new();
+    let dev = Dev::start(&dir, &[]).await;
+    let postgres = postmaster(&dir);
+    let key = dev.key.clone();
+    drop(dev);
+    let begun = Instant::now();
+    while !is_gone(postgres) {
+        assert!(begun.elapsed() < LIMIT, "PostgreSQL outlives its dev");
+        look_again().await;
+    }
+    let again = Dev::start(&dir, &[]).await;
+    assert_eq!(again.key, key);
+    assert_eq!(again.process.stop().await, Some(0));
+    assert!(Path::new(&dir.data_dir()).exists());
+}

@@ -1,0 +1,151 @@
+//! The commands of a deployment, on a database that somebody else runs.
+
+use serde_json::json;
+use trunkline_store::Store;
+use trunkline_store::cluster::{Cluster, ClusterOptions};
+
+use crate::program::{Client, Running, TestDir, run};
+
+/// A PostgreSQL for the test; its folder goes with the test's.
+async fn postgres(dir: &TestDir) -> Cluster {
+    Cluster::start(ClusterOptions::for_tests(dir.data_dir())).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_deployment_from_migration_to_revoked_key() {
+    let dir = TestDir::new();
+    let cluster = postgres(&dir).await;
+    let url = cluster.url("postgres");
+    let environment = [("DATABASE_URL", url.as_str())];
+    let trunkline = |args: &[&str]| run(&dir, args, &environment);
+
+    trunkline(&["account", "list"]).failed(1, "run `trunkline migrate`");
+    trunkline(&["verify"]).failed(1, "run `trunkline migrate`");
+    trunkline(&["migrate"]).succeeded();
+    trunkline(&["migrate"]).succeeded();
+
+    trunkline(&["account", "create", "acme"]).succeeded();
+    trunkline(&["account", "create", "acme"]).failed(1, "there is an account `acme` already");
+    trunkline(&["account", "create", "a/b"]).failed(2, "<ACCOUNT>");
+    assert!(trunkline(&["account", "list"]).succeeded().stdout.contains("\nacme "));
+
+    trunkline(&["key", "create", "nobody"]).failed(1, "there is no account `nobody`");
+    trunkline(&["key", "list", "nobody"]).failed(1, "there is no account `nobody`");
+    let created = trunkline(&["key", "create", "acme", "--name", "ci"]).succeeded();
+    let key = created.stdout.trim();
+    assert!(!created.stderr.contains(key), "{created:?}");
+    let list = trunkline(&["key", "list", "acme"]).succeeded().stdout;
+    let line = list.lines().nth(1).unwrap();
+    assert!(line.contains(" ci ") && line.contains(&key[..11]) && !line.contains(key), "{list}");
+
+    let mut server =
+        Running::start(&dir, &["serve", "--listen", "127.0.0.1:0", "--log-format", "json"], &environment);
+    server.says("listening on ").await;
+    let address = server.after("listening on ");
+    let address = address.split('"').next().unwrap();
+    assert!(
+        server.stderr().lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()),
+        "{server}"
+    );
+    let client = Client::new(address, Some(key));
+    assert_eq!(client.call("GET", "/readyz", None).await.0, 200);
+    let definitions = "/api/v1/accounts/acme/definitions";
+    assert_eq!(client.get(definitions).await, json!([]));
+
+    let mut worker = Running::start(&dir, &["worker", "--name", "alone"], &environment);
+    worker.says("worker registered").await;
+    let branch = json!({"trigger": "http_request", "status": "enabled", "definition": {"name": "Nothing to do", "steps": [
+        {"id": "end", "stepType": "Branch", "selectNextStep": {"nowhere": null}}]}});
+    let (status, definition) = client.call("POST", definitions, Some(&branch)).await;
+    assert_eq!(status, 201);
+    assert_eq!(
+        client.call("POST", "/api/v1/accounts/acme/triggers/http_request", Some(&json!({}))).await.0,
+        200
+    );
+    let instances = format!("{definitions}/{}/workflows", definition["id"].as_str().unwrap());
+    client.get_until(&instances, "the worker did it", |all| all[0]["status"] == "Complete").await;
+
+    let id = line.split_whitespace().next().unwrap();
+    trunkline(&["key", "revoke", id]).succeeded();
+    trunkline(&["key", "revoke", id]).failed(1, "is in force");
+    let later = Running::start(&dir, &["serve", "--listen", "127.0.0.1:0"], &environment);
+    the_key_is_refused(later, key).await;
+
+    assert_eq!(trunkline(&["verify"]).succeeded().stdout, "Every rule holds.\n");
+    assert_eq!(worker.stop().await, Some(0));
+    assert_eq!(server.stop().await, Some(0));
+
+    let store = Store::open(&url, 2).unwrap();
+    sqlx::query("update instances set status = 'Runnable', completed_at = null")
+        .execute(store.pool())
+        .await
+        .unwrap();
+    let broken = trunkline(&["verify"]);
+    assert_eq!(broken.code, Some(1));
+    assert!(broken.stdout.contains("every live instance has a job or a wait"), "{broken:?}");
+    store.close().await;
+    cluster.stop().await;
+}
+
+/// By a server that has not met it before, and therefore does not take it on trust.
+async fn the_key_is_refused(mut server: Running, key: &str) {
+    server.says("listening on ").await;
+    let address = server.after("listening on ");
+    let (status, error) =
+        Client::new(&address, Some(key)).call("GET", "/api/v1/accounts/acme/definitions", None).await;
+    assert_eq!((status, &error["code"]), (401, &json!(1200)));
+    assert_eq!(server.stop().await, Some(0));
+}
+
+#[tokio::test]
+async fn server_and_worker_wait_for_a_database_that_is_down() {
+    let dir = TestDir::new();
+    let cluster = postgres(&dir).await;
+    let url = cluster.url("postgres");
+    cluster.stop().await;
+    let environment = [("DATABASE_URL", url.as_str())];
+    run(&dir, &["migrate"], &environment).failed(1, "the database is unavailable");
+
+    let mut server = Running::start(&dir, &["serve", "--listen", "127.0.0.1:0"], &environment);
+    server.says("waiting for the database").await;
+    let mut worker = Running::start(&dir, &["worker"], &environment);
+    worker.says("waiting for the database").await;
+    let client = Client::new(&server.after("listening on "), None);
+    assert_eq!(client.call("GET", "/healthz", None).await.0, 200);
+    assert_eq!(client.call("GET", "/readyz", None).await.0, 503);
+
+    let cluster = postgres(&dir).await;
+    server.says("the database is not migrated").await;
+    run(&dir, &["migrate"], &environment).succeeded();
+    server.says("the database is ready").await;
+    worker.says("worker registered").await;
+    assert_eq!(client.call("GET", "/readyz", None).await.0, 200);
+    assert_eq!(server.stop().await, Some(0));
+    assert_eq!(worker.stop().await, Some(0));
+    cluster.stop().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_waits_for_the_database_stops_at_once() {
+    let dir = TestDir::new();
+    let mut worker = Running::start(&dir, &["worker"], &[("DATABASE_URL", "postgres://127.0.0.1:1/x")]);
+    worker.says("waiting for the database").await;
+    assert_eq!(worker.stop().await, Some(0));
+}
+
+#[tokio::test]
+async fn dev_uses_the_database_that_is_named() {
+    let dir = TestDir::new();
+    let cluster = postgres(&dir).await;
+    let url = cluster.url("postgres");
+    let environment = [("DATABASE_URL", url.as_str())];
+    let args = ["dev", "--listen", "127.0.0.1:0", "--data-dir", "other"];
+    run(&dir, &[&args[..], &["--reset"]].concat(), &environment).failed(1, "yours to empty");
+    let mut dev = Running::start(&dir, &args, &environment);
+    dev.says("Ctrl-C stops everything").await;
+    assert!(!dir.path().join("other/postgres").exists());
+    assert!(run(&dir, &["account", "list"], &environment).succeeded().stdout.contains("\ndev "));
+    assert_eq!(dev.stop().await, Some(0));
+    assert_ne!(cluster.postmaster_pid(), 0);
+    cluster.stop().await;
+}

@@ -1,0 +1,11 @@
+//! Stories over HTTP: the real router on a real PostgreSQL. One binary, so that there is one cluster.
+
+mod definitions;
+mod idempotency;
+mod instances;
+mod openapi;
+mod stories;
+mod support;
+mod transport;
+mod triggers;
+mod webhooks;

@@ -1,0 +1,164 @@
+//! The OpenAPI document, and that it tells of every route.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, TestApp, sample};
+
+/// Method, path and description of every operation.
+fn operations(document: &Value) -> Vec<(Method, String, Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    let of_path = |(path, item): (&String, &Value)| {
+        let operations = item.as_object().unwrap().clone();
+        let path = path.clone();
+        operations
+            .into_iter()
+            .map(move |(method, operation)| (method.to_uppercase().parse().unwrap(), path.clone(), operation))
+    };
+    paths.iter().flat_map(of_path).collect()
+}
+
+/// Whether an API key is needed: the document's default, unless an operation says otherwise.
+fn needs_key(operation: &Value) -> bool {
+    operation.get("security").is_none()
+}
+
+async fn document(app: &TestApp) -> Value {
+    Answer::of(app.request(Method::GET, "/openapi.json")).await.expect(200)
+}
+
+#[tokio::test]
+async fn c_001_c_002_no_operation_is_reached_without_a_key_of_the_account() {
+    let app = TestApp::start().await;
+    let (_, foreign) = app.other_account("other").await;
+    let mut tried = 0;
+    for (method, path, operation) in operations(&document(&app).await) {
+        if !needs_key(&operation) {
+            continue;
+        }
+        let definition = app.define(sample::pong()).await;
+        let instance = app.start_instance(&definition, json!({})).await;
+        let path = path
+            .replace("{accountId}", "acme")
+            .replace("{definitionId}", &definition)
+            .replace("{workflowId}", instance.rsplit('/').next().unwrap());
+        let request = || app.request(method.clone(), &path);
+        Answer::of(request()).await.expect_error(401, 1200);
+        Answer::of(request().bearer_auth(&foreign)).await.expect_error(403, 1201);
+        let shown = app.get(&format!("{instance}?includeLogs=true")).await.expect(200);
+        assert_eq!((&shown["status"], &shown["version"]), (&"Runnable".into(), &1.into()));
+        let reached = Answer::of(request().bearer_auth(app.key())).await;
+        assert!(![401, 403, 404, 405].contains(&reached.status.as_u16()), "{method} {path} {reached:?}");
+        tried += 1;
+    }
+    assert_eq!(tried, 11);
+}
+
+#[tokio::test]
+async fn the_document_tells_of_every_route_and_no_other() {
+    let app = TestApp::start().await;
+    let document = document(&app).await;
+    let documented: BTreeSet<String> = document["paths"].as_object().unwrap().keys().cloned().collect();
+    let source = include_str!("../../src/api/router.rs");
+    let page_and_document = ["/openapi.json", "/docs", "/docs/", "/docs/{*file}", "/"];
+    let routed: BTreeSet<String> = source
+        .split('"')
+        .filter(|text| text.starts_with('/') && !text.contains(char::is_whitespace))
+        .filter(|path| !page_and_document.contains(path))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(documented, routed);
+    for (method, path, operation) in operations(&document) {
+        let answer = Answer::of(app.request(method.clone(), &path)).await;
+        assert_ne!(answer.status, 405, "{method} {path}");
+        assert!(operation["operationId"].is_string() && operation["summary"].is_string(), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn the_document_describes_parameters_bodies_answers_and_errors() {
+    let app = TestApp::start().await;
+    let document = document(&app).await;
+    assert!(document["openapi"].as_str().unwrap().starts_with("3."));
+    assert_eq!(document["components"]["securitySchemes"]["bearerAuth"]["scheme"], "bearer");
+    assert_eq!(document["security"], json!([{"bearerAuth": []}]));
+    for (method, path, operation) in operations(&document) {
+        let in_path: BTreeSet<&str> = path.split(['{', '}']).skip(1).step_by(2).collect();
+        let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+        let described: BTreeSet<&str> = parameters
+            .iter()
+            .filter(|parameter| parameter["in"] == "path")
+            .map(|parameter| parameter["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(described, in_path, "{method} {path}");
+        let responses = operation["responses"].as_object().unwrap();
+        for (status, response) in responses {
+            if status.as_str() >= "400" {
+                let schema = &response["content"]["application/json"]["schema"]["$ref"];
+                assert_eq!(schema, "#/components/schemas/Error", "{method} {path} {status}");
+            }
+        }
+        if needs_key(&operation) {
+            assert!(
+                ["401", "403", "500", "503"].iter().all(|status| responses.contains_key(*status)),
+                "{path}"
+            );
+        }
+        if operation.get("requestBody").is_some() {
+            assert!(["413", "415"].iter().all(|status| responses.contains_key(*status)), "{method} {path}");
+        }
+    }
+    // Whatever is referred to is there.
+    let text = document.to_string();
+    for reference in text.split("\"$ref\":\"#/components/schemas/").skip(1) {
+        let name = reference.split('"').next().unwrap();
+        assert!(document["components"]["schemas"].get(name).is_some(), "{name}");
+    }
+}
+
+/// The answers have the members that the document promises.
+#[tokio::test]
+async fn answers_are_as_the_document_describes_them() {
+    let app = TestApp::start().await;
+    let document = document(&app).await;
+    let id = app.define(sample::pong()).await;
+    let instance = app.start_instance(&id, json!({})).await;
+    let definition = app.get("/definitions").await.expect(200)[0].clone();
+    let shown = app.get(&format!("{instance}?includeLogs=true")).await.expect(200);
+    let error = app.get("/nothing").await.json();
+    for (schema, value) in [
+        ("Definition", &definition),
+        ("Blueprint", &definition["definition"]),
+        ("Workflow", &shown),
+        ("WorkflowLog", &shown["logs"][0]),
+        ("Error", &error),
+    ] {
+        let schema = &document["components"]["schemas"][schema];
+        let described: BTreeSet<&String> = schema["properties"].as_object().unwrap().keys().collect();
+        let there: BTreeSet<&String> = value.as_object().unwrap().keys().collect();
+        assert_eq!(described, there);
+        for required in schema["required"].as_array().unwrap() {
+            assert!(value.get(required.as_str().unwrap()).is_some(), "{required}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_reference_page_is_served_from_the_binary() {
+    let app = TestApp::start().await;
+    let redirect = Answer::of(app.request(Method::GET, "/docs")).await;
+    redirect.expect_status(308);
+    assert_eq!(redirect.header("location"), Some("/docs/"));
+    let page = Answer::of(app.request(Method::GET, "/docs/")).await;
+    page.expect_status(200);
+    assert!(page.header("content-type").unwrap().starts_with("text/html"));
+    for file in ["swagger-initializer.js", "swagger-ui-bundle.js", "swagger-ui.css"] {
+        assert!(page.text.contains(file), "{file}");
+        let file = Answer::of(app.request(Method::GET, &format!("/docs/{file}"))).await;
+        file.expect_status(200);
+    }
+    let start = Answer::of(app.request(Method::GET, "/docs/swagger-initializer.js")).await;
+    assert!(start.text.contains("/openapi.json"), "{}", start.text);
+}

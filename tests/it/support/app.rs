@@ -1,0 +1,158 @@
+//! A server of its own for a test, with an account and its key.
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
+use trunkline::api::{ApiConfig, ApiState, router};
+use trunkline_connectors::clock;
+use trunkline_store::Store;
+use trunkline_store::keys::KeySecret;
+use trunkline_workflow::{AccountId, InstanceId};
+
+use super::answer::Answer;
+use super::postgres::Database;
+
+/// Serves until it is dropped. Nothing runs the instances: a test that wants them to go on brings a worker
+/// for [`TestApp::store`].
+pub struct TestApp {
+    url: String,
+    account: AccountId,
+    key: String,
+    store: Store,
+    http: reqwest::Client,
+    // Last, so that everything that is connected to it is gone first.
+    _database: Database,
+}
+
+impl TestApp {
+    pub async fn start() -> Self {
+        Self::start_with(ApiConfig::default()).await
+    }
+
+    pub async fn start_with(config: ApiConfig) -> Self {
+        let database = Database::create().await;
+        let store = Store::open(&database.url, 8).unwrap();
+        let url = serve(store.clone(), config).await;
+        let account = AccountId::new("acme");
+        let key = new_key(&store, &account).await;
+        Self { url, account, key, store, http: http_client(), _database: database }
+    }
+
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// A new account and a key of it.
+    pub async fn other_account(&self, name: &str) -> (AccountId, String) {
+        let account = AccountId::new(name);
+        let key = new_key(&self.store, &account).await;
+        (account, key)
+    }
+
+    /// A request to any path, without a key.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.url))
+    }
+
+    /// A request to a path below our account, with our key.
+    pub fn account_request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.request(method, &format!("/api/v1/accounts/{}{path}", self.account)).bearer_auth(&self.key)
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.account_request(Method::GET, path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        Answer::of(self.account_request(Method::POST, path).json(&body)).await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        Answer::of(self.account_request(Method::PUT, path).json(&body)).await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        Answer::of(self.account_request(Method::PATCH, path).json(&body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        Answer::of(self.account_request(Method::DELETE, path)).await
+    }
+
+    /// Where the platform calls.
+    pub fn webhook_url(&self) -> String {
+        format!("{}/webhooks/v1/accounts/{}/messages", self.url, self.account)
+    }
+
+    /// The platform calls.
+    pub async fn webhook(&self, body: Value) -> Answer {
+        let path = format!("/webhooks/v1/accounts/{}/messages", self.account);
+        Answer::of(self.request(Method::POST, &path).json(&body)).await
+    }
+
+    /// Saves a definition; gives its id.
+    pub async fn define(&self, definition: Value) -> String {
+        let saved = self.post("/definitions", definition).await.expect(201);
+        saved["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Starts an instance by hand; gives its path below the account.
+    pub async fn start_instance(&self, definition: &str, body: Value) -> String {
+        let answer = self.post(&format!("/definitions/{definition}/workflows"), body).await;
+        answer.expect_empty(201);
+        let prefix = format!("/api/v1/accounts/{}", self.account);
+        answer.header("location").unwrap().strip_prefix(&prefix).unwrap().to_owned()
+    }
+
+    /// The instances of a definition's newest version, the newest first.
+    pub async fn instances_of(&self, definition: &str) -> Vec<Value> {
+        let list = self.get(&format!("/definitions/{definition}/workflows")).await.expect(200);
+        list.as_array().unwrap().clone()
+    }
+
+    /// Ends an instance as a worker would that ran it to its end.
+    pub async fn complete(&self, instance_path: &str) {
+        let id = instance_id(instance_path);
+        for statement in [
+            "delete from jobs where instance_id = $1",
+            "update instances set status = 'Complete', completed_at = now() where id = $1",
+        ] {
+            let done = sqlx::query(statement).bind(id.as_bytes().as_slice()).execute(self.store.pool()).await;
+            assert_eq!(done.unwrap().rows_affected(), 1);
+        }
+    }
+}
+
+/// The id at the end of an instance's path.
+pub fn instance_id(path: &str) -> InstanceId {
+    path.rsplit('/').next().unwrap().parse().unwrap()
+}
+
+/// Serves a store on a port of its own; gives the URL.
+pub async fn serve(store: Store, config: ApiConfig) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = router(ApiState::new(store, clock::now, config));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}")
+}
+
+pub fn http_client() -> reqwest::Client {
+    // Whoever comes first installs it; the others find it there.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap()
+}
+
+async fn new_key(store: &Store, account: &AccountId) -> String {
+    assert!(store.create_account(account).await.unwrap());
+    let secret = KeySecret::from_random(rand::random());
+    store.create_key(account, "tests", &secret).await.unwrap().unwrap();
+    secret.reveal().to_owned()
+}

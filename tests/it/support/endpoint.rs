@@ -1,0 +1,72 @@
+//! An HTTP endpoint for steps to call: it keeps what it got and answers by path.
+
+use std::sync::{Arc, Mutex};
+
+use axum::body::Bytes;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Router, routing};
+use serde_json::{Value, json};
+
+/// A request as it came in.
+#[derive(Debug, Clone)]
+pub struct Received {
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Received {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+pub struct Endpoint {
+    pub url: String,
+    received: Arc<Mutex<Vec<Received>>>,
+}
+
+impl Endpoint {
+    pub async fn start() -> Self {
+        let received: Arc<Mutex<Vec<Received>>> = Arc::default();
+        let router = Router::new().fallback(routing::any(answer)).with_state(received.clone());
+        Self { url: serve(router).await, received }
+    }
+
+    pub fn received(&self) -> Vec<Received> {
+        self.received.lock().unwrap().clone()
+    }
+}
+
+async fn answer(State(received): State<Arc<Mutex<Vec<Received>>>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, 1 << 22).await.unwrap();
+    let target = parts.uri.path_and_query().unwrap().to_string();
+    let path = parts.uri.path().to_owned();
+    let method = parts.method.to_string();
+    received.lock().unwrap().push(Received { method, target, headers: parts.headers, body });
+    match path.as_str() {
+        "/html" => ([(header::CONTENT_TYPE, "text/html")], "<html></html>").into_response(),
+        "/empty" => StatusCode::NO_CONTENT.into_response(),
+        "/404" => (StatusCode::NOT_FOUND, axum::Json(json!({"reason": "gone"}))).into_response(),
+        "/hangs" => std::future::pending().await,
+        "/large" => format!("\"{}\"", "x".repeat(1 << 20)).into_response(),
+        _ => axum::Json(json!({"ok": true, "list": [1, 2], "nested": {"a": {"b": "deep"}}})).into_response(),
+    }
+}
+
+/// Serves a router on a port of its own; gives the URL.
+pub async fn serve(router: Router) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}")
+}

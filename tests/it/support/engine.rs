@@ -1,0 +1,228 @@
+//! A server with everything behind it: a worker in this process, the sandbox carrier as the provider, and
+//! an endpoint that HTTP steps call.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use trunkline::sandbox::{self, Sandbox, SandboxConfig};
+use trunkline_connectors::clock;
+use trunkline_connectors::eight_by_eight::MessagingConfig;
+use trunkline_connectors::outbound::{AddressPolicy, OutboundClient};
+use trunkline_expressions::{Evaluator, EvaluatorCommand, Limits};
+use trunkline_workers::{Settings, Tools};
+
+use super::app::{TestApp, http_client};
+use super::endpoint::Endpoint;
+
+/// No story takes longer unless something is stuck.
+pub const LIMIT: Duration = Duration::from_secs(60);
+
+pub struct Engine {
+    pub app: TestApp,
+    pub endpoint: Endpoint,
+    sandbox_url: String,
+    http: reqwest::Client,
+    worker: Option<RunningWorker>,
+}
+
+struct RunningWorker {
+    stop: oneshot::Sender<()>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Engine {
+    pub async fn start() -> Self {
+        let app = TestApp::start().await;
+        let sandbox = Sandbox::new(SandboxConfig {
+            webhook_url: app.webhook_url(),
+            webhook_authorization: None,
+            account: app.account().to_string(),
+            sms_sub_account: "acme_sms".to_owned(),
+            chat_sub_account: "acme_chat".to_owned(),
+            clock: clock::now,
+        });
+        let sandbox_url = super::endpoint::serve(sandbox::router(sandbox)).await;
+        let mut engine =
+            Self { app, endpoint: Endpoint::start().await, sandbox_url, http: http_client(), worker: None };
+        engine.start_worker(Settings::default());
+        engine
+    }
+
+    pub fn start_worker(&mut self, settings: Settings) {
+        let outbound = OutboundClient::new(AddressPolicy { allow_private: true, ..AddressPolicy::default() });
+        let evaluator = EvaluatorCommand::new(env!("CARGO_BIN_EXE_trunkline"), ["evaluator"]);
+        let tools = Tools {
+            evaluator: Evaluator::new(evaluator, 1, Limits::default()),
+            providers: outbound.clone(),
+            outbound,
+            messaging: Some(MessagingConfig {
+                sms_url: format!("{}/sandbox/8x8/sms", self.sandbox_url),
+                chat_apps_url: format!("{}/sandbox/8x8/chatapps", self.sandbox_url),
+                api_key: "sandbox".to_owned(),
+            }),
+        };
+        let (stop, stopped) = oneshot::channel();
+        let running = trunkline_workers::run(self.app.store().clone(), tools, settings, async {
+            let _ = stopped.await;
+        });
+        self.worker = Some(RunningWorker { stop, task: tokio::spawn(running) });
+    }
+
+    /// Drains the worker and waits for its end.
+    pub async fn stop_worker(&mut self) {
+        if let Some(worker) = self.worker.take() {
+            let _ = worker.stop.send(());
+            worker.task.await.unwrap();
+        }
+    }
+
+    /// Until nothing can be done now: every open path is parked or held.
+    pub async fn run_until_idle(&self) {
+        let begun = Instant::now();
+        loop {
+            let busy: Vec<String> = sqlx::query_scalar(
+                "select row_to_json(j)::text from jobs j where not held or worker is not null
+                 union all
+                 select row_to_json(w)::text from waits w where kind = 'retry' or due_at <= now()",
+            )
+            .fetch_all(self.app.store().pool())
+            .await
+            .unwrap();
+            if busy.is_empty() {
+                return;
+            }
+            if begun.elapsed() > LIMIT {
+                let log: Vec<String> = sqlx::query_scalar("select row_to_json(s)::text from steps s")
+                    .fetch_all(self.app.store().pool())
+                    .await
+                    .unwrap();
+                panic!("still to be done: {busy:#?} after {log:#?}");
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Every wait is due this much earlier.
+    pub async fn pass_time(&self, seconds: f64) {
+        sqlx::query("update waits set due_at = due_at - $1 * interval '1 second' where due_at is not null")
+            .bind(seconds)
+            .execute(self.app.store().pool())
+            .await
+            .unwrap();
+        self.run_until_idle().await;
+    }
+
+    /// Saves a definition of these steps, starts it with `data`, runs until idle; gives the instance.
+    pub async fn run(&self, steps: Value, data: Value) -> Run<'_> {
+        let definition = self.app.define(super::sample::definition(steps)).await;
+        self.run_definition(&definition, data).await
+    }
+
+    pub async fn run_definition(&self, definition: &str, data: Value) -> Run<'_> {
+        let path = self.app.start_instance(definition, data).await;
+        self.run_until_idle().await;
+        Run { engine: self, path }
+    }
+
+    /// A user writes in, through the carrier and the real webhook.
+    pub async fn sms(&self, from: &str, text: &str) {
+        self.user_writes("/sandbox/sms", json!({"from": from, "to": "+6580002222", "text": text})).await;
+    }
+
+    pub async fn chat(&self, message: Value) {
+        self.user_writes("/sandbox/chat", message).await;
+    }
+
+    async fn user_writes(&self, path: &str, message: Value) {
+        let answer =
+            self.http.post(format!("{}{path}", self.sandbox_url)).json(&message).send().await.unwrap();
+        let body: Value = answer.json().await.unwrap();
+        assert_eq!(body["webhookStatus"], 200, "{body}");
+        self.run_until_idle().await;
+    }
+
+    /// What was sent, the oldest first.
+    pub async fn outbox(&self) -> Vec<Value> {
+        let answer = self.http.get(format!("{}/sandbox/outbox", self.sandbox_url)).send().await.unwrap();
+        let mut messages: Vec<Value> = answer.json().await.unwrap();
+        messages.reverse();
+        messages
+    }
+
+    /// The newest instance of a definition.
+    pub async fn newest(&self, definition: &str) -> Option<Run<'_>> {
+        let newest = self.app.instances_of(definition).await.into_iter().next()?;
+        let id = newest["workflowId"].as_str().unwrap();
+        Some(Run { engine: self, path: format!("/definitions/{definition}/workflows/{id}") })
+    }
+
+    /// Ends the story: the worker stops and the database keeps every invariant.
+    pub async fn finish(mut self) {
+        self.stop_worker().await;
+        let violations = self.app.store().verify().await.unwrap();
+        assert!(violations.is_empty(), "{violations:#?}");
+    }
+}
+
+/// An instance under observation.
+pub struct Run<'a> {
+    engine: &'a Engine,
+    pub path: String,
+}
+
+impl Run<'_> {
+    pub async fn show(&self) -> Value {
+        self.engine.app.get(&format!("{}?includeLogs=true", self.path)).await.expect(200)
+    }
+
+    pub async fn data(&self) -> Value {
+        self.show().await["data"].clone()
+    }
+
+    pub async fn status(&self) -> String {
+        self.show().await["status"].as_str().unwrap().to_owned()
+    }
+
+    /// `name:status` of each log entry.
+    pub async fn logs(&self) -> Vec<String> {
+        let show = self.show().await;
+        let entry = |log: &Value| {
+            format!("{}:{}", log["stepName"].as_str().unwrap(), log["status"].as_str().unwrap())
+        };
+        show["logs"].as_array().unwrap().iter().map(entry).collect()
+    }
+
+    /// Names of the steps that were completed, in order.
+    pub async fn steps(&self) -> Vec<String> {
+        let logs = self.logs().await;
+        logs.iter().filter_map(|log| log.strip_suffix(":Complete")).map(str::to_owned).collect()
+    }
+
+    pub async fn errors(&self) -> Vec<Value> {
+        let errors = self.engine.app.get(&format!("{}/errors", self.path)).await.expect(200);
+        errors.as_array().unwrap().clone()
+    }
+
+    /// The only error's message.
+    pub async fn error(&self) -> String {
+        let errors = self.errors().await;
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        errors[0]["message"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn command(&self, command: &str) {
+        let answer = self.engine.app.patch(&self.path, json!({"status": command})).await;
+        answer.expect_empty(200);
+        self.engine.run_until_idle().await;
+    }
+}
+
+/// Waits for a condition, at most [`LIMIT`].
+pub async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
+    let begun = Instant::now();
+    while !condition().await {
+        assert!(begun.elapsed() < LIMIT, "still waiting: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

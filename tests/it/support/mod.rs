@@ -1,0 +1,13 @@
+//! What the stories stand on: one private PostgreSQL per run, a database and a server per test.
+
+mod answer;
+mod app;
+mod endpoint;
+mod engine;
+mod postgres;
+pub mod sample;
+
+pub use answer::{Answer, is_timestamp};
+pub use app::{TestApp, http_client, instance_id, serve};
+pub use engine::{Engine, Run, until};
+pub use sample::{definition, enabled, inbound_chat, inbound_chat_v3, inbound_sms, pong, sms};

@@ -1,0 +1,197 @@
+//! Writes what became of jobs, in batches: while one batch is being written the next one gathers, and an
+//! idle worker writes a batch of one at once.
+//!
+//! When the fate of a batch is unknown (the connection broke, the commit was not answered) nothing is
+//! repeated blindly: what the worker still holds tells for each job whether it was written. A job that is
+//! still ours under the same number was not; one that is ours under another number was, and goes on; one
+//! that is not ours was written or taken away, and either way is over here.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use tokio::sync::{Mutex, mpsc, watch};
+use trunkline_store::jobs::{self, LeasedJob};
+use trunkline_store::transitions::{self, Completion, Written};
+use trunkline_store::workers::Incarnation;
+use trunkline_store::{HotConnection, Store, StoreError};
+use trunkline_workflow::{InstanceId, Outcome};
+
+use crate::claim_jobs::context;
+use crate::lease::Backoff;
+use crate::queue::{End, Finished, Held};
+
+/// Jobs written in one transaction at most.
+const BATCH: usize = 128;
+/// Jobs in a row on one path before it is given up to whoever claims it: a loop without waits must not
+/// keep a slot from others (U-09).
+const MAX_STREAK: u32 = 200;
+
+/// One of the connections that write. Several share the queue of finished jobs.
+pub(crate) struct Completer {
+    pub(crate) store: Store,
+    pub(crate) finished: Arc<Mutex<mpsc::UnboundedReceiver<Finished>>>,
+    pub(crate) jobs: mpsc::WeakUnboundedSender<Held>,
+    pub(crate) draining: watch::Receiver<bool>,
+}
+
+/// A finished job on its way into the database.
+struct Pending {
+    held: Held,
+    completion: Completion,
+    context: Arc<Map<String, Value>>,
+}
+
+impl Completer {
+    /// Until every sender of finished jobs is gone and the last of them is written.
+    pub(crate) async fn run(self) {
+        let mut connection: Option<HotConnection> = None;
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let received = self.finished.lock().await.recv_many(&mut batch, BATCH).await;
+            if received == 0 {
+                return;
+            }
+            let draining = *self.draining.borrow();
+            let mut lives: HashMap<Incarnation, Vec<Pending>> = HashMap::new();
+            for finished in batch.drain(..) {
+                if let Some(pending) = pending(finished, draining) {
+                    lives.entry(pending.held.lease.incarnation).or_default().push(pending);
+                }
+            }
+            for (incarnation, pending) in lives {
+                self.write(&mut connection, incarnation, pending).await;
+            }
+        }
+    }
+
+    /// Writes a batch of one life until it is settled or that life is over.
+    async fn write(
+        &self,
+        connection: &mut Option<HotConnection>,
+        incarnation: Incarnation,
+        mut batch: Vec<Pending>,
+    ) {
+        let mut pause = Backoff::default();
+        let mut unsure = false;
+        while !batch.is_empty() {
+            match self.try_write(connection, incarnation, &mut batch, unsure).await {
+                Ok(()) => return,
+                Err(StoreError::Database(error)) => {
+                    tracing::error!(error = %error, jobs = batch.len(), "the database refused a batch");
+                    // Whatever one job did must not hold the others up.
+                    if batch.len() == 1 {
+                        if !give_up(&mut batch[0]) {
+                            return;
+                        }
+                    } else {
+                        for pending in batch {
+                            Box::pin(self.write(connection, incarnation, vec![pending])).await;
+                        }
+                        return;
+                    }
+                }
+                Err(error) => {
+                    unsure |= !error.is_conflict();
+                    *connection = None;
+                    let lost = batch[0].held.lease.is_lost();
+                    if lost {
+                        tracing::warn!(jobs = batch.len(), worker.id = incarnation.0, "dropped late results");
+                        return;
+                    }
+                    pause.report(&error, "cannot complete jobs; trying again");
+                    pause.wait().await;
+                }
+            }
+        }
+    }
+
+    async fn try_write(
+        &self,
+        connection: &mut Option<HotConnection>,
+        incarnation: Incarnation,
+        batch: &mut Vec<Pending>,
+        unsure: bool,
+    ) -> Result<(), StoreError> {
+        let connection = match connection {
+            Some(connection) => connection,
+            None => connection.insert(self.store.hot_connection().await?),
+        };
+        if unsure {
+            self.settle(connection, incarnation, batch).await?;
+        }
+        let completions = batch.iter().map(|pending| pending.completion.clone()).collect();
+        let written = transitions::complete(connection, incarnation, completions).await?;
+        let mut ready = false;
+        for (pending, written) in batch.drain(..).zip(written) {
+            match written {
+                Written::Next(job) => self.go_on(pending.held, *job, pending.context),
+                Written::Done { ready: somebody } => ready |= somebody,
+                Written::Refused => tracing::warn!(
+                    job.id = %pending.held.job.id().as_uuid(),
+                    instance.id = %pending.held.job.instance,
+                    "refused a late result: the job had been taken away"
+                ),
+            }
+        }
+        if ready {
+            self.store.wake().hint();
+        }
+        Ok(())
+    }
+
+    /// Learns what became of a batch whose commit was not answered; what is left in it was not written.
+    async fn settle(
+        &self,
+        connection: &mut HotConnection,
+        incarnation: Incarnation,
+        batch: &mut Vec<Pending>,
+    ) -> Result<(), StoreError> {
+        let ids: Vec<InstanceId> = batch.iter().map(|pending| pending.held.job.instance).collect();
+        let mut ours: HashMap<InstanceId, LeasedJob> = jobs::reload(connection, incarnation, &ids)
+            .await?
+            .into_iter()
+            .map(|job| (job.instance, job))
+            .collect();
+        let mut unwritten = Vec::new();
+        for pending in batch.drain(..) {
+            match ours.remove(&pending.held.job.instance) {
+                Some(job) if job.path.n == pending.held.job.path.n => unwritten.push(pending),
+                Some(job) => {
+                    let context = Arc::new(context(&job));
+                    self.go_on(pending.held, job, context);
+                }
+                None => self.store.wake().hint(),
+            }
+        }
+        *batch = unwritten;
+        Ok(())
+    }
+
+    fn go_on(&self, held: Held, job: LeasedJob, context: Arc<Map<String, Value>>) {
+        let next = Held { job: Arc::new(job), context, streak: held.streak + 1, ..held };
+        // No frame left to execute it: the lease's end gives it back.
+        if let Some(jobs) = self.jobs.upgrade() {
+            let _ = jobs.send(next);
+        }
+    }
+}
+
+fn pending(finished: Finished, draining: bool) -> Option<Pending> {
+    let Finished { held, end } = finished;
+    let End::Outcome { outcome, graph, context } = end else { return None };
+    let keep = !draining && held.streak < MAX_STREAK;
+    let completion = Completion { job: held.job.clone(), graph, outcome, keep };
+    Some(Pending { held, completion, context })
+}
+
+/// A result that the database does not take becomes a fault; a fault that it does not take is left to the
+/// next worker. Answers whether there is something to write.
+fn give_up(pending: &mut Pending) -> bool {
+    let message = "The result of the step could not be stored.".to_owned();
+    if matches!(&pending.completion.outcome, Outcome::Failed { message: said, .. } if *said == message) {
+        return false;
+    }
+    pending.completion.outcome = Outcome::Failed { message, result: None };
+    true
+}

@@ -1,0 +1,95 @@
+//! Definition versions, compiled once: their steps flattened, their expressions parsed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Map, Value};
+use trunkline_expressions::{After, ScriptError, Template};
+use trunkline_store::{Store, StoreError};
+use trunkline_workflow::graph::Step;
+use trunkline_workflow::step::StepType;
+use trunkline_workflow::{AccountId, DefinitionId, Graph, Version, inputs, route};
+
+/// Versions kept; beyond this the cache starts over.
+const CAPACITY: usize = 2_000;
+
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) graph: Arc<Graph>,
+    /// One per step, in the graph's order. The error is what the step faults with.
+    pub(crate) steps: Vec<Result<CompiledStep, String>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct CompiledStep {
+    pub(crate) inputs: Template,
+    pub(crate) after: After,
+}
+
+type Key = (AccountId, DefinitionId, Version);
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Definitions {
+    compiled: Arc<Mutex<HashMap<Key, Arc<Compiled>>>>,
+}
+
+impl Definitions {
+    /// `None`: the version is gone.
+    pub(crate) async fn get(
+        &self,
+        store: &Store,
+        account: &AccountId,
+        definition: DefinitionId,
+        version: Version,
+    ) -> Result<Option<Arc<Compiled>>, StoreError> {
+        let key = (account.clone(), definition, version);
+        if let Some(found) = self.compiled.lock().expect("nothing panics while it holds this").get(&key) {
+            return Ok(Some(found.clone()));
+        }
+        let Some(steps) = store.load_version(account, definition, version).await? else { return Ok(None) };
+        let steps = serde_json::from_str(&steps).map_err(|error| StoreError::Damaged(error.to_string()))?;
+        let compiled = Arc::new(Compiled::new(&steps));
+        let mut cache = self.compiled.lock().expect("nothing panics while it holds this");
+        if cache.len() >= CAPACITY {
+            cache.clear();
+        }
+        cache.insert(key, compiled.clone());
+        Ok(Some(compiled))
+    }
+}
+
+impl Compiled {
+    fn new(steps: &Value) -> Self {
+        let graph = Graph::new(steps);
+        let steps = graph
+            .steps
+            .iter()
+            .map(|step| {
+                compile(step).map_err(|error| format!("Failed to evaluate the expression. Error: {error}"))
+            })
+            .collect();
+        Self { graph: Arc::new(graph), steps }
+    }
+}
+
+fn compile(step: &Step) -> Result<CompiledStep, ScriptError> {
+    let outputs = step.outputs.iter().map(|(key, value)| Ok((key.clone(), Template::compile_output(value)?)));
+    let conditions = route::conditions(&step.routes).map(Template::compile_condition);
+    Ok(CompiledStep {
+        inputs: compile_inputs(step)?,
+        after: After {
+            outputs: outputs.collect::<Result<_, _>>()?,
+            conditions: conditions.collect::<Result<_, _>>()?,
+        },
+    })
+}
+
+/// The condition of an `If` is a condition (3.4), not a value.
+fn compile_inputs(step: &Step) -> Result<Template, ScriptError> {
+    if step.step_type != StepType::If {
+        return Template::compile(&step.inputs);
+    }
+    let none = Map::new();
+    let members = step.inputs.as_object().unwrap_or(&none);
+    Template::compile_condition(inputs::get(members, "condition").unwrap_or(&Value::Bool(false)))
+}

@@ -1,0 +1,165 @@
+//! The worker's lease: renewed on its own timer and its own connection, never behind a claim or a
+//! completion.
+//!
+//! A worker that cannot renew goes on computing, but starts no side effect once its lease has passed by
+//! its own monotonic clock: somebody else may be doing the same step already. When the database is back it
+//! either renews (nobody noticed) or learns that it was declared lost, drops what it holds and begins a
+//! new life.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use trunkline_store::workers::{self, Incarnation};
+use trunkline_store::{HotConnection, Store};
+
+use crate::settings::Settings;
+
+/// One life of this worker.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    pub(crate) incarnation: Incarnation,
+    length: Duration,
+    epoch: Instant,
+    /// Milliseconds after `epoch` at which the last successful renewal was begun.
+    renewed: AtomicU64,
+    lost: AtomicBool,
+    changed: watch::Sender<()>,
+}
+
+/// The incarnation is no longer believed.
+#[derive(Debug, thiserror::Error)]
+#[error("the worker lost its lease")]
+pub(crate) struct Lost;
+
+impl Lease {
+    /// Registers, trying until it works or `stop` says otherwise.
+    pub(crate) async fn begin(store: &Store, settings: &Settings) -> Arc<Self> {
+        let mut pause = Backoff::default();
+        loop {
+            let epoch = Instant::now();
+            match register(store, settings).await {
+                Ok(incarnation) => {
+                    tracing::info!(
+                        worker.id = incarnation.0,
+                        worker.name = settings.name,
+                        "worker registered"
+                    );
+                    return Arc::new(Self {
+                        incarnation,
+                        length: settings.lease,
+                        epoch,
+                        renewed: AtomicU64::new(0),
+                        lost: AtomicBool::new(false),
+                        changed: watch::Sender::new(()),
+                    });
+                }
+                Err(error) => {
+                    pause.report(&error, "cannot register the worker; trying again");
+                    pause.wait().await;
+                }
+            }
+        }
+    }
+
+    /// Keeps the lease until it is lost. Ends then, or never.
+    pub(crate) async fn keep(self: Arc<Self>, store: Store) {
+        let mut connection = None;
+        let mut pause = Backoff::default();
+        loop {
+            let begun = Instant::now();
+            match self.renew(&store, &mut connection).await {
+                Ok(true) => {
+                    let since = u64::try_from((begun - self.epoch).as_millis()).unwrap_or(u64::MAX);
+                    self.renewed.store(since, Ordering::Release);
+                    self.changed.send_replace(());
+                    pause = Backoff::default();
+                    tokio::time::sleep(self.length / 3).await;
+                }
+                Ok(false) => {
+                    tracing::warn!(
+                        worker.id = self.incarnation.0,
+                        "the worker was declared lost; it begins anew"
+                    );
+                    self.lost.store(true, Ordering::Release);
+                    self.changed.send_replace(());
+                    return;
+                }
+                Err(error) => {
+                    connection = None;
+                    pause.report(&error, "cannot renew the lease; trying again");
+                    pause.wait().await;
+                }
+            }
+        }
+    }
+
+    async fn renew(
+        &self,
+        store: &Store,
+        connection: &mut Option<HotConnection>,
+    ) -> Result<bool, trunkline_store::StoreError> {
+        if connection.is_none() {
+            *connection = Some(store.hot_connection().await?);
+        }
+        let connection = connection.as_mut().expect("connected just above");
+        workers::renew(connection, self.incarnation, self.length).await
+    }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
+    }
+
+    /// Waits until a side effect may begin: at once while the lease certainly holds.
+    pub(crate) async fn hold(&self) -> Result<(), Lost> {
+        let mut changed = self.changed.subscribe();
+        loop {
+            if self.is_lost() {
+                return Err(Lost);
+            }
+            let renewed = self.epoch + Duration::from_millis(self.renewed.load(Ordering::Acquire));
+            if renewed.elapsed() < self.length {
+                return Ok(());
+            }
+            // The sender lives as long as `self`.
+            let _ = changed.changed().await;
+        }
+    }
+
+    /// Until the incarnation is declared lost.
+    pub(crate) async fn until_lost(&self) {
+        let mut changed = self.changed.subscribe();
+        while !self.is_lost() {
+            let _ = changed.changed().await;
+        }
+    }
+}
+
+async fn register(store: &Store, settings: &Settings) -> Result<Incarnation, trunkline_store::StoreError> {
+    let mut connection = store.hot_connection().await?;
+    let version = env!("CARGO_PKG_VERSION");
+    workers::register(&mut connection, &settings.name, settings.slots, version, settings.lease).await
+}
+
+/// Pauses between attempts to reach the database: 50 ms to 2 s, each shortened at random so that workers
+/// do not come back in step. Said once per outage, not once per attempt.
+#[derive(Debug, Default)]
+pub(crate) struct Backoff {
+    attempts: u32,
+}
+
+impl Backoff {
+    pub(crate) fn report(&self, error: &trunkline_store::StoreError, what: &str) {
+        if self.attempts == 0 {
+            let cause = std::error::Error::source(error).map(ToString::to_string);
+            tracing::warn!(error = %error, cause, "{what}");
+        }
+    }
+
+    pub(crate) async fn wait(&mut self) {
+        let longest = Duration::from_millis(50 << self.attempts.min(6)).min(Duration::from_secs(2));
+        self.attempts += 1;
+        tokio::time::sleep(longest.mul_f64(rand::random_range(0.5..1.0))).await;
+    }
+}

@@ -1,0 +1,18 @@
+//! The worker: claims jobs, executes them, completes them. See `README.md` for a worker's life.
+
+mod claim_jobs;
+mod complete_jobs;
+mod definitions;
+mod execute;
+mod lease;
+mod queue;
+mod settings;
+mod slots;
+mod steps;
+mod tools;
+mod upkeep;
+mod worker;
+
+pub use settings::Settings;
+pub use tools::Tools;
+pub use worker::run;

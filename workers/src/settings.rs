@@ -1,0 +1,32 @@
+//! How a worker is set up.
+
+use std::time::Duration;
+
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Shown to people; need not be unique.
+    pub name: String,
+    /// Paths held at the same time.
+    pub slots: usize,
+    /// How long the others believe in this worker without a sign of life.
+    pub lease: Duration,
+    /// An idle worker looks this often; hints make it look at once.
+    pub poll_interval: Duration,
+    /// How long running steps may take to finish after a shutdown began.
+    pub grace: Duration,
+    /// How long ended instances are kept.
+    pub retention: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            name: "worker".to_owned(),
+            slots: 256,
+            lease: Duration::from_secs(15),
+            poll_interval: Duration::from_millis(500),
+            grace: Duration::from_secs(20),
+            retention: Duration::from_secs(90 * 86_400),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Tasks that keep the house in order. Each is run by one elected worker, takes no input and is safe to
+//! run twice.
+
+mod make_partitions;
+mod prune_history;
+mod release_due_jobs;
+mod remove_deleted_versions;
+mod rescue_jobs;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use trunkline_store::{Store, StoreError};
+
+use crate::lease::{Backoff, Lease};
+use crate::settings::Settings;
+
+/// Runs every task while the lease lasts; the caller ends it.
+pub(crate) async fn run(store: Store, lease: Arc<Lease>, settings: Settings) {
+    let retention = settings.retention;
+    tokio::join!(
+        release_due_jobs::run(&store, &lease),
+        rescue_jobs::run(&store, settings.lease),
+        every(
+            Duration::from_secs(2),
+            &store,
+            &lease,
+            "remove_deleted_versions",
+            remove_deleted_versions::run
+        ),
+        every(Duration::from_secs(600), &store, &lease, "prune_history", |store| {
+            prune_history::run(store, retention)
+        }),
+        every(Duration::from_secs(3600), &store, &lease, "make_partitions", make_partitions::run),
+    );
+}
+
+/// Runs a task in an interval, on whichever worker is elected for it.
+async fn every<F>(
+    interval: Duration,
+    store: &Store,
+    lease: &Lease,
+    name: &'static str,
+    task: impl Fn(Store) -> F,
+) where
+    F: Future<Output = Result<(), StoreError>>,
+{
+    let mut pause = Backoff::default();
+    loop {
+        let run = async {
+            if store.elect(name, lease.incarnation, interval * 2 + ELECTED_AT_LEAST).await? {
+                task(store.clone()).await?;
+            }
+            Ok::<(), StoreError>(())
+        };
+        match run.await {
+            Ok(()) => {
+                pause = Backoff::default();
+                tokio::time::sleep(interval).await;
+            }
+            Err(error) => {
+                pause.report(&error, name);
+                pause.wait().await;
+            }
+        }
+    }
+}
+
+const ELECTED_AT_LEAST: Duration = Duration::from_secs(5);

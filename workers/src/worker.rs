@@ -1,0 +1,144 @@
+//! A worker's life: lives under one lease after another until it is asked to stop, then drains.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio::task::JoinSet;
+use trunkline_store::{Store, workers};
+
+use crate::claim_jobs::Claimer;
+use crate::complete_jobs::Completer;
+use crate::definitions::Definitions;
+use crate::execute::Executor;
+use crate::lease::Lease;
+use crate::queue;
+use crate::settings::Settings;
+use crate::slots::Slots;
+use crate::tools::Tools;
+use crate::upkeep;
+
+/// Connections that write completions: while one waits for its commit the other gathers the next batch.
+const COMPLETERS: usize = 2;
+
+/// Works until `shutdown`, then finishes or gives back what it holds. A database outage never ends it.
+pub async fn run(
+    store: Store,
+    tools: Tools,
+    settings: Settings,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) {
+    let (jobs, received_jobs) = mpsc::unbounded_channel();
+    let (finished, received_finished) = mpsc::unbounded_channel();
+    let received_finished = Arc::new(Mutex::new(received_finished));
+    let (drain, draining) = watch::channel(false);
+    let slots = Slots::new(settings.slots);
+
+    let mut completers = JoinSet::new();
+    for _ in 0..COMPLETERS {
+        let completer = Completer {
+            store: store.clone(),
+            finished: received_finished.clone(),
+            jobs: jobs.downgrade(),
+            draining: draining.clone(),
+        };
+        completers.spawn(completer.run());
+    }
+    let executor = Executor { store: store.clone(), tools, definitions: Definitions::default() };
+    let name = settings.name.clone();
+    let frame = tokio::spawn(async move { queue::run(&name, executor, received_jobs, finished).await });
+    let listener = tokio::spawn(listen(store.clone()));
+    tokio::spawn(async move {
+        shutdown.await;
+        let _ = drain.send(true);
+    });
+
+    let claimer = Claimer {
+        store: store.clone(),
+        settings: settings.clone(),
+        slots: slots.clone(),
+        jobs,
+        draining: draining.clone(),
+    };
+    let lease = live(&store, &settings, &claimer, &draining).await;
+    finish(&slots, settings.grace).await;
+    listener.abort();
+    // Without a sender of jobs the frame ends once its last job has ended, and then the completers.
+    drop(claimer);
+    if tokio::time::timeout(Duration::from_secs(1), frame).await.is_err() {
+        tracing::warn!(
+            steps = slots.in_use().len(),
+            "steps were still running at the end of the grace period"
+        );
+    }
+    let _ = tokio::time::timeout(Duration::from_secs(1), async {
+        while completers.join_next().await.is_some() {}
+    })
+    .await;
+    completers.abort_all();
+    if let Some(lease) = lease {
+        retire(&store, &lease).await;
+    }
+}
+
+/// One lease after another. Answers the last one, if it still holds.
+async fn live(
+    store: &Store,
+    settings: &Settings,
+    claimer: &Claimer,
+    draining: &watch::Receiver<bool>,
+) -> Option<Arc<Lease>> {
+    let mut stopping = draining.clone();
+    loop {
+        let lease = tokio::select! {
+            lease = Lease::begin(store, settings) => lease,
+            _ = stopping.wait_for(|draining| *draining) => return None,
+        };
+        let keeping = tokio::spawn(lease.clone().keep(store.clone()));
+        let upkeep = tokio::spawn(upkeep::run(store.clone(), lease.clone(), settings.clone()));
+        claimer.run(&lease).await;
+        upkeep.abort();
+        if *draining.borrow() {
+            return (!lease.is_lost()).then_some(lease);
+        }
+        keeping.abort();
+    }
+}
+
+/// Waits for what is being executed, at most the grace period.
+async fn finish(slots: &Slots, grace: Duration) {
+    let finishing = async {
+        while !slots.all_free() {
+            slots.freed().await;
+        }
+    };
+    let _ = tokio::time::timeout(grace, finishing).await;
+}
+
+/// Ends the life: what is left goes back to the queue at once instead of after the lease.
+async fn retire(store: &Store, lease: &Lease) {
+    let retiring = async {
+        let mut connection = store.hot_connection().await?;
+        workers::retire(&mut connection, lease.incarnation).await
+    };
+    match tokio::time::timeout(Duration::from_secs(5), retiring).await {
+        Ok(Ok(freed)) => {
+            tracing::info!(worker.id = lease.incarnation.0, jobs = freed, "worker retired");
+            if freed > 0 {
+                store.wake().hint();
+            }
+        }
+        Ok(Err(error)) => tracing::warn!(error = %error, "the lease will run out by itself"),
+        Err(_) => tracing::warn!("the database did not answer; the lease will run out by itself"),
+    }
+}
+
+/// Passes other processes' hints on. Hints may get lost; polling is the truth.
+async fn listen(store: Store) {
+    loop {
+        if let Err(error) = store.listen().await {
+            tracing::debug!(error = %error, "not listening for hints");
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
