@@ -56,7 +56,8 @@ impl Prepared {
         store.create_account(&account).await?;
         let secret = KeySecret::from_random(rand::random());
         store.create_key(&account, "bench", &secret).await?;
-        let saved = store.create_definition(&account, uuid::Uuid::new_v4(), definition::parse(steps)?).await?;
+        let saved =
+            store.create_definition(&account, uuid::Uuid::new_v4(), definition::parse(steps)?).await?;
         Ok(Self {
             store,
             name: name.to_owned(),

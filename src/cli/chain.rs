@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-/// Displays an error with its causes, but for those whose words are there already.
+/// Displays an error with its causes, but for those whose words their effect ends with already.
 pub struct Chain<'a>(pub &'a dyn Error);
 
 impl fmt::Display for Chain<'_> {
@@ -12,7 +12,7 @@ impl fmt::Display for Chain<'_> {
         let mut cause = self.0.source();
         while let Some(error) = cause {
             let words = error.to_string();
-            if !text.contains(&words) {
+            if !text.ends_with(&words) {
                 text = format!("{text}: {words}");
             }
             cause = error.source();
@@ -34,7 +34,7 @@ mod tests {
         let address = SocketAddr::from(([127, 0, 0, 1], 80));
         let error = CliError::Listen { address, source: io::Error::other("no") };
         assert_eq!(Chain(&error).to_string(), "cannot listen on `127.0.0.1:80`: no");
-        let error = CliError::Listen { address, source: io::Error::other("listen on") };
+        let error = CliError::Listen { address, source: io::Error::other("on `127.0.0.1:80`") };
         assert_eq!(Chain(&error).to_string(), "cannot listen on `127.0.0.1:80`");
     }
 }

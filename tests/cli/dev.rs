@@ -189,6 +189,32 @@ async fn what_the_banner_proposes_works_as_it_stands() {
     assert_eq!(dev.process.stop().await, Some(0));
 }
 
+/// Needs curl, too.
+#[tokio::test]
+async fn the_walk_of_the_readme_works_as_it_stands() {
+    let dir = TestDir::new();
+    let dev = Dev::start(&dir, &[]).await;
+    let readme = include_str!("../../README.md");
+    let (_, walk) = readme.split_once("## From definition to reply").unwrap();
+    let (walk, _) = walk.split_once("\n## ").unwrap();
+    let blocks = walk.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap());
+    let script = blocks.collect::<String>().replace("curl -s", "curl -fSs");
+    let shell = Command::new("sh").args(["-e", "-c", &script]).current_dir(dir.path()).output().unwrap();
+    assert!(shell.status.success(), "{shell:?}");
+    let output = String::from_utf8(shell.stdout).unwrap();
+    let [definition, message, outbox, instance] = &output.lines().collect::<Vec<_>>()[..] else {
+        panic!("not an answer per call: {output}")
+    };
+    assert!(definition.starts_with("/api/v1/accounts/dev/definitions/"), "{output}");
+    assert!(message.contains("\"webhookStatus\":200"), "{output}");
+    assert!(outbox.contains("\"body\":\"We are open from 9:00 to 18:00.\""), "{output}");
+    let instance: Value = serde_json::from_str(instance).unwrap();
+    assert_eq!(instance["status"], "Complete");
+    let steps: Vec<_> = instance["logs"].as_array().unwrap().iter().map(|entry| &entry["stepName"]).collect();
+    assert_eq!(steps, ["about_hours", "hours"]);
+    assert_eq!(dev.process.stop().await, Some(0));
+}
+
 #[tokio::test]
 async fn sim_is_a_phone_in_the_shell() {
     let dir = TestDir::new();

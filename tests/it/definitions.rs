@@ -228,7 +228,7 @@ async fn c_042_c_045_c_048_c_053_c_054_c_055_liberal_forms_are_accepted() {
 }
 
 #[tokio::test]
-async fn c_044_voice_steps_name_their_subaccount_in_any_letter_case() {
+async fn voice_steps_name_their_subaccount_in_any_letter_case() {
     let app = TestApp::start().await;
     let inputs = json!({"subaccountId": "v", "ACTION": "SAY", "params": {"text": "hi"}});
     expect_all_saved(&app, [step("VoiceMessage", inputs)]).await;

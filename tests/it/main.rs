@@ -1,5 +1,8 @@
 //! Stories over HTTP: the real router on a real PostgreSQL. One binary, so that there is one cluster.
 
+#![expect(clippy::needless_pass_by_value, reason = "`json!` values read better without borrows")]
+
+mod deaths;
 mod definitions;
 mod idempotency;
 mod instances;

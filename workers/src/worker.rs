@@ -50,6 +50,7 @@ pub async fn run(
     let listener = tokio::spawn(listen(store.clone()));
     tokio::spawn(async move {
         shutdown.await;
+        tracing::info!("draining: the worker takes no more jobs and finishes what it holds");
         let _ = drain.send(true);
     });
 

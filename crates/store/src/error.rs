@@ -35,7 +35,11 @@ impl StoreError {
 
     /// Repeating the whole transaction is safe and may help.
     pub fn is_conflict(&self) -> bool {
-        matches!(self, Self::Conflict(_))
+        match self {
+            Self::Conflict(_) => true,
+            Self::Shared(error) => error.is_conflict(),
+            _ => false,
+        }
     }
 }
 

@@ -11,8 +11,9 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use sqlx::postgres::PgConnection;
-use trunkline_workflow::{AccountId, DefinitionId, InstanceId, Trigger, Version, context};
+use trunkline_workflow::{AccountId, DefinitionId, InstanceId, Trigger, context};
 
+use crate::definitions::triggered_by;
 use crate::jobs::LeasedJob;
 use crate::starts::{self, NewInstance};
 use crate::waits::{Ending, Resume, read_id, resume};
@@ -76,19 +77,21 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         let resumed = resume_matching(&mut transaction, &incoming, body).await?;
-        let triggered = triggered(&mut transaction, &incoming).await?;
+        let subaccount = incoming.subaccount.as_deref();
+        let triggered =
+            triggered_by(&mut *transaction, &incoming.account, incoming.trigger, subaccount).await?;
         let resumed_definitions: HashSet<DefinitionId> = resumed.iter().map(|(_, id)| *id).collect();
         let instances: Vec<NewInstance> = triggered
             .into_iter()
-            .filter(|(definition, _)| !resumed_definitions.contains(definition))
-            .map(|(definition, version)| NewInstance {
+            .filter(|triggered| !resumed_definitions.contains(&triggered.definition))
+            .map(|triggered| NewInstance {
                 account: incoming.account.clone(),
-                definition,
-                version,
+                definition: triggered.definition,
+                version: triggered.version,
                 data: context::build(
                     incoming.body.clone(),
                     &incoming.account,
-                    incoming.subaccount.as_deref(),
+                    subaccount,
                     incoming.triggered_at,
                 ),
             })
@@ -175,25 +178,6 @@ async fn resume_matching(
         }
     }
     Ok(answer)
-}
-
-/// The newest enabled versions that the message triggers (spec 6.2).
-async fn triggered(
-    connection: &mut PgConnection,
-    incoming: &Incoming,
-) -> Result<Vec<(DefinitionId, Version)>, StoreError> {
-    Ok(sqlx::query_as(
-        "select definition_id, version
-         from definition_versions
-         where account_id = $1 and trigger = $2 and newest and enabled
-             and (subaccount_id is null or subaccount_id = $3)
-         order by definition_id",
-    )
-    .bind(incoming.account.as_str())
-    .bind(incoming.trigger.as_str())
-    .bind(&incoming.subaccount)
-    .fetch_all(connection)
-    .await?)
 }
 
 async fn note_uses(

@@ -93,6 +93,14 @@ struct LogRow {
     completed_at: Option<DateTime<Utc>>,
 }
 
+/// A failed step; all null for an instance without one.
+#[derive(sqlx::FromRow)]
+struct ErrorRow {
+    name: Option<String>,
+    error: Option<String>,
+    completed_at: Option<DateTime<Utc>>,
+}
+
 impl Store {
     /// Newest first; `None`: there is no such definition.
     pub async fn list_instances(
@@ -191,8 +199,8 @@ impl Store {
         definition: DefinitionId,
         id: InstanceId,
     ) -> Result<Option<Vec<InstanceError>>, StoreError> {
-        // The outer join keeps one row of nulls for an instance without errors.
-        let rows: Vec<(Option<String>, Option<String>, Option<DateTime<Utc>>)> = sqlx::query_as(
+        // The outer join keeps one row for an instance without errors.
+        let rows: Vec<ErrorRow> = sqlx::query_as(
             "select s.name, s.error, s.completed_at
              from instances i
              join definition_versions v
@@ -209,8 +217,8 @@ impl Store {
         if rows.is_empty() {
             return Ok(None);
         }
-        let errors = rows.into_iter().filter_map(|(step, message, at)| {
-            Some(InstanceError { step: step?, message: message?, at: at? })
+        let errors = rows.into_iter().filter_map(|row| {
+            Some(InstanceError { step: row.name?, message: row.error?, at: row.completed_at? })
         });
         Ok(Some(errors.collect()))
     }

@@ -70,7 +70,8 @@ fn check_filter(text: &str) -> Result<String, String> {
             return Err(format!("`{directive}` is neither one of {} nor `target=level`", LEVELS.join(", ")));
         }
     }
-    EnvFilter::builder().parse(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+    let filter: String = text.split_whitespace().collect();
+    EnvFilter::builder().parse(&filter).map(|_| filter).map_err(|error| error.to_string())
 }
 
 /// Hours to milliseconds, in UTC: who reads along knows the day.
@@ -88,9 +89,10 @@ mod tests {
 
     #[test]
     fn a_filter_is_levels_and_targets_with_levels() {
-        for good in ["info", "WARN", "info,trunkline_store=debug", "off, a::b=trace"] {
+        for good in ["info", "WARN", "info,trunkline_store=debug", "off,a::b=trace"] {
             assert_eq!(check_filter(good), Ok(good.to_owned()));
         }
+        assert_eq!(check_filter(" off, a=warn "), Ok("off,a=warn".to_owned()));
         for bad in ["", "loud", "info,loud", "a=loud", "info,,warn"] {
             assert!(check_filter(bad).is_err(), "{bad}");
         }

@@ -98,6 +98,21 @@ async fn c_163_c_164_c_165_a_chat_message_goes_out_and_its_state_comes_back() {
 }
 
 #[tokio::test]
+async fn a_chat_message_gets_its_reply_on_the_same_channel() {
+    let engine = Engine::start().await;
+    let steps = json!([{"id": "reply", "stepType": "ChatAppsMessage",
+        "inputs": {"subAccountId": "{{data.subAccountId}}", "user": {"msisdn": "{{data.payload.user.msisdn}}"},
+            "type": "Text", "content": {"text": "You wrote {{data.payload.content.text}}"}}}]);
+    let definition = json!({"trigger": "inbound_chat_apps", "status": "enabled", "subAccountId": "acme_chat",
+        "definition": {"name": "Echo", "steps": steps}});
+    let id = engine.app.define(definition).await;
+    engine.chat(json!({"from": "+6590001111", "to": "acme", "text": "menu"})).await;
+    assert_eq!(engine.newest(&id).await.unwrap().status().await, "Complete");
+    assert_eq!(engine.outbox().await[0]["body"], "You wrote menu");
+    engine.finish().await;
+}
+
+#[tokio::test]
 async fn steps_of_later_releases_fault_by_name() {
     let engine = Engine::start().await;
     let steps =

@@ -223,7 +223,9 @@ async fn a_reply_and_its_deadline_are_decided_once() {
     }
     let (due, answers) = futures::future::join(due, futures::future::join_all(messages)).await;
     due.unwrap();
-    answers.iter().for_each(|answer| answer.expect_status(200));
+    for answer in answers {
+        answer.expect_status(200);
+    }
     engine.run_until_idle().await;
     for (run, _) in runs {
         let logs = run.logs().await;

@@ -19,8 +19,9 @@ pub struct TestApp {
     key: String,
     store: Store,
     http: reqwest::Client,
+    database_url: String,
     // Last, so that everything that is connected to it is gone first.
-    _database: Database,
+    _database: Option<Database>,
 }
 
 impl TestApp {
@@ -30,11 +31,27 @@ impl TestApp {
 
     pub async fn start_with(config: ApiConfig) -> Self {
         let database = Database::create().await;
-        let store = Store::open(&database.url, 8).unwrap();
+        Self::build(database.url.clone(), Some(database), config).await
+    }
+
+    /// On an empty database that the test brings itself.
+    pub async fn on(database_url: String) -> Self {
+        let store = Store::open(&database_url, 1).unwrap();
+        store.migrate().await.unwrap();
+        store.close().await;
+        Self::build(database_url, None, ApiConfig::default()).await
+    }
+
+    async fn build(database_url: String, database: Option<Database>, config: ApiConfig) -> Self {
+        let store = Store::open(&database_url, 8).unwrap();
         let url = serve(store.clone(), config).await;
         let account = AccountId::new("acme");
         let key = new_key(&store, &account).await;
-        Self { url, account, key, store, http: http_client(), _database: database }
+        Self { url, account, key, store, http: http_client(), database_url, _database: database }
+    }
+
+    pub fn database_url(&self) -> &str {
+        &self.database_url
     }
 
     pub fn account(&self) -> &AccountId {

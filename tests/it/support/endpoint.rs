@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 /// A request as it came in.
 #[derive(Debug, Clone)]
@@ -31,33 +32,56 @@ impl Received {
 
 pub struct Endpoint {
     pub url: String,
+    shared: Shared,
+}
+
+#[derive(Clone)]
+struct Shared {
     received: Arc<Mutex<Vec<Received>>>,
+    /// Answers are given while this is true.
+    answering: watch::Sender<bool>,
 }
 
 impl Endpoint {
     pub async fn start() -> Self {
-        let received: Arc<Mutex<Vec<Received>>> = Arc::default();
-        let router = Router::new().fallback(routing::any(answer)).with_state(received.clone());
-        Self { url: serve(router).await, received }
+        let shared = Shared { received: Arc::default(), answering: watch::Sender::new(true) };
+        let router = Router::new().fallback(routing::any(answer)).with_state(shared.clone());
+        Self { url: serve(router).await, shared }
     }
 
     pub fn received(&self) -> Vec<Received> {
-        self.received.lock().unwrap().clone()
+        self.shared.received.lock().unwrap().clone()
+    }
+
+    /// Requests are kept, their answers wait for [`Endpoint::give_answers`].
+    pub fn hold_answers(&self) {
+        self.shared.answering.send_replace(false);
+    }
+
+    pub fn give_answers(&self) {
+        self.shared.answering.send_replace(true);
     }
 }
 
-async fn answer(State(received): State<Arc<Mutex<Vec<Received>>>>, request: Request) -> Response {
+async fn answer(State(shared): State<Shared>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 22).await.unwrap();
     let target = parts.uri.path_and_query().unwrap().to_string();
     let path = parts.uri.path().to_owned();
     let method = parts.method.to_string();
-    received.lock().unwrap().push(Received { method, target, headers: parts.headers, body });
+    let count = {
+        let mut received = shared.received.lock().unwrap();
+        received.push(Received { method, target, headers: parts.headers, body });
+        received.len()
+    };
+    let mut answering = shared.answering.subscribe();
+    answering.wait_for(|answering| *answering).await.unwrap();
     match path.as_str() {
         "/html" => ([(header::CONTENT_TYPE, "text/html")], "<html></html>").into_response(),
         "/empty" => StatusCode::NO_CONTENT.into_response(),
         "/404" => (StatusCode::NOT_FOUND, axum::Json(json!({"reason": "gone"}))).into_response(),
         "/hangs" => std::future::pending().await,
+        "/count" => axum::Json(json!({"count": count})).into_response(),
         "/large" => format!("\"{}\"", "x".repeat(1 << 20)).into_response(),
         _ => axum::Json(json!({"ok": true, "list": [1, 2], "nested": {"a": {"b": "deep"}}})).into_response(),
     }

@@ -9,5 +9,6 @@ pub mod sample;
 
 pub use answer::{Answer, is_timestamp};
 pub use app::{TestApp, http_client, instance_id, serve};
+pub use endpoint::Endpoint;
 pub use engine::{Engine, Run, until};
 pub use sample::{definition, enabled, inbound_chat, inbound_chat_v3, inbound_sms, pong, sms};

@@ -10,6 +10,9 @@ use trunkline_workflow::{inputs, timespan};
 
 use super::{Activity, Input, input_required};
 
+/// Bytes; an index entry has room for little more, and no address is longer.
+const MAX_KEY: usize = 1_000;
+
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(86_400);
 
 pub(super) fn execute(input: &Input<'_>) -> Activity {
@@ -25,7 +28,11 @@ pub(super) fn execute(input: &Input<'_>) -> Activity {
     if due_after.is_zero() {
         return timed_out();
     }
-    Activity::Wait { wait: Wait::Reply { key: reply_key(&channel, &from) }, due_after }
+    let key = reply_key(&channel, &from);
+    if key.len() > MAX_KEY || key.contains('\0') {
+        return Activity::Failed { message: format!("Step '{}': input 'from' is not valid.", input.step.id) };
+    }
+    Activity::Wait { wait: Wait::Reply { key }, due_after }
 }
 
 pub(super) fn replied(event: &RawValue) -> Activity {

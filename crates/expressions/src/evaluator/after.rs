@@ -5,12 +5,13 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::assigned_data::AssignedData;
+use super::effort::Effort;
 use super::inputs::{build, collect_leaves, parse_result};
 use super::{EvaluationError, Evaluator};
-use crate::native::{Excess, Scope, copy_as_javascript, measure, truth};
+use crate::Template;
+use crate::native::{Scope, copy_as_javascript, measure, truth};
 use crate::protocol::EvaluateFrame;
 use crate::template::Node;
-use crate::{Limits, Template};
 
 /// Members of `data` that outputs cannot change (spec 4.2).
 const RESERVED: [&str; 3] = ["accountId", "subAccountId", "triggeredAt"];
@@ -41,7 +42,7 @@ pub(super) async fn evaluate_after(
     step: &Value,
 ) -> Result<AfterResult, EvaluationError> {
     let outputs = outputs_to_assign(after, data);
-    let mut run = Run { evaluator, data, step, assigned: Vec::new(), total: 0 };
+    let mut run = Run { evaluator, data, step, assigned: Vec::new(), effort: Effort::new(evaluator.limits) };
     let done = run.assign_at_once(&outputs)?;
     let outputs = &outputs[done..];
     let mut truths = Vec::with_capacity(after.conditions.len());
@@ -63,7 +64,7 @@ pub(super) async fn evaluate_after(
     let mut results = results.into_iter();
     let mut next = || -> Result<Value, EvaluationError> {
         let json = results.next().ok_or_else(|| EvaluationError::unavailable("a result is missing"))?;
-        run.total += json.len();
+        run.effort.add_bytes(json.len())?;
         parse_result(&json)
     };
     for (key, template) in outputs {
@@ -76,7 +77,6 @@ pub(super) async fn evaluate_after(
     for value in truths.iter_mut().filter(|value| value.is_none()) {
         *value = Some(next()?);
     }
-    run.check_total()?;
     Ok(run.finish(truths.into_iter().flatten()))
 }
 
@@ -100,7 +100,7 @@ struct Run<'a> {
     data: &'a Map<String, Value>,
     step: &'a Value,
     assigned: Vec<(String, Value)>,
-    total: usize,
+    effort: Effort,
 }
 
 impl Run<'_> {
@@ -120,11 +120,11 @@ impl Run<'_> {
         let mut leaves = Vec::new();
         collect_leaves(template.node(), &mut leaves);
         let mut values = Vec::with_capacity(leaves.len());
-        let mut bytes = 0;
         for leaf in leaves {
+            self.effort.add_script()?;
             match self.evaluator.at_once(leaf, scope)? {
-                Some((value, size)) => {
-                    bytes += size;
+                Some((value, bytes)) => {
+                    self.effort.add_bytes(bytes)?;
                     values.push(value);
                 }
                 None => return Ok(None),
@@ -133,21 +133,10 @@ impl Run<'_> {
         let mut value = build(template.node(), &mut values.into_iter());
         if matches!(template.node(), Node::Array(_) | Node::Object(_)) {
             // In a child it is one result; so it is here.
-            bytes =
-                measure(&value, &self.evaluator.limits).map_err(|excess| EvaluationError::script(&excess))?;
+            measure(&value, &self.evaluator.limits).map_err(|excess| EvaluationError::script(&excess))?;
             value = copy_as_javascript(&value);
         }
-        self.total += bytes;
-        self.check_total()?;
         Ok(Some(value))
-    }
-
-    fn check_total(&self) -> Result<(), EvaluationError> {
-        let Limits { total_bytes, .. } = self.evaluator.limits;
-        if self.total > total_bytes {
-            return Err(EvaluationError::script(&Excess::Total(total_bytes)));
-        }
-        Ok(())
     }
 
     async fn ask_child(

@@ -12,8 +12,8 @@ use super::syntax::{Link, Method, Native, Operator, Root};
 use super::value::{Scope, Stop, Val};
 use crate::functions::{Answer, Argument, Helper};
 
-/// Texts longer than this are put together by QuickJS, under its memory limit.
-const MAX_JOINED_BYTES: usize = 64 * 1024;
+/// Longer texts are worked on by QuickJS, under its limits of time and memory.
+const MAX_TEXT_BYTES: usize = 64 * 1024;
 
 /// What every object has without having it itself.
 const OBJECT_PROTOTYPE: [&str; 12] = [
@@ -80,6 +80,7 @@ fn follow<'a>(root: Root, links: &'a [Link], scope: Scope<'a>) -> Result<Val<'a>
         if matches!(current, Val::Undefined | Val::Null) {
             return Ok(Val::Undefined);
         }
+        refuse_long(&current)?;
         current = match link {
             Link::Member(name) => member(&current, name)?,
             Link::Item(key) => match evaluate(key, scope)? {
@@ -141,7 +142,7 @@ fn call_method<'a>(
         return Err(Stop::Unsure);
     };
     let argument = match arguments.first().map(|argument| evaluate(argument, scope)).transpose()? {
-        Some(Val::Text(argument)) => argument,
+        Some(Val::Text(argument)) if argument.len() <= MAX_TEXT_BYTES => argument,
         Some(_) => return Err(Stop::Unsure),
         None => Cow::Borrowed(""),
     };
@@ -166,6 +167,8 @@ fn combine<'a>(operator: Operator, left: &Val<'a>, right: &Val<'a>) -> Result<Va
         Ok(Val::Bool(compare(left, right)?.is_some_and(|order| wanted.contains(&order))))
     };
     let numbers = || -> Result<(f64, f64), Stop> { Ok((to_number(left)?, to_number(right)?)) };
+    refuse_long(left)?;
+    refuse_long(right)?;
     match operator {
         Operator::Equal => Ok(Val::Bool(loosely_equal(left, right)?)),
         Operator::NotEqual => Ok(Val::Bool(!loosely_equal(left, right)?)),
@@ -186,11 +189,20 @@ fn combine<'a>(operator: Operator, left: &Val<'a>, right: &Val<'a>) -> Result<Va
     }
 }
 
+fn refuse_long(value: &Val<'_>) -> Result<(), Stop> {
+    match value {
+        Val::Text(text) if text.len() > MAX_TEXT_BYTES => Err(Stop::Unsure),
+        _ => Ok(()),
+    }
+}
+
 fn join<'a>(pieces: &'a [Native], scope: Scope<'a>) -> Result<Val<'a>, Stop> {
     let mut text = String::new();
     for piece in pieces {
-        text.push_str(&to_text(&evaluate(piece, scope)?)?);
-        if text.len() > MAX_JOINED_BYTES {
+        let piece = evaluate(piece, scope)?;
+        refuse_long(&piece)?;
+        text.push_str(&to_text(&piece)?);
+        if text.len() > MAX_TEXT_BYTES {
             return Err(Stop::Unsure);
         }
     }
@@ -198,7 +210,7 @@ fn join<'a>(pieces: &'a [Native], scope: Scope<'a>) -> Result<Val<'a>, Stop> {
 }
 
 fn joined<'a>(text: String) -> Result<Val<'a>, Stop> {
-    if text.len() > MAX_JOINED_BYTES { Err(Stop::Unsure) } else { Ok(Val::Text(Cow::Owned(text))) }
+    if text.len() > MAX_TEXT_BYTES { Err(Stop::Unsure) } else { Ok(Val::Text(Cow::Owned(text))) }
 }
 
 fn call<'a>(helper: Helper, arguments: &'a [Native], scope: Scope<'a>) -> Result<Val<'a>, Stop> {
@@ -206,6 +218,7 @@ fn call<'a>(helper: Helper, arguments: &'a [Native], scope: Scope<'a>) -> Result
         .iter()
         .map(|argument| {
             let value = evaluate(argument, scope)?;
+            refuse_long(&value)?;
             let truth = truthy(&value);
             let text = match value {
                 Val::Undefined | Val::Null => None,

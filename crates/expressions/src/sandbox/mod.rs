@@ -2,6 +2,8 @@
 //! answers, until its parent is gone.
 
 mod clock;
+mod evaluation;
+mod failure;
 mod harden_process;
 mod helpers;
 mod result_json;

@@ -2,7 +2,7 @@
 
 use rquickjs::{Ctx, Function, Object, Type, Value};
 
-use super::sandbox_of_account::Failure;
+use super::failure::Failure;
 use crate::Limits;
 use crate::native::{Excess, number_text, truth_of_text};
 use crate::template::Mode;

@@ -5,7 +5,8 @@ use std::io;
 use std::time::Duration;
 
 use super::clock::processor_time;
-use super::sandbox_of_account::{Failure, Sandbox};
+use super::failure::Failure;
+use super::sandbox_of_account::Sandbox;
 use crate::Limits;
 use crate::protocol::{Action, Reply};
 

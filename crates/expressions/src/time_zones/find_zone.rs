@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_zone_has_rules() {
+    fn c_243_every_zone_has_rules() {
         for zone in all() {
             assert!(zone.iana.parse::<Tz>().is_ok(), "{}", zone.iana);
             assert_eq!(find(zone.id).unwrap().name(), zone.iana);

@@ -117,7 +117,10 @@ async fn a_child_has_no_environment_and_no_rights_to_gain() {
     evaluator.inputs(ACCOUNT, &template("{{[1].map(x => x)}}"), &Map::new()).await.unwrap();
     let child = children("bare")[0];
     let read = |file: &str| fs::read_to_string(format!("/proc/{child}/{file}")).unwrap();
-    assert_eq!(read("environ"), "TZ=UTC0\0");
+    // Only root may read the environment of a process that is not dumpable.
+    if let Ok(environment) = fs::read_to_string(format!("/proc/{child}/environ")) {
+        assert_eq!(environment, "TZ=UTC0\0");
+    }
     let status = read("status");
     assert!(status.contains("NoNewPrivs:\t1"), "{status}");
     let limits = read("limits");
@@ -144,4 +147,41 @@ async fn many_requests_share_few_children() {
         });
     }
     tasks.join_all().await;
+}
+
+#[tokio::test]
+async fn a_child_that_the_machine_does_not_let_run_is_waited_for() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let evaluator = marked_evaluator("stopped");
+    let script = template("{{[1].map(x => x)}}");
+    let data = Map::new();
+    evaluator.inputs(ACCOUNT, &script, &data).await.unwrap();
+    let child = Pid::from_raw(i32::try_from(children("stopped")[0]).unwrap()).unwrap();
+    kill_process(child, Signal::STOP).unwrap();
+    let request = evaluator.inputs(ACCOUNT, &script, &data);
+    tokio::pin!(request);
+    // Longer than a script that works may take.
+    assert!(tokio::time::timeout(Duration::from_millis(1500), &mut request).await.is_err());
+    kill_process(child, Signal::CONT).unwrap();
+    assert_eq!(request.await, Ok(json!([1])));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_of_slow_scripts_leaves_children_to_others() {
+    let evaluator = Evaluator::new(command(), 2, Limits::default());
+    let slow = template("{{Array(2 ** 32 - 1).indexOf(1)}}");
+    assert!(evaluator.inputs("slow", &slow, &Map::new()).await.is_err());
+    let mut requests = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let (evaluator, slow) = (evaluator.clone(), slow.clone());
+        requests.spawn(async move { evaluator.inputs("slow", &slow, &Map::new()).await });
+    }
+    for _ in 0..50 {
+        let value = evaluator.inputs("honest", &template("{{[1].map(x => x)}}"), &Map::new()).await;
+        assert_eq!(value, Ok(json!([1])));
+        tokio::task::yield_now().await;
+    }
+    let ended = std::iter::from_fn(|| requests.try_join_next()).count();
+    assert!(ended <= 2, "honest requests waited for {ended} slow ones");
+    requests.abort_all();
 }

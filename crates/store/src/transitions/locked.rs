@@ -229,7 +229,14 @@ impl Changes {
             self.woken.push(Turn { instance: id, path, issued, alone, queued: false, held });
         }
         if let Some(closed) = transition.closed {
-            self.closed.push(Turn { instance: id, path: closed.path, issued, alone, queued: closed.queued, held });
+            self.closed.push(Turn {
+                instance: id,
+                path: closed.path,
+                issued,
+                alone,
+                queued: closed.queued,
+                held,
+            });
         }
         let mut next = None;
         let mut active = transition.woken.is_some() || transition.closed.is_some_and(|closed| !closed.queued);

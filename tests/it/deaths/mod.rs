@@ -1,0 +1,8 @@
+//! What happens when something dies in the middle: real worker processes, real signals. After each story the
+//! database is checked for every invariant.
+
+mod database_dies;
+mod processes;
+mod worker_dies;
+mod worker_drains;
+mod worker_sleeps;

@@ -1,0 +1,97 @@
+//! Worker processes of the real binary.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::until;
+
+/// Seconds; the shortest that the command line takes.
+pub const LEASE: &str = "3";
+
+/// Killed when dropped.
+pub struct WorkerProcess {
+    child: Child,
+    pub name: String,
+    log: PathBuf,
+}
+
+impl WorkerProcess {
+    pub fn start(database_url: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("worker-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let log = std::env::temp_dir().join(format!("trunkline-{name}.log"));
+        let output = File::create(&log).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_trunkline"))
+            .arg("worker")
+            .env_clear()
+            .env("DATABASE_URL", database_url)
+            .env("TRUNKLINE_WORKER_NAME", &name)
+            .env("TRUNKLINE_LEASE_SECONDS", LEASE)
+            .env("TRUNKLINE_ALLOW_ADDRESSES", "127.0.0.0/8")
+            .env("TRUNKLINE_EVALUATORS", "1")
+            .env("TRUNKLINE_SCRIPT_MILLISECONDS", "20000")
+            .env("TRUNKLINE_LOG_FORMAT", "json")
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().unwrap())
+            .stderr(output)
+            .spawn()
+            .unwrap();
+        Self { child, name, log }
+    }
+
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).unwrap()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_raw(self.pid()).unwrap(), signal).unwrap();
+    }
+
+    /// `kill -9`, and the end of the process.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// `Some` once it has exited.
+    pub fn exited(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Waits until its evaluator has computed for a while, counted from now.
+    pub async fn evaluates(&self) {
+        let before = self.evaluator_ticks();
+        until("the evaluator computes", || async { self.evaluator_ticks() > before + 5 }).await;
+    }
+
+    /// Processor time of the process's children, in clock ticks (10 ms).
+    fn evaluator_ticks(&self) -> u64 {
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let stats = processes.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+        let ours = stats.filter_map(|stat| {
+            // After the name in parentheses: state, parent, …, user time (14th), system time (15th).
+            let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+            (fields[1] == self.pid().to_string())
+                .then(|| fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap())
+        });
+        ours.sum()
+    }
+}
+
+impl Drop for WorkerProcess {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_file(&self.log);
+        }
+    }
+}
