@@ -2,6 +2,7 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "`json!` values read better without borrows")]
 
+mod architecture;
 mod deaths;
 mod definitions;
 mod idempotency;
@@ -11,4 +12,5 @@ mod stories;
 mod support;
 mod transport;
 mod triggers;
+mod upkeep;
 mod webhooks;

@@ -28,6 +28,8 @@ use crate::slots::Slots;
 const BATCH: usize = 128;
 /// Under load, slots become free one by one; a claim waits this long for a batch of them to gather.
 const GATHER: Duration = Duration::from_millis(2);
+/// Empty claims in a row after which a worker counts as idle.
+const IDLE_AFTER: u32 = 10;
 
 pub(crate) struct Claimer {
     pub(crate) store: Store,
@@ -44,12 +46,14 @@ impl Claimer {
         let mut connection: Option<HotConnection> = None;
         let mut mark = LowWaterMark::default();
         let mut pause = Backoff::default();
+        let mut empty_claims = 0_u32;
         loop {
             let Some(limit) = self.unless_over(lease, self.room()).await else { return };
             match self.claim(lease, &mut connection, limit, &mut mark).await {
                 Ok(claimed) => {
                     pause = Backoff::default();
-                    if claimed < limit && self.unless_over(lease, self.idle()).await.is_none() {
+                    empty_claims = if claimed == 0 { empty_claims.saturating_add(1) } else { 0 };
+                    if claimed < limit && self.unless_over(lease, self.idle(empty_claims)).await.is_none() {
                         return;
                     }
                 }
@@ -111,9 +115,15 @@ impl Claimer {
         self.slots.free().clamp(1, BATCH)
     }
 
-    /// The queue was empty a moment ago.
-    async fn idle(&self) {
-        let _ = tokio::time::timeout(self.settings.poll_interval, self.store.wake().hinted()).await;
+    /// The queue was empty a moment ago. The longer it is, the less often an idle worker looks; a hint
+    /// brings it back at once.
+    async fn idle(&self, empty_claims: u32) {
+        let interval = if empty_claims > IDLE_AFTER {
+            self.settings.poll_interval * 2
+        } else {
+            self.settings.poll_interval
+        };
+        let _ = tokio::time::timeout(interval, self.store.wake().hinted()).await;
     }
 }
 

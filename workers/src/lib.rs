@@ -13,6 +13,7 @@ mod tools;
 mod upkeep;
 mod worker;
 
+pub use queue::FRAME_LOG_TARGET;
 pub use settings::Settings;
 pub use tools::Tools;
 pub use worker::run;

@@ -28,6 +28,9 @@ use crate::execute::Executor;
 use crate::lease::Lease;
 use crate::slots::Slot;
 
+/// Under which the frame logs.
+pub const FRAME_LOG_TARGET: &str = "apalis_core";
+
 /// A job in this worker's hands.
 #[derive(Debug, Clone)]
 pub(crate) struct Held {

@@ -1,5 +1,7 @@
 //! Jobs, as a worker gets them: claimed in batches, each with what is needed to execute it.
 
+use std::time::{Duration, Instant};
+
 use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{FromRow, Row};
@@ -63,29 +65,22 @@ impl FromRow<'_, PgRow> for LeasedJob {
 /// A claim that always began at the oldest ready job would read past the index entries of all jobs done
 /// since the oldest open snapshot. The mark stays behind the newest claim by longer than a start's
 /// transaction takes; now and then a claim begins at the beginning, for jobs whose claim was undone.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct LowWaterMark {
     ready_at: DateTime<Utc>,
-    claims_until_full: u32,
+    began_at_the_beginning: Option<Instant>,
 }
 
-const CLAIMS_BETWEEN_FULL: u32 = 50;
+const BETWEEN_FULL: Duration = Duration::from_secs(5);
 const MARK_LAG: chrono::TimeDelta = chrono::TimeDelta::seconds(5);
-
-impl Default for LowWaterMark {
-    fn default() -> Self {
-        Self { ready_at: DateTime::<Utc>::MIN_UTC, claims_until_full: 0 }
-    }
-}
 
 impl LowWaterMark {
     fn begin(&mut self) -> DateTime<Utc> {
-        if self.claims_until_full == 0 {
-            self.claims_until_full = CLAIMS_BETWEEN_FULL;
+        if self.began_at_the_beginning.is_none_or(|at| at.elapsed() > BETWEEN_FULL) {
+            self.began_at_the_beginning = Some(Instant::now());
             return DateTime::UNIX_EPOCH;
         }
-        self.claims_until_full -= 1;
-        self.ready_at.max(DateTime::UNIX_EPOCH)
+        self.ready_at
     }
 
     fn advance(&mut self, newest: DateTime<Utc>) {

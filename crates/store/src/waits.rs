@@ -4,6 +4,8 @@
 //! one statement ([`resume`]), under the lock of the instance, so that exactly one of a reply and its
 //! deadline wins. In a suspended instance the job is made all the same, but held: what arrived is kept.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -49,20 +51,43 @@ const BACKLOG: i64 = 2_000;
 const BATCH: i64 = 1_000;
 
 /// What a round of releasing found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Released {
-    pub count: usize,
-    /// More are due now.
-    pub more: bool,
-    /// When the next wait is due, if there is one.
-    pub next_due_in: Option<std::time::Duration>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Released {
+    /// Nothing is due; the next wait is due after this long, if there is one.
+    Nothing { next_due_in: Option<Duration> },
+    /// So many went on; there may be more.
+    Some(usize),
+    /// Waits are due, but the queue is full enough or their instances are being worked on.
+    Later,
 }
 
 impl Store {
     /// Makes due waits runnable, a batch of them. Safe to run twice, and by several processes.
     pub async fn release_due(&self) -> Result<Released, StoreError> {
+        let next: Option<i64> = sqlx::query_scalar(
+            "select greatest(0, extract(epoch from due_at - now()) * 1000000)::bigint
+             from waits
+             where due_at is not null
+             order by due_at
+             limit 1",
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        let next_due_in = next.map(|micros| Duration::from_micros(micros.unsigned_abs()));
+        if next_due_in != Some(Duration::ZERO) {
+            return Ok(Released::Nothing { next_due_in });
+        }
+        let count = self.release_batch().await?;
+        if count == 0 {
+            return Ok(Released::Later);
+        }
+        self.wake.hint();
+        Ok(Released::Some(count))
+    }
+
+    async fn release_batch(&self) -> Result<usize, StoreError> {
         let mut transaction = self.pool.begin().await?;
-        let due: Vec<(Vec<u8>,)> = sqlx::query_as(
+        let instances: Vec<Vec<u8>> = sqlx::query_scalar(
             "with due as materialized (
                  select instance_id
                  from waits
@@ -84,44 +109,28 @@ impl Store {
         .bind(BACKLOG)
         .fetch_all(&mut *transaction)
         .await?;
-        let mut count = 0;
-        if !due.is_empty() {
-            let ids: Vec<Vec<u8>> = due.into_iter().map(|(id,)| id).collect();
-            let waits: Vec<(Vec<u8>, i32, String)> = sqlx::query_as(
-                "select instance_id, path, kind
-                 from waits
-                 where instance_id = any($1) and due_at <= now()",
-            )
-            .bind(&ids)
-            .fetch_all(&mut *transaction)
-            .await?;
-            let due = Resume::Due.to_text();
-            let endings: Vec<Ending> = waits
-                .into_iter()
-                .map(|(id, path, kind)| {
-                    let instance = read_id(&id)?;
-                    Ok(Ending { instance, path, resume: (kind != "retry").then(|| due.clone()) })
-                })
-                .collect::<Result<_, StoreError>>()?;
-            count = resume(&mut transaction, &endings).await?.len();
+        if instances.is_empty() {
+            return Ok(0);
         }
-        let next: Option<(Option<i64>,)> = sqlx::query_as(
-            "select greatest(0, extract(epoch from due_at - now()) * 1000000)::bigint
+        let waits: Vec<(Vec<u8>, i32, String)> = sqlx::query_as(
+            "select instance_id, path, kind
              from waits
-             where due_at is not null
-             order by due_at
-             limit 1",
+             where instance_id = any($1) and due_at <= now()",
         )
-        .fetch_optional(&mut *transaction)
+        .bind(&instances)
+        .fetch_all(&mut *transaction)
         .await?;
+        let due = Resume::Due.to_text();
+        let endings: Vec<Ending> = waits
+            .into_iter()
+            .map(|(id, path, kind)| {
+                let instance = read_id(&id)?;
+                Ok(Ending { instance, path, resume: (kind != "retry").then(|| due.clone()) })
+            })
+            .collect::<Result<_, StoreError>>()?;
+        let count = resume(&mut transaction, &endings).await?.len();
         transaction.commit().await?;
-        if count > 0 {
-            self.wake.hint();
-        }
-        let next_due_in = next
-            .and_then(|(micros,)| micros)
-            .map(|micros| std::time::Duration::from_micros(u64::try_from(micros).unwrap_or(0)));
-        Ok(Released { count, more: next_due_in.is_some_and(|next| next.is_zero()), next_due_in })
+        Ok(count)
     }
 }
 

@@ -83,40 +83,40 @@ pub async fn retire(connection: &mut PgConnection, worker: Incarnation) -> Resul
 }
 
 impl Store {
-    /// Declares incarnations lost whose lease has passed, and frees their jobs. Answers how many jobs.
+    /// Declares incarnations lost whose lease has passed, and frees the jobs of everybody who is lost or
+    /// gone: a claim may have been on its way while its worker was declared lost. Answers how many jobs.
     pub async fn rescue_jobs(&self) -> Result<u64, StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        let lost: Vec<i64> = sqlx::query_scalar(
-            "update workers
-             set lost_at = now()
-             where id in (
-                 select id from workers
-                 where lost_at is null and leased_until < now()
-                 order by id
-                 for update skip locked
+        let (lost, freed): (Vec<i64>, i64) = sqlx::query_as(
+            "with lost as (
+                 update workers
+                 set lost_at = now()
+                 where id in (
+                     select id from workers
+                     where lost_at is null and leased_until < now()
+                     order by id
+                     for update skip locked
+                 )
+                 returning id
+             ), freed as (
+                 update jobs j
+                 set worker = null, ready_at = now()
+                 where j.worker is not null
+                     and (j.worker in (select id from lost)
+                         or not exists (select from workers w where w.id = j.worker and w.lost_at is null))
+                 returning 1
              )
-             returning id",
+             select array(select id from lost), (select count(*) from freed)",
         )
-        .fetch_all(&mut *transaction)
+        .fetch_one(&self.pool)
         .await?;
-        if lost.is_empty() {
-            return Ok(0);
+        if !lost.is_empty() {
+            tracing::warn!(workers = ?lost, "declared workers lost");
         }
-        let freed = sqlx::query(
-            "update jobs
-             set worker = null, ready_at = now()
-             where worker = any($1)",
-        )
-        .bind(&lost)
-        .execute(&mut *transaction)
-        .await?
-        .rows_affected();
-        transaction.commit().await?;
-        tracing::warn!(workers = ?lost, jobs = freed, "declared workers lost and freed their jobs");
         if freed > 0 {
+            tracing::warn!(jobs = freed, "freed the jobs of lost workers");
             self.wake.hint();
         }
-        Ok(freed)
+        Ok(freed.unsigned_abs())
     }
 
     pub async fn list_workers(&self) -> Result<Vec<Worker>, StoreError> {

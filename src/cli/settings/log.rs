@@ -7,9 +7,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 use trunkline_connectors::clock;
-
-/// Libraries whose own stories are nobody's business unless asked for.
-const QUIET: &str = "sqlx=warn,apalis_core=warn";
+use trunkline_workers::FRAME_LOG_TARGET;
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
@@ -49,7 +47,8 @@ enum LogFormat {
 impl LogSettings {
     /// From here on, what is logged is written. Once per process.
     pub(crate) fn start(&self) {
-        let filter = EnvFilter::new(format!("{QUIET},{}", self.filter));
+        // Libraries whose own stories are nobody's business unless asked for.
+        let filter = EnvFilter::new(format!("sqlx=warn,{FRAME_LOG_TARGET}=warn,{}", self.filter));
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
         match self.format {
             LogFormat::Text => log

@@ -3,40 +3,47 @@
 use std::time::Duration;
 
 use trunkline_store::Store;
+use trunkline_store::waits::Released;
 
 use crate::lease::{Backoff, Lease};
 
 /// The longest look away: a wait written meanwhile by anybody may be due sooner than the one known.
 const LONGEST: Duration = Duration::from_millis(500);
-/// Between batches when more is due than the queue should hold.
+/// Before the next look when the queue is full enough.
 const BUSY: Duration = Duration::from_millis(20);
-const ELECTED_FOR: Duration = Duration::from_secs(3);
+/// For those that are not elected.
+const NOT_ELECTED: Duration = Duration::from_secs(2);
+const ELECTED_FOR: Duration = Duration::from_secs(6);
 /// The election is asked about this often, not at every look.
-const LOOKS_PER_ELECTION: u32 = 4;
+const BETWEEN_ELECTIONS: Duration = Duration::from_secs(3);
 
 pub(super) async fn run(store: &Store, lease: &Lease) {
     let mut pause = Backoff::default();
-    let mut looks = 0;
+    let mut elected_at: Option<tokio::time::Instant> = None;
     loop {
         let result = async {
-            if looks == 0 && !store.elect("release_due_jobs", lease.incarnation, ELECTED_FOR).await? {
-                return Ok(None);
+            if elected_at.is_none_or(|at| at.elapsed() > BETWEEN_ELECTIONS) {
+                let now = tokio::time::Instant::now();
+                if !store.elect("release_due_jobs", lease.incarnation, ELECTED_FOR).await? {
+                    return Ok(None);
+                }
+                elected_at = Some(now);
             }
-            looks = (looks + 1) % LOOKS_PER_ELECTION;
             store.release_due().await.map(Some)
         };
         match result.await {
             Ok(released) => {
                 pause = Backoff::default();
-                let next = match released {
-                    Some(released) if released.more && released.count == 0 => BUSY,
-                    Some(released) => released.next_due_in.unwrap_or(LONGEST).min(LONGEST),
-                    None => Duration::from_secs(1),
+                let wait = match released {
+                    None => NOT_ELECTED,
+                    Some(Released::Nothing { next_due_in }) => next_due_in.unwrap_or(LONGEST).min(LONGEST),
+                    Some(Released::Later) => BUSY,
+                    Some(Released::Some(_)) => continue,
                 };
-                tokio::time::sleep(next).await;
+                tokio::time::sleep(wait).await;
             }
             Err(error) => {
-                looks = 0;
+                elected_at = None;
                 pause.report(&error, "cannot release due jobs; trying again");
                 pause.wait().await;
             }

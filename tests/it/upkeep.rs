@@ -1,0 +1,196 @@
+//! What workers do besides steps: timers in bulk, rescue, history that leaves (spec U-35, U-42, U-70).
+
+use std::time::Duration;
+
+use serde_json::json;
+use trunkline_store::Store;
+use trunkline_store::workers;
+
+use crate::support::{Engine, TestApp, definition, until};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+async fn count(store: &Store, query: &'static str) -> i64 {
+    sqlx::query_scalar(query).fetch_one(store.pool()).await.unwrap()
+}
+
+/// Thirty thousand timers due at once are worked off in batches, and a start in the middle does not stand
+/// behind them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_herd_of_timers_does_not_starve_new_work() {
+    let mut engine = Engine::start().await;
+    engine.stop_worker().await;
+    let steps = json!([{"id": "pause", "stepType": "Wait", "inputs": {"duration": "1"}}]);
+    let id = engine.app.define(definition(steps)).await;
+    let store = engine.app.store();
+    sqlx::query(
+        "with made as (
+             select decode(lpad(to_hex(extract(epoch from now())::bigint), 8, '0') || lpad(to_hex(n), 16, '0'), 'hex') as id
+             from generate_series(1, 30000) as n
+         ), started as (
+             insert into instances (id, account_id, definition_id, version, status, data)
+             select id, 'acme', $1, 1, 'Runnable', '{}' from made
+         )
+         insert into waits (instance_id, path, account_id, n, step, issued, attempt, kind, due_at, started_at)
+         select id, 1, 'acme', 1, 0, 1, 1, 'timer', now() - interval '1 second', now() from made",
+    )
+    .bind(uuid::Uuid::parse_str(&id).unwrap())
+    .execute(store.pool())
+    .await
+    .unwrap();
+    engine.start_worker(trunkline_workers::Settings::default());
+    let store = engine.app.store();
+    let quick = engine.app.define(definition(json!([{"id": "quick", "stepType": "If"}]))).await;
+    let ended = "select count(*) from instances where completed_at is not null";
+    until("the herd is under way", || async { count(store, ended).await > 500 }).await;
+    let path = engine.app.start_instance(&quick, json!({})).await;
+    until("the new instance ends", || async {
+        engine.app.get(&path).await.expect(200)["status"] == "Complete"
+    })
+    .await;
+    let left = count(store, "select count(*) from waits").await;
+    assert!(left > 1_000, "the start waited for the whole herd");
+    until("the herd is worked off", || async { count(store, ended).await == 30_001 }).await;
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn the_jobs_of_a_lost_worker_are_freed_once_and_its_words_are_refused() {
+    let app = TestApp::start().await;
+    let store = app.store();
+    let id = app.define(definition(json!([{"id": "end", "stepType": "If"}]))).await;
+    app.start_instance(&id, json!({})).await;
+    let mut connection = store.hot_connection().await.unwrap();
+    let lease = Duration::from_secs(60);
+    let worker = workers::register(&mut connection, "dies", 10, "0", lease).await.unwrap();
+    let mut mark = trunkline_store::jobs::LowWaterMark::default();
+    let claimed = trunkline_store::jobs::claim(&mut connection, worker, 10, &mut mark).await.unwrap();
+    assert_eq!((claimed.len(), claimed[0].path.attempt), (1, 1));
+    assert_eq!(store.rescue_jobs().await.unwrap(), 0, "its lease holds");
+    assert!(workers::renew(&mut connection, worker, lease).await.unwrap());
+
+    sqlx::query("update workers set leased_until = now() - interval '1 second'")
+        .execute(store.pool())
+        .await
+        .unwrap();
+    assert_eq!(store.rescue_jobs().await.unwrap(), 1);
+    assert_eq!(store.rescue_jobs().await.unwrap(), 0);
+    assert!(!workers::renew(&mut connection, worker, lease).await.unwrap());
+    let heir = workers::register(&mut connection, "heir", 10, "0", lease).await.unwrap();
+    assert!(heir > worker, "fences only grow");
+    let again = trunkline_store::jobs::claim(&mut connection, heir, 10, &mut mark).await.unwrap();
+    assert_eq!((again[0].id(), again[0].path.attempt), (claimed[0].id(), 2), "the same job, the same key");
+
+    let outcome = trunkline_workflow::Outcome::Failed { message: "late".to_owned(), result: None };
+    let late = trunkline_store::transitions::Completion {
+        job: claimed[0].clone().into(),
+        graph: std::sync::Arc::default(),
+        outcome,
+        keep: true,
+    };
+    let written = trunkline_store::transitions::complete(&mut connection, worker, vec![late]).await.unwrap();
+    assert!(matches!(written[..], [trunkline_store::transitions::Written::Refused]));
+    assert_eq!(count(store, "select count(*) from steps").await, 0);
+    assert!(store.verify().await.unwrap().is_empty());
+}
+
+/// Two years of history: weeks without a live instance leave as tables, the others row by row.
+#[tokio::test]
+async fn old_history_leaves_and_gives_its_disk_back() {
+    let app = TestApp::start().await;
+    let store = app.store();
+    let id = app.define(definition(json!([{"id": "end", "stepType": "If"}]))).await;
+    // ISO weeks 2 and 4 of 2025: the bounds are the Mondays' seconds.
+    for (week, from, to) in [("2025w02", "677b1d00", "67845780"), ("2025w04", "678d9200", "6796cc80")] {
+        for table in ["instances", "steps"] {
+            let create = format!(
+                "create table {table}_{week} partition of {table} for values from ('\\x{from}') to ('\\x{to}')"
+            );
+            sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(store.pool()).await.unwrap();
+        }
+    }
+    let old = |seconds: &str, n: u8| format!("{seconds}{n:016x}");
+    for (instance, completed) in [
+        (old("677b1d01", 1), "'2025-01-08'"),
+        (old("678d9201", 1), "'2025-01-23'"),
+        (old("678d9201", 2), "null"),
+    ] {
+        let insert = format!(
+            "insert into instances (id, account_id, definition_id, version, status, started_at, completed_at, data)
+             values ('\\x{instance}', 'acme', '{id}', 1, case when {completed}::text is null then 'Runnable' else 'Complete' end,
+                 '2025-01-07', {completed}, '{{}}');
+             insert into steps (instance_id, n, name, status, attempt) values ('\\x{instance}', 1, 'end', 'Complete', 1)"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(insert)).execute(store.pool()).await.unwrap();
+    }
+    let recent = app.start_instance(&id, json!({})).await;
+    app.complete(&recent).await;
+    sqlx::raw_sql(
+        "insert into events (account_id, dedupe_key, body, received_at)
+             values ('acme', 'old', '{}', now() - interval '8 days'), ('acme', 'new', '{}', now());
+         insert into event_keys (account_id, key, event_id, received_at) select 'acme', 'sms:1', id, received_at from events",
+    )
+    .execute(store.pool())
+    .await
+    .unwrap();
+
+    assert_eq!(store.prune_history(90 * DAY).await.unwrap(), 1);
+    assert_eq!(
+        count(store, "select count(*) from pg_class where relname in ('instances_2025w02', 'steps_2025w02')")
+            .await,
+        0
+    );
+    assert_eq!(count(store, "select count(*) from instances_2025w04").await, 1, "the live one stays");
+    assert_eq!(count(store, "select count(*) from steps_2025w04").await, 1);
+    app.get(&recent).await.expect(200);
+    assert_eq!(count(store, "select count(*) from events").await, 1);
+    assert_eq!(count(store, "select count(*) from event_keys").await, 1);
+    assert_eq!(store.prune_history(90 * DAY).await.unwrap(), 0, "safe to run twice");
+}
+
+#[tokio::test]
+async fn one_worker_is_elected_for_a_task_and_another_when_it_is_gone() {
+    let app = TestApp::start().await;
+    let store = app.store();
+    let (a, b) = (workers::Incarnation(1), workers::Incarnation(2));
+    let minute = Duration::from_secs(60);
+    assert!(store.elect("task", a, minute).await.unwrap());
+    assert!(!store.elect("task", b, minute).await.unwrap());
+    assert!(store.elect("task", a, minute).await.unwrap());
+    assert!(store.elect("other", b, minute).await.unwrap());
+    sqlx::query("update upkeep set leased_until = now() - interval '1 second'")
+        .execute(store.pool())
+        .await
+        .unwrap();
+    assert!(store.elect("task", b, minute).await.unwrap());
+    assert!(!store.elect("task", a, minute).await.unwrap());
+}
+
+/// The statements that run all day go through their indexes, whatever the tables hold.
+#[tokio::test]
+async fn the_hot_statements_are_served_by_their_indexes() {
+    let app = TestApp::start().await;
+    let mut connection = app.store().hot_connection().await.unwrap();
+    for (statement, index) in [
+        (
+            "select from jobs where worker is null and not queued and not held and ready_at >= now()
+             order by ready_at limit 10 for update skip locked",
+            "jobs_ready",
+        ),
+        ("select from waits where due_at <= now() order by due_at limit 10", "waits_due"),
+        ("select from waits where account_id = 'a' and key = any('{k}') and due_at > now()", "waits_key"),
+        ("update jobs set worker = null where worker = any('{1}')", "jobs_leased"),
+        (
+            "select from event_keys where account_id = 'a' and key = 'k' and received_at > now()",
+            "event_keys_pkey",
+        ),
+        (
+            "select from definition_versions where account_id = 'a' and trigger = 'inbound_sms' and newest and enabled",
+            "definition_versions_triggered",
+        ),
+    ] {
+        let explain = sqlx::AssertSqlSafe(format!("explain {statement}"));
+        let plan: Vec<String> = sqlx::query_scalar(explain).fetch_all(&mut connection).await.unwrap();
+        assert!(plan.iter().any(|line| line.contains(index)), "{statement}: {plan:#?}");
+    }
+}
