@@ -140,7 +140,8 @@ impl Store {
     }
 
     /// Finishes deletions (spec 2.6): ends the instances of deleted versions, removes their waits, jobs, logs
-    /// and rows, then the versions. Answers how many versions are gone.
+    /// and rows; a minute later the versions too, when no start that found them before is still on its way.
+    /// Answers how many versions were looked at.
     pub async fn remove_deleted_versions(&self) -> Result<usize, StoreError> {
         let versions: Vec<(String, DefinitionId, Version, String)> = sqlx::query_as(
             "select account_id, definition_id, version, steps
@@ -188,7 +189,8 @@ impl Store {
         let mut transaction = self.pool.begin().await?;
         sqlx::query(
             "delete from definition_versions
-             where account_id = $1 and definition_id = $2 and version = $3 and deleted_at is not null",
+             where account_id = $1 and definition_id = $2 and version = $3
+                 and deleted_at < now() - interval '1 minute'",
         )
         .bind(account)
         .bind(definition)

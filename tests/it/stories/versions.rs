@@ -43,7 +43,7 @@ async fn c_082_c_083_c_086_deletion_ends_instances_and_removes_everything() {
     let left = || async {
         let (left,): (i64,) = sqlx::query_as(
             "select (select count(*) from waits) + (select count(*) from instances)
-                 + (select count(*) from steps) + (select count(*) from definition_versions)",
+                 + (select count(*) from steps)",
         )
         .fetch_one(engine.app.store().pool())
         .await
@@ -53,5 +53,15 @@ async fn c_082_c_083_c_086_deletion_ends_instances_and_removes_everything() {
     until("everything of it is gone", left).await;
     engine.sms("+6590001111", "anybody?").await;
     assert!(left().await, "its trigger starts nothing");
+    sqlx::query("update definition_versions set deleted_at = deleted_at - interval '1 minute'")
+        .execute(engine.app.store().pool())
+        .await
+        .unwrap();
+    engine.app.store().remove_deleted_versions().await.unwrap();
+    let (definitions,): (i64,) = sqlx::query_as("select count(*) from definitions")
+        .fetch_one(engine.app.store().pool())
+        .await
+        .unwrap();
+    assert_eq!(definitions, 0);
     engine.finish().await;
 }

@@ -22,7 +22,7 @@ pub(crate) async fn run(store: Store, lease: Arc<Lease>, settings: Settings) {
         release_due_jobs::run(&store, &lease),
         rescue_jobs::run(&store, settings.lease),
         every(
-            Duration::from_secs(2),
+            Duration::from_secs(5),
             &store,
             &lease,
             "remove_deleted_versions",
