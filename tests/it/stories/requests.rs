@@ -3,6 +3,8 @@
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use trunkline_connectors::outbound::{AddressPolicy, parse_network};
+use trunkline_workers::Settings;
 
 use crate::support::{Engine, Run};
 
@@ -106,6 +108,21 @@ async fn an_answer_larger_than_a_megabyte_faults() {
     let engine = Engine::start().await;
     let error = called(&engine, "/large", json!({})).await.error().await;
     assert!(error.starts_with("Call failed. The response is larger than 1 MiB: GET "), "{error}");
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn private_addresses_are_refused_unless_they_are_allowed() {
+    let mut engine = Engine::start().await;
+    engine.stop_worker().await;
+    engine.start_worker_with(Settings::default(), AddressPolicy::default());
+    let error = called(&engine, "/json", json!({})).await.error().await;
+    assert!(error.starts_with("Call failed. ") && error.ends_with("/json"), "{error}");
+    engine.stop_worker().await;
+    let allowed = vec![parse_network("127.0.0.1").unwrap()];
+    engine.start_worker_with(Settings::default(), AddressPolicy { allow_private: false, allowed });
+    assert_eq!(called(&engine, "/json", json!({})).await.data().await["code"], 200);
+    assert_eq!(engine.endpoint.received().len(), 1);
     engine.finish().await;
 }
 

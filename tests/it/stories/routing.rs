@@ -189,6 +189,19 @@ async fn c_145_c_149_a_false_or_missing_condition_skips_the_body() {
 }
 
 #[tokio::test]
+async fn jumps_follow_their_route_under_each_of_their_names() {
+    let engine = Engine::start().await;
+    let steps = json!([
+        {"id": "a", "stepType": "JumpTo", "nextStepId": "c"},
+        {"id": "b", "stepType": "Goto", "inputs": {"stepId": "d"}},
+        {"id": "c", "stepType": "jump", "inputs": {"stepId": "d"}, "nextStepId": "b"},
+        note("d", json!({}), None),
+    ]);
+    assert_eq!(engine.run(steps, json!({})).await.steps().await, ["a", "c", "b", "d"]);
+    engine.finish().await;
+}
+
+#[tokio::test]
 async fn nested_ifs_and_jumps_out_of_them_end_well() {
     let engine = Engine::start().await;
     let steps = json!([

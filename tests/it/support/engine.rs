@@ -49,13 +49,19 @@ impl Engine {
         engine
     }
 
+    /// A worker whose HTTP steps may call this machine.
     pub fn start_worker(&mut self, settings: Settings) {
-        let outbound = OutboundClient::new(AddressPolicy { allow_private: true, ..AddressPolicy::default() });
+        self.start_worker_with(settings, AddressPolicy { allow_private: true, ..AddressPolicy::default() });
+    }
+
+    pub fn start_worker_with(&mut self, settings: Settings, policy: AddressPolicy) {
+        let providers =
+            OutboundClient::new(AddressPolicy { allow_private: true, ..AddressPolicy::default() });
         let evaluator = EvaluatorCommand::new(env!("CARGO_BIN_EXE_trunkline"), ["evaluator"]);
         let tools = Tools {
             evaluator: Evaluator::new(evaluator, 1, Limits::default()),
-            providers: outbound.clone(),
-            outbound,
+            providers,
+            outbound: OutboundClient::new(policy),
             messaging: Some(MessagingConfig {
                 sms_url: format!("{}/sandbox/8x8/sms", self.sandbox_url),
                 chat_apps_url: format!("{}/sandbox/8x8/chatapps", self.sandbox_url),
