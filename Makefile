@@ -13,7 +13,7 @@ test: checks machine lint
 
 # On a PostgreSQL with fsync on; leave the machine alone meanwhile.
 bench: machine
-	@exec cargo run --locked --release --package trunkline-bench -- $(ARGS)
+	@exec cargo run --locked --release --package trunkline-bench --features stock -- $(ARGS)
 
 fmt:
 	cargo fmt --all

@@ -142,7 +142,7 @@ create table events (
     id bigint generated always as identity primary key,
     account_id text not null,
     dedupe_key text not null,
-    trigger text,                        -- null for a receipt
+    trigger text not null,
     body text not null,
     received_at timestamptz not null default now(),
     unique (account_id, dedupe_key)

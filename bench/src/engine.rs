@@ -13,7 +13,8 @@ use trunkline_workers::{Settings, Tools};
 
 use crate::EVALUATOR;
 use crate::database::Prepared;
-use crate::summary::per_second;
+use crate::processor_time::ProcessorTime;
+use crate::summary::Throughput;
 
 pub const INSTANCES: usize = 20_000;
 pub const STEPS: usize = 5;
@@ -21,12 +22,13 @@ const LIMIT: Duration = Duration::from_secs(90);
 /// Often enough for a figure of seconds, seldom enough to cost nothing.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Steps per second. The workers share a process, as those of `trunkline dev` do.
-pub async fn measure(cluster: &Cluster, workers: usize) -> anyhow::Result<f64> {
+/// The workers share a process, as those of `trunkline dev` do.
+pub async fn measure(cluster: &Cluster, workers: usize) -> anyhow::Result<Throughput> {
     let database = Prepared::new(cluster, "engine", STEPS).await?;
     database.start_instances(INSTANCES).await?;
     let (stop, stopped) = watch::channel(false);
     let mut running = JoinSet::new();
+    let processor_time = ProcessorTime::begin(cluster);
     let begun = Instant::now();
     for number in 1..=workers {
         let mut stopped = stopped.clone();
@@ -36,14 +38,14 @@ pub async fn measure(cluster: &Cluster, workers: usize) -> anyhow::Result<f64> {
         }));
     }
     until_no_job_is_left(&database.store, LIMIT).await?;
-    let elapsed = begun.elapsed();
+    let throughput = Throughput::new(INSTANCES * STEPS, begun.elapsed(), &processor_time);
     stop.send_replace(true);
     while let Some(ended) = running.join_next().await {
         ended?;
     }
     database.check_complete(INSTANCES, STEPS).await?;
     database.remove(cluster).await?;
-    Ok(per_second(INSTANCES * STEPS, elapsed))
+    Ok(throughput)
 }
 
 pub async fn until_no_job_is_left(store: &Store, limit: Duration) -> anyhow::Result<()> {

@@ -5,6 +5,7 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use futures::StreamExt;
 use serde_json::{Map, Value};
+use trunkline_workflow::context::{MAX_DEPTH, depth};
 
 use super::error::ApiError;
 
@@ -14,12 +15,17 @@ const MAX_BYTES: usize = 1 << 20;
 pub struct Body(pub Vec<u8>);
 
 impl Body {
+    /// Any JSON that a context can hold.
     pub fn json(&self) -> Result<Value, ApiError> {
-        serde_json::from_slice(&self.0).map_err(|_| ApiError::InvalidBody)
+        let body = serde_json::from_slice(&self.0).map_err(|_| ApiError::InvalidBody)?;
+        if depth(&body) >= MAX_DEPTH { Err(ApiError::InvalidBody) } else { Ok(body) }
     }
 
     pub fn json_object(&self) -> Result<Map<String, Value>, ApiError> {
-        serde_json::from_slice(&self.0).map_err(|_| ApiError::InvalidBody)
+        match self.json()? {
+            Value::Object(members) => Ok(members),
+            _ => Err(ApiError::InvalidBody),
+        }
     }
 
     /// No body at all, or blanks.

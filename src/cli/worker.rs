@@ -29,8 +29,9 @@ impl Worker {
             () = reach_database::until_ready(&store) => {}
             () = shutdown.requested() => return Ok(()),
         }
-        trunkline_workers::run(store.clone(), tools, settings, shutdown.requested()).await;
+        let worked = trunkline_workers::run(store.clone(), tools, settings, shutdown.requested()).await;
         store.close().await;
+        worked.map_err(|_| CliError::EndedEarly("worker"))?;
         tracing::info!("stopped");
         Ok(())
     }

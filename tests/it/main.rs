@@ -8,6 +8,7 @@ mod definitions;
 mod idempotency;
 mod instances;
 mod openapi;
+mod races;
 mod stories;
 mod support;
 mod transport;

@@ -126,8 +126,9 @@ async fn old_history_leaves_and_gives_its_disk_back() {
     let recent = app.start_instance(&id, json!({})).await;
     app.complete(&recent).await;
     sqlx::raw_sql(
-        "insert into events (account_id, dedupe_key, body, received_at)
-             values ('acme', 'old', '{}', now() - interval '8 days'), ('acme', 'new', '{}', now());
+        "insert into events (account_id, dedupe_key, trigger, body, received_at)
+             values ('acme', 'old', 'inbound_sms', '{}', now() - interval '8 days'),
+                 ('acme', 'new', 'inbound_sms', '{}', now());
          insert into event_keys (account_id, key, event_id, received_at) select 'acme', 'sms:1', id, received_at from events",
     )
     .execute(store.pool())

@@ -8,18 +8,20 @@
 //!            └── wait for a hint, at most a poll interval ◄──────┘
 //! ```
 //!
-//! A claim whose answer was lost may have leased jobs that nobody knows of. The next thing said over a new
-//! connection is therefore which ones we do hold; the rest goes back to the queue.
+//! A claim or a completion whose answer was lost may have leased jobs to us that we know nothing of, and its
+//! transaction may commit long after we stopped listening. So every few seconds the claimer says which
+//! instances are in its hands; whatever else is leased to us goes back to the queue. Only the claimer may say
+//! that, because between its claims nothing new is on its way to its hands.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, watch};
 use trunkline_store::jobs::{self, LeasedJob, LowWaterMark};
 use trunkline_store::{HotConnection, Store, StoreError};
 
-use crate::lease::{Backoff, Lease};
+use crate::lease::{Backoff, Lease, within};
 use crate::queue::Held;
 use crate::settings::Settings;
 use crate::slots::Slots;
@@ -30,6 +32,10 @@ const BATCH: usize = 128;
 const GATHER: Duration = Duration::from_millis(2);
 /// Empty claims in a row after which a worker counts as idle.
 const IDLE_AFTER: u32 = 10;
+/// Between two looks for jobs that we hold without knowing.
+const BETWEEN_RELEASES: Duration = Duration::from_secs(3);
+/// A claim that takes longer has an unknown fate.
+const CLAIM_LIMIT: Duration = Duration::from_secs(15);
 
 pub(crate) struct Claimer {
     pub(crate) store: Store,
@@ -47,9 +53,11 @@ impl Claimer {
         let mut mark = LowWaterMark::default();
         let mut pause = Backoff::default();
         let mut empty_claims = 0_u32;
+        let mut released_at = Instant::now();
         loop {
             let Some(limit) = self.unless_over(lease, self.room()).await else { return };
-            match self.claim(lease, &mut connection, limit, &mut mark).await {
+            let claim = self.claim(lease, &mut connection, limit, &mut mark, &mut released_at);
+            match within(CLAIM_LIMIT, claim).await {
                 Ok(claimed) => {
                     pause = Backoff::default();
                     empty_claims = if claimed == 0 { empty_claims.saturating_add(1) } else { 0 };
@@ -84,22 +92,29 @@ impl Claimer {
         connection: &mut Option<HotConnection>,
         limit: usize,
         mark: &mut LowWaterMark,
+        released_at: &mut Instant,
     ) -> Result<usize, StoreError> {
-        let connection = if let Some(connection) = connection {
-            connection
-        } else {
-            let mut fresh = self.store.hot_connection().await?;
-            jobs::release_others(&mut fresh, lease.incarnation, &self.slots.in_use()).await?;
-            connection.insert(fresh)
+        let connection = match connection {
+            Some(connection) => connection,
+            None => connection.insert(self.store.hot_connection().await?),
         };
+        if released_at.elapsed() > BETWEEN_RELEASES {
+            let released = jobs::release_others(connection, lease.incarnation, &self.slots.in_use()).await?;
+            if released > 0 {
+                tracing::warn!(jobs = released, "gave back jobs whose claim or completion was not answered");
+            }
+            *released_at = Instant::now();
+        }
         let claimed = jobs::claim(connection, lease.incarnation, limit, mark).await?;
         let count = claimed.len();
         for job in claimed {
             let slot = Arc::new(self.slots.take(job.instance));
-            let context = Arc::new(context(&job));
+            let context = context(&job);
             let held = Held { job: Arc::new(job), context, lease: lease.clone(), streak: 0, slot };
-            // The receiver goes away only after the claimer.
-            let _ = self.jobs.send(held);
+            if self.jobs.send(held).is_err() {
+                // Nobody executes any more; the worker is about to end.
+                return Ok(0);
+            }
         }
         Ok(count)
     }
@@ -127,6 +142,11 @@ impl Claimer {
     }
 }
 
-pub(crate) fn context(job: &LeasedJob) -> Map<String, Value> {
-    job.data.as_deref().and_then(|data| serde_json::from_str(data).ok()).unwrap_or_default()
+/// The context as the claim brought it. The error is what the step faults with: a context that cannot be read
+/// must never be replaced by an empty one.
+fn context(job: &LeasedJob) -> Result<Arc<Map<String, Value>>, String> {
+    let data = job.data.as_deref().unwrap_or_default();
+    serde_json::from_str(data)
+        .map(Arc::new)
+        .map_err(|error| format!("The workflow context cannot be read: {error}"))
 }

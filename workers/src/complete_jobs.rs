@@ -1,13 +1,14 @@
 //! Writes what became of jobs, in batches: while one batch is being written the next one gathers, and an
 //! idle worker writes a batch of one at once.
 //!
-//! When the fate of a batch is unknown (the connection broke, the commit was not answered) nothing is
-//! repeated blindly: what the worker still holds tells for each job whether it was written. A job that is
-//! still ours under the same number was not; one that is ours under another number was, and goes on; one
-//! that is not ours was written or taken away, and either way is over here.
+//! When a batch fails, part of it may have been written: a commit that was not answered, the half that was
+//! written before the other failed. Nothing is repeated blindly. A job that is leased to us exactly as we
+//! claimed it was not written and is repeated; every other one was written or taken away, and is over here.
+//! Should its successor be leased to us, the claimer gives it back.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tokio::sync::{Mutex, mpsc, watch};
@@ -17,12 +18,13 @@ use trunkline_store::workers::Incarnation;
 use trunkline_store::{HotConnection, Store, StoreError};
 use trunkline_workflow::{InstanceId, Outcome};
 
-use crate::claim_jobs::context;
-use crate::lease::Backoff;
+use crate::lease::{Backoff, within};
 use crate::queue::{End, Finished, Held};
 
 /// Jobs written in one transaction at most.
 const BATCH: usize = 128;
+/// A batch that takes longer has an unknown fate.
+const WRITE_LIMIT: Duration = Duration::from_secs(15);
 /// Jobs in a row on one path before it is given up to whoever claims it: a loop without waits must not
 /// keep a slot from others (U-09).
 const MAX_STREAK: u32 = 200;
@@ -39,8 +41,10 @@ pub(crate) struct Completer {
 struct Pending {
     held: Held,
     completion: Completion,
-    context: Arc<Map<String, Value>>,
+    context: HeldContext,
 }
+
+type HeldContext = Result<Arc<Map<String, Value>>, String>;
 
 impl Completer {
     /// Until every sender of finished jobs is gone and the last of them is written.
@@ -60,7 +64,7 @@ impl Completer {
                 }
             }
             for (incarnation, pending) in lives {
-                self.write(&mut connection, incarnation, pending).await;
+                self.write(&mut connection, incarnation, pending, false).await;
             }
         }
     }
@@ -71,37 +75,38 @@ impl Completer {
         connection: &mut Option<HotConnection>,
         incarnation: Incarnation,
         mut batch: Vec<Pending>,
+        mut unsure: bool,
     ) {
         let mut pause = Backoff::default();
-        let mut unsure = false;
         while !batch.is_empty() {
-            match self.try_write(connection, incarnation, &mut batch, unsure).await {
+            let writing = self.try_write(connection, incarnation, &mut batch, unsure);
+            let error = match within(WRITE_LIMIT, writing).await {
                 Ok(()) => return,
-                Err(StoreError::Database(error)) => {
-                    tracing::error!(error = %error, jobs = batch.len(), "the database refused a batch");
-                    // Whatever one job did must not hold the others up.
-                    if batch.len() == 1 {
-                        if !give_up(&mut batch[0]) {
-                            return;
-                        }
-                    } else {
-                        for pending in batch {
-                            Box::pin(self.write(connection, incarnation, vec![pending])).await;
-                        }
-                        return;
+                Err(error) => error,
+            };
+            unsure = true;
+            if error.is_refusal() {
+                tracing::error!(error = %cause(&error), jobs = batch.len(), "the database refused a batch");
+                // Whatever one job did must not hold the others up.
+                if batch.len() > 1 {
+                    for pending in batch {
+                        Box::pin(self.write(connection, incarnation, vec![pending], true)).await;
                     }
+                    return;
                 }
-                Err(error) => {
-                    unsure |= !error.is_conflict();
-                    *connection = None;
-                    let lost = batch[0].held.lease.is_lost();
-                    if lost {
-                        tracing::warn!(jobs = batch.len(), worker.id = incarnation.0, "dropped late results");
-                        return;
-                    }
+                if !give_up(&mut batch[0]) {
+                    return;
+                }
+            } else {
+                *connection = None;
+                if batch[0].held.lease.is_lost() {
+                    tracing::warn!(jobs = batch.len(), worker.id = incarnation.0, "dropped late results");
+                    return;
+                }
+                if !error.is_conflict() {
                     pause.report(&error, "cannot complete jobs; trying again");
-                    pause.wait().await;
                 }
+                pause.wait().await;
             }
         }
     }
@@ -140,7 +145,7 @@ impl Completer {
         Ok(())
     }
 
-    /// Learns what became of a batch whose commit was not answered; what is left in it was not written.
+    /// Keeps of a batch what was certainly not written.
     async fn settle(
         &self,
         connection: &mut HotConnection,
@@ -148,27 +153,18 @@ impl Completer {
         batch: &mut Vec<Pending>,
     ) -> Result<(), StoreError> {
         let ids: Vec<InstanceId> = batch.iter().map(|pending| pending.held.job.instance).collect();
-        let mut ours: HashMap<InstanceId, LeasedJob> = jobs::reload(connection, incarnation, &ids)
-            .await?
-            .into_iter()
-            .map(|job| (job.instance, job))
-            .collect();
-        let mut unwritten = Vec::new();
-        for pending in batch.drain(..) {
-            match ours.remove(&pending.held.job.instance) {
-                Some(job) if job.path.n == pending.held.job.path.n => unwritten.push(pending),
-                Some(job) => {
-                    let context = Arc::new(context(&job));
-                    self.go_on(pending.held, job, context);
-                }
-                None => self.store.wake().hint(),
-            }
-        }
-        *batch = unwritten;
+        let leased = jobs::reload(connection, incarnation, &ids).await?;
+        let as_claimed = |job: &LeasedJob| {
+            let path = &job.path;
+            (job.instance, path.path, path.n, path.attempt, job.resume.clone())
+        };
+        let leased: HashSet<_> = leased.iter().map(as_claimed).collect();
+        batch.retain(|pending| leased.contains(&as_claimed(&pending.held.job)));
+        self.store.wake().hint();
         Ok(())
     }
 
-    fn go_on(&self, held: Held, job: LeasedJob, context: Arc<Map<String, Value>>) {
+    fn go_on(&self, held: Held, job: LeasedJob, context: HeldContext) {
         let next = Held { job: Arc::new(job), context, streak: held.streak + 1, ..held };
         // No frame left to execute it: the lease's end gives it back.
         if let Some(jobs) = self.jobs.upgrade() {
@@ -185,8 +181,12 @@ fn pending(finished: Finished, draining: bool) -> Option<Pending> {
     Some(Pending { held, completion, context })
 }
 
-/// A result that the database does not take becomes a fault; a fault that it does not take is left to the
-/// next worker. Answers whether there is something to write.
+fn cause(error: &StoreError) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+/// A result that the database does not take becomes a fault; a fault that it does not take goes back to the
+/// queue, through the claimer. Answers whether there is something to write.
 fn give_up(pending: &mut Pending) -> bool {
     let message = "The result of the step could not be stored.".to_owned();
     if matches!(&pending.completion.outcome, Outcome::Failed { message: said, .. } if *said == message) {

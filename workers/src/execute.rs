@@ -14,8 +14,9 @@ use serde_json::{Map, Value};
 use trunkline_expressions::EvaluationError;
 use trunkline_store::waits::Resume;
 use trunkline_store::{Store, StoreError};
+use trunkline_workflow::context::{MAX_DEPTH, RESERVED, depth};
 use trunkline_workflow::graph::Step;
-use trunkline_workflow::{Outcome, context, route};
+use trunkline_workflow::{Outcome, route};
 
 use crate::definitions::{Compiled, CompiledStep, Definitions};
 use crate::lease::Backoff;
@@ -39,16 +40,23 @@ pub(crate) struct Executor {
 
 impl Executor {
     pub(crate) async fn execute(&self, held: &Held) -> End {
-        let Some(compiled) = self.find(held).await else { return End::Abandoned };
-        let (outcome, context) = match &compiled {
-            Ok(compiled) => match self.run(held, compiled).await {
-                Some(result) => result,
-                None => return End::Abandoned,
-            },
-            Err(message) => (failed(message.clone()), held.context.clone()),
+        let context = match &held.context {
+            Ok(context) => context,
+            Err(message) => return fault(held, message.clone()),
         };
-        let graph = compiled.map_or_else(|_| Arc::default(), |compiled| compiled.graph.clone());
-        End::Outcome { outcome: without_nul(outcome), graph, context }
+        let Some(compiled) = self.find(held).await else { return End::Abandoned };
+        let compiled = match compiled {
+            Ok(compiled) => compiled,
+            Err(message) => return fault(held, message),
+        };
+        match self.run(held, context, &compiled).await {
+            Some((outcome, context)) => End::Outcome {
+                outcome: without_nul(outcome),
+                graph: compiled.graph.clone(),
+                context: Ok(context),
+            },
+            None => End::Abandoned,
+        }
     }
 
     /// The compiled version, asked for until the database answers. `None`: the worker is no longer believed.
@@ -74,9 +82,14 @@ impl Executor {
     }
 
     /// `None`: the worker is no longer believed.
-    async fn run(&self, held: &Held, compiled: &Compiled) -> Option<(Outcome, Arc<Map<String, Value>>)> {
+    async fn run(
+        &self,
+        held: &Held,
+        context: &Arc<Map<String, Value>>,
+        compiled: &Compiled,
+    ) -> Option<(Outcome, Arc<Map<String, Value>>)> {
         let job = &held.job;
-        let unchanged = |outcome| Some((outcome, held.context.clone()));
+        let unchanged = |outcome| Some((outcome, context.clone()));
         let (step, parts) = match (compiled.graph.steps.get(job.path.step), compiled.steps.get(job.path.step))
         {
             (Some(step), Some(Ok(parts))) => (step, parts),
@@ -91,12 +104,7 @@ impl Executor {
                 Ok(resume) => steps::resume(step.step_type, resume),
                 Err(error) => return unchanged(failed(error.to_string())),
             },
-            None => match self
-                .tools
-                .evaluator
-                .inputs(job.account.as_str(), &parts.inputs, &held.context)
-                .await
-            {
+            None => match self.tools.evaluator.inputs(job.account.as_str(), &parts.inputs, context).await {
                 Ok(value) => {
                     if steps::has_side_effect(step.step_type) && held.lease.hold().await.is_err() {
                         return None;
@@ -120,19 +128,19 @@ impl Executor {
             }
             Activity::Failed { message } => return unchanged(failed(message)),
         };
-        self.finish(held, step, parts, &result, timed_out).await
+        self.finish(held, context, step, parts, (&result, timed_out)).await
     }
 
     /// Outputs, then routes (spec 3.3, 5 and 6). `None`: the worker is no longer believed.
     async fn finish(
         &self,
         held: &Held,
+        context: &Arc<Map<String, Value>>,
         step: &Step,
         parts: &CompiledStep,
-        result: &Value,
-        timed_out: bool,
+        (result, timed_out): (&Value, bool),
     ) -> Option<(Outcome, Arc<Map<String, Value>>)> {
-        let unchanged = held.context.clone();
+        let unchanged = context.clone();
         let text =
             || result.as_object().is_some_and(|members| !members.is_empty()).then(|| result.to_string());
         let after = &parts.after;
@@ -144,7 +152,7 @@ impl Executor {
         // The activity has happened: an evaluator that is being started again is waited for, because a
         // retry would do the step twice.
         let evaluated = loop {
-            match self.tools.evaluator.after(account, after, &held.context, result).await {
+            match self.tools.evaluator.after(account, after, context, result).await {
                 Ok(evaluated) => break evaluated,
                 Err(error @ EvaluationError::Script { .. }) => {
                     let message = error.to_string();
@@ -161,10 +169,14 @@ impl Executor {
         if evaluated.assigned.is_empty() {
             return Some((Outcome::Completed { result: text(), data: None, timed_out, next }, unchanged));
         }
-        let mut changed = Map::clone(&held.context);
+        let mut changed = Map::clone(context);
         for (key, value) in evaluated.assigned {
-            debug_assert!(!context::RESERVED.contains(&key.as_str()));
+            debug_assert!(!RESERVED.contains(&key.as_str()));
             changed.insert(key, value);
+        }
+        if changed.values().any(|value| depth(value) >= MAX_DEPTH) {
+            let message = format!("Workflow context is nested deeper than {MAX_DEPTH} levels.");
+            return Some((Outcome::Failed { message, result: None }, unchanged));
         }
         let data = serde_json::to_string(&changed).expect("a map of JSON values is JSON");
         if data.len() > MAX_CONTEXT {
@@ -173,6 +185,12 @@ impl Executor {
         }
         Some((Outcome::Completed { result: text(), data: Some(data), timed_out, next }, Arc::new(changed)))
     }
+}
+
+/// A job whose step cannot even be looked at.
+fn fault(held: &Held, message: String) -> End {
+    let outcome = without_nul(failed(message));
+    End::Outcome { outcome, graph: Arc::default(), context: held.context.clone() }
 }
 
 fn failed(message: String) -> Outcome {

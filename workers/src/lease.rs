@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use trunkline_store::workers::{self, Incarnation};
-use trunkline_store::{HotConnection, Store};
+use trunkline_store::{HotConnection, Store, StoreError};
 
 use crate::settings::Settings;
 
@@ -69,7 +69,7 @@ impl Lease {
         let mut pause = Backoff::default();
         loop {
             let begun = Instant::now();
-            match self.renew(&store, &mut connection).await {
+            match self.renew_in_time(&store, &mut connection).await {
                 Ok(true) => {
                     let since = u64::try_from((begun - self.epoch).as_millis()).unwrap_or(u64::MAX);
                     self.renewed.store(since, Ordering::Release);
@@ -95,16 +95,21 @@ impl Lease {
         }
     }
 
-    async fn renew(
-        &self,
-        store: &Store,
-        connection: &mut Option<HotConnection>,
-    ) -> Result<bool, trunkline_store::StoreError> {
+    async fn renew(&self, store: &Store, connection: &mut Option<HotConnection>) -> Result<bool, StoreError> {
         if connection.is_none() {
             *connection = Some(store.hot_connection().await?);
         }
         let connection = connection.as_mut().expect("connected just above");
         workers::renew(connection, self.incarnation, self.length).await
+    }
+
+    /// A connection may be dead without a word; a renewal that takes too long is none.
+    async fn renew_in_time(
+        &self,
+        store: &Store,
+        connection: &mut Option<HotConnection>,
+    ) -> Result<bool, StoreError> {
+        within(self.length / 3, self.renew(store, connection)).await
     }
 
     pub(crate) fn is_lost(&self) -> bool {
@@ -136,7 +141,18 @@ impl Lease {
     }
 }
 
-async fn register(store: &Store, settings: &Settings) -> Result<Incarnation, trunkline_store::StoreError> {
+/// What takes longer has an unknown fate.
+pub(crate) async fn within<T>(
+    limit: Duration,
+    statement: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    match tokio::time::timeout(limit, statement).await {
+        Ok(result) => result,
+        Err(_) => Err(StoreError::NoAnswer),
+    }
+}
+
+async fn register(store: &Store, settings: &Settings) -> Result<Incarnation, StoreError> {
     let mut connection = store.hot_connection().await?;
     let version = env!("CARGO_PKG_VERSION");
     workers::register(&mut connection, &settings.name, settings.slots, version, settings.lease).await
@@ -150,7 +166,7 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    pub(crate) fn report(&self, error: &trunkline_store::StoreError, what: &str) {
+    pub(crate) fn report(&self, error: &StoreError, what: &str) {
         if self.attempts == 0 {
             let cause = std::error::Error::source(error).map(ToString::to_string);
             tracing::warn!(error = %error, cause, "{what}");

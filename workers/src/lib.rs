@@ -16,4 +16,4 @@ mod worker;
 pub use queue::FRAME_LOG_TARGET;
 pub use settings::Settings;
 pub use tools::Tools;
-pub use worker::run;
+pub use worker::{Broken, run};

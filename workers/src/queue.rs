@@ -35,8 +35,8 @@ pub const FRAME_LOG_TARGET: &str = "apalis_core";
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
     pub(crate) job: Arc<LeasedJob>,
-    /// The instance's context.
-    pub(crate) context: Arc<Map<String, Value>>,
+    /// The instance's context, or why it cannot be read.
+    pub(crate) context: Result<Arc<Map<String, Value>>, String>,
     pub(crate) lease: Arc<Lease>,
     /// Jobs done in a row on this path without giving it up.
     pub(crate) streak: u32,
@@ -55,7 +55,7 @@ pub(crate) struct Finished {
 #[derive(Debug)]
 pub(crate) enum End {
     /// To be written. The context is the one that the next job starts with.
-    Outcome { outcome: Outcome, graph: Arc<Graph>, context: Arc<Map<String, Value>> },
+    Outcome { outcome: Outcome, graph: Arc<Graph>, context: Result<Arc<Map<String, Value>>, String> },
     /// The worker is no longer believed, or could not find out what to do: nothing is written.
     Abandoned,
 }
@@ -94,12 +94,7 @@ impl Backend for Queue {
         self.jobs.poll_recv(cx).map(|job| job.map(|job| Ok(Task::new(job))))
     }
 
-    /// Jobs that were claimed but not begun go back through the completer, which releases them.
     fn poll_close(&mut self, _: &mut Context<'_>, worker: &WorkerContext) -> Poll<Result<(), Infallible>> {
-        self.jobs.close();
-        while let Ok(held) = self.jobs.try_recv() {
-            let _ = self.finished.send(Finished { held, end: End::Abandoned });
-        }
         // The frame waits to be told, even when there is nothing more to poll.
         let _ = worker.stop();
         Poll::Ready(Ok(()))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use trunkline_store::{Store, workers};
 
 use crate::claim_jobs::Claimer;
@@ -21,20 +21,25 @@ use crate::upkeep;
 /// Connections that write completions: while one waits for its commit the other gathers the next batch.
 const COMPLETERS: usize = 2;
 
+/// A part of the worker ended by itself, which is a defect: better a new process than half a worker.
+#[derive(Debug, thiserror::Error)]
+#[error("a part of the worker stopped working")]
+pub struct Broken;
+
 /// Works until `shutdown`, then finishes or gives back what it holds. A database outage never ends it.
 pub async fn run(
     store: Store,
     tools: Tools,
     settings: Settings,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) {
+) -> Result<(), Broken> {
     let (jobs, received_jobs) = mpsc::unbounded_channel();
     let (finished, received_finished) = mpsc::unbounded_channel();
     let received_finished = Arc::new(Mutex::new(received_finished));
     let (drain, draining) = watch::channel(false);
     let slots = Slots::new(settings.slots);
 
-    let mut completers = JoinSet::new();
+    let mut parts = JoinSet::new();
     for _ in 0..COMPLETERS {
         let completer = Completer {
             store: store.clone(),
@@ -42,11 +47,11 @@ pub async fn run(
             jobs: jobs.downgrade(),
             draining: draining.clone(),
         };
-        completers.spawn(completer.run());
+        parts.spawn(completer.run());
     }
     let executor = Executor { store: store.clone(), tools, definitions: Definitions::default() };
     let name = settings.name.clone();
-    let frame = tokio::spawn(async move { queue::run(&name, executor, received_jobs, finished).await });
+    parts.spawn(async move { queue::run(&name, executor, received_jobs, finished).await });
     let listener = tokio::spawn(listen(store.clone()));
     tokio::spawn(async move {
         shutdown.await;
@@ -61,34 +66,44 @@ pub async fn run(
         jobs,
         draining: draining.clone(),
     };
-    let lease = live(&store, &settings, &claimer, &draining).await;
-    finish(&slots, settings.grace).await;
+    let lease = tokio::select! {
+        lease = live(&store, &settings, &claimer, &draining) => Ok(lease),
+        // All parts work until the claimer is gone.
+        _ = parts.join_next() => Err(Broken),
+    };
     listener.abort();
+    let lease = lease.inspect_err(|error| tracing::error!(error = %error, "the worker ends"))?;
+    finish(&slots, settings.grace).await;
     // Without a sender of jobs the frame ends once its last job has ended, and then the completers.
     drop(claimer);
-    if tokio::time::timeout(Duration::from_secs(1), frame).await.is_err() {
+    let ending = async { while parts.join_next().await.is_some() {} };
+    if tokio::time::timeout(Duration::from_secs(1), ending).await.is_err() {
         tracing::warn!(
             steps = slots.in_use().len(),
             "steps were still running at the end of the grace period"
         );
     }
-    let _ = tokio::time::timeout(Duration::from_secs(1), async {
-        while completers.join_next().await.is_some() {}
-    })
-    .await;
-    completers.abort_all();
-    if let Some(lease) = lease {
-        retire(&store, &lease).await;
+    parts.abort_all();
+    if let Some(life) = lease {
+        life.keeping.abort();
+        retire(&store, &life.lease).await;
     }
+    Ok(())
 }
 
-/// One lease after another. Answers the last one, if it still holds.
+/// A lease and the task that keeps it.
+struct Life {
+    lease: Arc<Lease>,
+    keeping: JoinHandle<()>,
+}
+
+/// One lease after another. Answers the last one, if it still holds: it is needed until the last job is done.
 async fn live(
     store: &Store,
     settings: &Settings,
     claimer: &Claimer,
     draining: &watch::Receiver<bool>,
-) -> Option<Arc<Lease>> {
+) -> Option<Life> {
     let mut stopping = draining.clone();
     loop {
         let lease = tokio::select! {
@@ -96,13 +111,13 @@ async fn live(
             _ = stopping.wait_for(|draining| *draining) => return None,
         };
         let keeping = tokio::spawn(lease.clone().keep(store.clone()));
-        let upkeep = tokio::spawn(upkeep::run(store.clone(), lease.clone(), settings.clone()));
-        claimer.run(&lease).await;
-        upkeep.abort();
-        if *draining.borrow() {
-            return (!lease.is_lost()).then_some(lease);
+        tokio::select! {
+            () = Box::pin(claimer.run(&lease)) => {}
+            () = Box::pin(upkeep::run(store.clone(), lease.clone(), settings.clone())) => {}
         }
-        keeping.abort();
+        if *draining.borrow() {
+            return (!lease.is_lost()).then_some(Life { lease, keeping });
+        }
     }
 }
 

@@ -115,7 +115,7 @@ async fn hold(connection: &mut PgConnection, instance: InstanceId, held: bool) -
 }
 
 /// Ends every open path; the log keeps them as `Cancelled`. The caller holds the instance's lock.
-pub(crate) async fn take_away(
+async fn take_away(
     connection: &mut PgConnection,
     instance: InstanceId,
     graph: &Graph,

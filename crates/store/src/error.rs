@@ -8,6 +8,9 @@ pub enum StoreError {
     /// The database cannot be reached or is shutting down; whether a write took effect is unknown.
     #[error("the database is unavailable")]
     Unavailable(#[source] sqlx::Error),
+    /// The database said nothing in time; whether a write took effect is unknown.
+    #[error("the database does not answer")]
+    NoAnswer,
     /// Lost a race that the database settled by refusing one side; safe to repeat.
     #[error("the database asked to repeat the transaction")]
     Conflict(#[source] sqlx::Error),
@@ -27,8 +30,21 @@ pub enum StoreError {
 impl StoreError {
     pub fn is_unavailable(&self) -> bool {
         match self {
-            Self::Unavailable(_) => true,
+            Self::Unavailable(_) | Self::NoAnswer => true,
             Self::Shared(error) => error.is_unavailable(),
+            _ => false,
+        }
+    }
+
+    /// The rows themselves are not acceptable: data, integrity and size exceptions. Anything else may work
+    /// when it is repeated.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Database(database)) => database
+                .code()
+                .is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class))),
+            Self::Database(sqlx::Error::Encode(_)) => true,
+            Self::Shared(error) => error.is_refusal(),
             _ => false,
         }
     }

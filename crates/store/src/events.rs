@@ -141,8 +141,8 @@ async fn resume_matching(
     incoming: &Incoming,
     body: String,
 ) -> Result<Vec<(InstanceId, DefinitionId)>, StoreError> {
-    let waits: Vec<(Vec<u8>, i32)> = sqlx::query_as(
-        "select instance_id, path
+    let waits: Vec<(Vec<u8>, i32, i32)> = sqlx::query_as(
+        "select instance_id, path, n
          from waits
          where account_id = $1 and key = any($2) and due_at > now()",
     )
@@ -160,14 +160,16 @@ async fn resume_matching(
          order by id
          for update",
     )
-    .bind(waits.iter().map(|(id, _)| id.as_slice()).collect::<Vec<_>>())
+    .bind(waits.iter().map(|(id, ..)| id.as_slice()).collect::<Vec<_>>())
     .fetch_all(&mut *connection)
     .await?;
     let event = RawValue::from_string(body).map_err(|error| StoreError::Damaged(error.to_string()))?;
     let text = Resume::Event(event).to_text();
     let endings: Vec<Ending> = waits
         .iter()
-        .map(|(id, path)| Ok(Ending { instance: read_id(id)?, path: *path, resume: Some(text.clone()) }))
+        .map(|(id, path, n)| {
+            Ok(Ending { instance: read_id(id)?, path: *path, n: *n, resume: Some(text.clone()) })
+        })
         .collect::<Result<_, StoreError>>()?;
     let resumed: HashSet<InstanceId> = resume(connection, &endings).await?.into_iter().collect();
     let mut answer = Vec::with_capacity(resumed.len());

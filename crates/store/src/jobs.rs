@@ -75,16 +75,20 @@ const BETWEEN_FULL: Duration = Duration::from_secs(5);
 const MARK_LAG: chrono::TimeDelta = chrono::TimeDelta::seconds(5);
 
 impl LowWaterMark {
-    fn begin(&mut self) -> DateTime<Utc> {
+    /// Where the next claim begins, and whether that is the beginning.
+    fn begin(&mut self) -> (DateTime<Utc>, bool) {
         if self.began_at_the_beginning.is_none_or(|at| at.elapsed() > BETWEEN_FULL) {
             self.began_at_the_beginning = Some(Instant::now());
-            return DateTime::UNIX_EPOCH;
+            return (DateTime::UNIX_EPOCH, true);
         }
-        self.ready_at
+        (self.ready_at, false)
     }
 
-    fn advance(&mut self, newest: DateTime<Utc>) {
-        self.ready_at = self.ready_at.max(newest - MARK_LAG);
+    /// A claim from the beginning may set the mark back: it found jobs that were written late, or by a
+    /// database whose clock was set back.
+    fn advance(&mut self, newest: DateTime<Utc>, from_beginning: bool) {
+        let mark = newest - MARK_LAG;
+        self.ready_at = if from_beginning { mark } else { self.ready_at.max(mark) };
     }
 }
 
@@ -95,11 +99,13 @@ pub async fn claim(
     limit: usize,
     mark: &mut LowWaterMark,
 ) -> Result<Vec<LeasedJob>, StoreError> {
+    let (begin, from_beginning) = mark.begin();
     let rows = sqlx::query(
         "with picked as materialized (
              select instance_id, path
              from jobs
              where worker is null and not queued and not held and ready_at >= $3
+                 and exists (select from workers where id = $1 and lost_at is null)
              order by ready_at
              limit $2
              for update skip locked
@@ -117,11 +123,12 @@ pub async fn claim(
     )
     .bind(worker.0)
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-    .bind(mark.begin())
+    .bind(begin)
     .fetch_all(connection)
     .await?;
-    for row in &rows {
-        mark.advance(row.try_get("ready_at")?);
+    let ready_at = rows.iter().map(|row| row.try_get("ready_at")).collect::<Result<Vec<_>, _>>()?;
+    if let Some(newest) = ready_at.into_iter().max() {
+        mark.advance(newest, from_beginning);
     }
     Ok(rows.iter().map(LeasedJob::from_row).collect::<Result<_, _>>()?)
 }
@@ -134,7 +141,7 @@ pub async fn release_others(
 ) -> Result<u64, StoreError> {
     let released = sqlx::query(
         "update jobs
-         set worker = null, attempt = greatest(attempt - 1, 0), ready_at = now()
+         set worker = null, ready_at = now()
          where worker = $1 and instance_id <> all($2)",
     )
     .bind(worker.0)
@@ -148,7 +155,7 @@ pub async fn release_others(
 pub async fn release_all(connection: &mut PgConnection, worker: Incarnation) -> Result<u64, StoreError> {
     let released = sqlx::query(
         "update jobs
-         set worker = null, ready_at = now()
+         set worker = null, attempt = greatest(attempt - 1, 0), ready_at = now()
          where worker = $1",
     )
     .bind(worker.0)
@@ -176,4 +183,24 @@ pub async fn reload(
     .fetch_all(connection)
     .await?;
     Ok(jobs)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeZone;
+
+    use super::*;
+
+    #[test]
+    fn the_mark_follows_claims_and_goes_back_when_the_beginning_has_older_jobs() {
+        let at = |seconds| Utc.timestamp_opt(seconds, 0).unwrap();
+        let mut mark = LowWaterMark::default();
+        assert_eq!(mark.begin(), (at(0), true), "the first claim begins at the beginning");
+        mark.advance(at(1_000), true);
+        assert_eq!(mark.begin(), (at(995), false));
+        mark.advance(at(900), false);
+        assert_eq!(mark.begin(), (at(995), false), "a late job does not hold the mark back");
+        mark.advance(at(900), true);
+        assert_eq!(mark.begin(), (at(895), false), "jobs below it were found");
+    }
 }

@@ -18,7 +18,6 @@ pub struct ReceiptRecord {
     pub error_code: Option<i32>,
     pub error_message: Option<String>,
     pub changed_at: DateTime<Utc>,
-    pub dedupe_key: String,
 }
 
 /// A message's last known state.

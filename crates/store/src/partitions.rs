@@ -44,35 +44,63 @@ impl Week {
     }
 }
 
+/// Making or dropping a partition locks out everybody for a moment, and everybody queues behind the wait for
+/// that lock: better to come again.
+pub(crate) const LOCK_TIMEOUT: &str = "set local lock_timeout = '200ms'";
+
 impl Store {
-    /// Makes the partitions of this week and the next ones, and a default one for whatever lies outside.
+    /// Makes the partitions of this week and the next ones, and a default one for whatever lies outside. One
+    /// that cannot be made now is left for the next time; its rows go to the default one meanwhile.
     pub async fn ensure_partitions(&self) -> Result<(), StoreError> {
         let now: DateTime<Utc> = sqlx::query_scalar("select now()").fetch_one(&self.pool).await?;
-        let mut transaction = self.pool.begin().await?;
-        sqlx::query("select pg_advisory_xact_lock(hashtext('trunkline partitions'))")
-            .execute(&mut *transaction)
-            .await?;
         for (parent, settings) in TABLES {
+            let rest = format!("create table if not exists {parent}_rest partition of {parent} default");
+            self.make_partition(&format!("{parent}_rest"), &rest).await?;
             let mut week = Week::of(now);
             for _ in 0..=WEEKS_AHEAD {
                 let table = week.table(parent);
-                let exists: bool = sqlx::query_scalar("select to_regclass($1) is not null")
-                    .bind(&table)
-                    .fetch_one(&mut *transaction)
-                    .await?;
-                if !exists {
-                    let (from, to) = (week.bound(), week.next().bound());
-                    let create = format!(
-                        "create table {table} partition of {parent} for values from ({from}) to ({to}) \
-                         with ({settings})"
-                    );
-                    sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&mut *transaction).await?;
-                }
+                let (from, to) = (week.bound(), week.next().bound());
+                let create = format!(
+                    "create table if not exists {table} partition of {parent}
+                     for values from ({from}) to ({to}) with ({settings})"
+                );
+                self.make_partition(&table, &create).await?;
                 week = week.next();
             }
-            let rest = format!("create table if not exists {parent}_rest partition of {parent} default");
-            sqlx::raw_sql(sqlx::AssertSqlSafe(rest)).execute(&mut *transaction).await?;
         }
+        Ok(())
+    }
+
+    async fn make_partition(&self, table: &str, create: &str) -> Result<(), StoreError> {
+        let exists: bool = sqlx::query_scalar("select to_regclass($1) is not null")
+            .bind(table)
+            .fetch_one(&self.pool)
+            .await?;
+        if exists {
+            return Ok(());
+        }
+        match self.try_make_partition(create).await {
+            Err(error) if error.is_conflict() || error.is_refusal() => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::warn!(
+                    partition = table,
+                    cause,
+                    "a partition is not made now; its rows go to the rest"
+                );
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    async fn try_make_partition(&self, create: &str) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::raw_sql("set local client_min_messages = warning").execute(&mut *transaction).await?;
+        sqlx::query("select pg_advisory_xact_lock(hashtext('trunkline partitions'))")
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::raw_sql(LOCK_TIMEOUT).execute(&mut *transaction).await?;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(create.to_owned())).execute(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(())
     }

@@ -17,8 +17,10 @@ use crate::{Store, StoreError};
 
 /// Instances written in one statement at most: beyond this a commit costs little compared with its rows.
 const GROUP: usize = 256;
+/// Bytes of contexts in one statement, more or less.
+const GROUP_BYTES: usize = 8 << 20;
 /// Starts that may wait for their commit before callers are held back.
-const QUEUE: usize = 4096;
+const QUEUE: usize = 512;
 
 #[derive(Debug, Clone)]
 pub struct NewInstance {
@@ -118,21 +120,26 @@ impl Starter {
     pub(crate) fn new(pool: PgPool, wake: Wake) -> Self {
         let (requests, mut queue) = mpsc::channel::<Request>(QUEUE);
         tokio::spawn(async move {
-            let mut group = Vec::new();
-            while queue.recv_many(&mut group, GROUP).await > 0 {
-                let mut rows = Rows::default();
-                for request in &mut group {
-                    rows.append(&mut request.rows);
-                }
-                let written = write(&pool, &rows).await.map_err(Arc::new);
-                wake.hint();
-                for request in group.drain(..) {
-                    let answer = match &written {
-                        Ok(()) => Ok(request.rows.ids),
-                        Err(error) => Err(StoreError::Shared(error.clone())),
-                    };
-                    // A caller that went away still has its instance.
-                    let _ = request.answer.send(answer);
+            let mut gathered = Vec::new();
+            while queue.recv_many(&mut gathered, GROUP).await > 0 {
+                let mut waiting = gathered.drain(..).peekable();
+                while waiting.peek().is_some() {
+                    let mut rows = Rows::default();
+                    let mut group = Vec::new();
+                    while let Some(mut request) = waiting.next_if(|_| rows.bytes < GROUP_BYTES) {
+                        rows.append(&mut request.rows);
+                        group.push(request);
+                    }
+                    let written = write(&pool, &rows).await.map_err(Arc::new);
+                    wake.hint();
+                    for request in group {
+                        let answer = match &written {
+                            Ok(()) => Ok(request.rows.ids),
+                            Err(error) => Err(StoreError::Shared(error.clone())),
+                        };
+                        // A caller that went away still has its instance.
+                        let _ = request.answer.send(answer);
+                    }
                 }
             }
         });
@@ -158,6 +165,7 @@ pub(crate) struct Rows {
     definitions: Vec<DefinitionId>,
     versions: Vec<Version>,
     data: Vec<String>,
+    bytes: usize,
 }
 
 impl Rows {
@@ -168,7 +176,9 @@ impl Rows {
             rows.accounts.push(instance.account.as_str().to_owned());
             rows.definitions.push(instance.definition);
             rows.versions.push(instance.version);
-            rows.data.push(Value::Object(instance.data).to_string());
+            let data = Value::Object(instance.data).to_string();
+            rows.bytes += data.len();
+            rows.data.push(data);
         }
         rows
     }
@@ -180,6 +190,7 @@ impl Rows {
         self.definitions.append(&mut other.definitions);
         self.versions.append(&mut other.versions);
         self.data.append(&mut other.data);
+        self.bytes += other.bytes;
     }
 }
 

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::PgConnection;
-use trunkline_workflow::{DefinitionId, Graph, Version};
+use trunkline_workflow::{DefinitionId, Version};
 
-use crate::waits::read_id;
+use crate::partitions::LOCK_TIMEOUT;
 use crate::workers::{Incarnation, micros};
 use crate::{Store, StoreError};
 
@@ -48,10 +47,12 @@ impl Store {
         .await?;
         let mut dropped = 0;
         for (instances,) in weeks {
-            if self.drop_week(&instances, retention).await? {
-                dropped += 1;
-            } else {
-                self.prune_rows(&instances, retention).await?;
+            match self.drop_week(&instances, retention).await {
+                Ok(true) => dropped += 1,
+                Ok(false) => self.prune_rows(&instances, retention).await?,
+                // Somebody reads; the week leaves another time.
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Err(error),
             }
         }
         self.prune_rows("instances_rest", retention).await?;
@@ -62,8 +63,7 @@ impl Store {
     async fn drop_week(&self, instances: &str, retention: Duration) -> Result<bool, StoreError> {
         let steps = instances.replacen("instances", "steps", 1);
         let mut transaction = self.pool.begin().await?;
-        // Dropping waits for every reader of the parent; a busy moment is not worth waiting for.
-        sqlx::raw_sql("set local lock_timeout = '2s'").execute(&mut *transaction).await?;
+        sqlx::raw_sql(LOCK_TIMEOUT).execute(&mut *transaction).await?;
         let needed: bool = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
             "select exists (
                  select from {instances}
@@ -139,23 +139,28 @@ impl Store {
         Ok(())
     }
 
-    /// Finishes deletions (spec 2.6): ends the instances of deleted versions, removes their waits, jobs, logs
-    /// and rows; a minute later the versions too, when no start that found them before is still on its way.
-    /// Answers how many versions were looked at.
+    /// Finishes deletions (spec 2.6): removes the instances of deleted versions with everything that belongs to
+    /// them, running or not; a minute later the versions too, when no start that found them before is still
+    /// on its way. Answers how many versions were looked at.
     pub async fn remove_deleted_versions(&self) -> Result<usize, StoreError> {
-        let versions: Vec<(String, DefinitionId, Version, String)> = sqlx::query_as(
-            "select account_id, definition_id, version, steps
-             from definition_versions
+        let versions: Vec<(String, DefinitionId, Version)> = sqlx::query_as(
+            "select account_id, definition_id, version
+             from definition_versions v
              where deleted_at is not null
+                 and (deleted_at < now() - interval '1 minute'
+                     or exists (
+                         select from instances i
+                         where i.account_id = v.account_id and i.definition_id = v.definition_id
+                             and i.version = v.version
+                     ))
              order by deleted_at
              limit 100",
         )
         .fetch_all(&self.pool)
         .await?;
         let count = versions.len();
-        for (account, definition, version, steps) in versions {
-            let steps = serde_json::from_str(&steps).unwrap_or_default();
-            self.remove_version(&account, definition, version, &Graph::new(&steps)).await?;
+        for (account, definition, version) in versions {
+            self.remove_version(&account, definition, version).await?;
         }
         Ok(count)
     }
@@ -165,11 +170,10 @@ impl Store {
         account: &str,
         definition: DefinitionId,
         version: Version,
-        graph: &Graph,
     ) -> Result<(), StoreError> {
         loop {
             let mut transaction = self.pool.begin().await?;
-            let ids: Vec<(Vec<u8>,)> = sqlx::query_as(
+            let ids: Vec<Vec<u8>> = sqlx::query_scalar(
                 "select id from instances
                  where account_id = $1 and definition_id = $2 and version = $3
                  order by id
@@ -183,7 +187,18 @@ impl Store {
             if ids.is_empty() {
                 break;
             }
-            remove_instances(&mut transaction, ids.into_iter().map(|(id,)| id).collect(), graph).await?;
+            // In the order in which everybody locks: jobs, instances, waits.
+            for statement in [
+                "select from jobs where instance_id = any($1) order by instance_id, path for update",
+                "select from instances where id = any($1) order by id for update",
+                "delete from jobs where instance_id = any($1)",
+                "delete from waits where instance_id = any($1)",
+                "delete from steps where instance_id = any($1)",
+                "delete from event_uses where instance_id = any($1)",
+                "delete from instances where id = any($1)",
+            ] {
+                sqlx::query(statement).bind(&ids).execute(&mut *transaction).await?;
+            }
             transaction.commit().await?;
         }
         let mut transaction = self.pool.begin().await?;
@@ -212,30 +227,4 @@ impl Store {
         transaction.commit().await?;
         Ok(())
     }
-}
-
-async fn remove_instances(
-    connection: &mut PgConnection,
-    ids: Vec<Vec<u8>>,
-    graph: &Graph,
-) -> Result<(), StoreError> {
-    sqlx::query("select from jobs where instance_id = any($1) order by instance_id, path for update")
-        .bind(&ids)
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query("select from instances where id = any($1) order by id for update")
-        .bind(&ids)
-        .execute(&mut *connection)
-        .await?;
-    for id in &ids {
-        crate::control::take_away(connection, read_id(id)?, graph).await?;
-    }
-    for statement in [
-        "delete from steps where instance_id = any($1)",
-        "delete from event_uses where instance_id = any($1)",
-        "delete from instances where id = any($1)",
-    ] {
-        sqlx::query(statement).bind(&ids).execute(&mut *connection).await?;
-    }
-    Ok(())
 }

@@ -41,12 +41,16 @@ impl Resume {
 pub(crate) struct Ending {
     pub(crate) instance: InstanceId,
     pub(crate) path: i32,
+    /// The job that was found waiting: the path may have gone on since.
+    pub(crate) n: i32,
     /// `None`: a retry, which goes on with what it had.
     pub(crate) resume: Option<String>,
 }
 
-/// Ready jobs beyond which due waits stay parked: a million timers due at once must not bury new starts.
+/// Ready jobs beyond which due waits only trickle: a million timers due at once must not bury new starts,
+/// and a queue that is always full must not stop the timers.
 const BACKLOG: i64 = 2_000;
+const TRICKLE: i64 = 100;
 /// Waits released in one transaction.
 const BATCH: i64 = 1_000;
 
@@ -55,9 +59,9 @@ const BATCH: i64 = 1_000;
 pub enum Released {
     /// Nothing is due; the next wait is due after this long, if there is one.
     Nothing { next_due_in: Option<Duration> },
-    /// So many went on; there may be more.
+    /// A full batch went on; there are more.
     Some(usize),
-    /// Waits are due, but the queue is full enough or their instances are being worked on.
+    /// Some went on; the rest is held up by a full queue or by somebody at work on its instances.
     Later,
 }
 
@@ -78,11 +82,14 @@ impl Store {
             return Ok(Released::Nothing { next_due_in });
         }
         let count = self.release_batch().await?;
-        if count == 0 {
-            return Ok(Released::Later);
+        if count > 0 {
+            self.wake.hint();
         }
-        self.wake.hint();
-        Ok(Released::Some(count))
+        Ok(if count < usize::try_from(BATCH).unwrap_or(count) {
+            Released::Later
+        } else {
+            Released::Some(count)
+        })
     }
 
     async fn release_batch(&self) -> Result<usize, StoreError> {
@@ -96,7 +103,7 @@ impl Store {
                  limit case
                      when (select count(*) from (
                          select from jobs where worker is null and not queued and not held limit $2
-                     ) as ready) >= $2 then 0 else $1
+                     ) as ready) >= $2 then $3 else $1
                  end
              )
              select id
@@ -107,13 +114,14 @@ impl Store {
         )
         .bind(BATCH)
         .bind(BACKLOG)
+        .bind(TRICKLE)
         .fetch_all(&mut *transaction)
         .await?;
         if instances.is_empty() {
             return Ok(0);
         }
-        let waits: Vec<(Vec<u8>, i32, String)> = sqlx::query_as(
-            "select instance_id, path, kind
+        let waits: Vec<(Vec<u8>, i32, i32, String)> = sqlx::query_as(
+            "select instance_id, path, n, kind
              from waits
              where instance_id = any($1) and due_at <= now()",
         )
@@ -123,9 +131,9 @@ impl Store {
         let due = Resume::Due.to_text();
         let endings: Vec<Ending> = waits
             .into_iter()
-            .map(|(id, path, kind)| {
+            .map(|(id, path, n, kind)| {
                 let instance = read_id(&id)?;
-                Ok(Ending { instance, path, resume: (kind != "retry").then(|| due.clone()) })
+                Ok(Ending { instance, path, n, resume: (kind != "retry").then(|| due.clone()) })
             })
             .collect::<Result<_, StoreError>>()?;
         let count = resume(&mut transaction, &endings).await?.len();
@@ -146,11 +154,11 @@ pub(crate) async fn resume(
     let resumed: Vec<(Vec<u8>,)> = sqlx::query_as(
         "with ending as (
              select *
-             from unnest($1::bytea[], $2::int[], $3::text[]) as t (instance_id, path, resume)
+             from unnest($1::bytea[], $2::int[], $3::int[], $4::text[]) as t (instance_id, path, n, resume)
          ), ended as (
              delete from waits w
              using ending e
-             where w.instance_id = e.instance_id and w.path = e.path
+             where w.instance_id = e.instance_id and w.path = e.path and w.n = e.n
              returning w.*, e.resume as new_resume
          ), placed as (
              select e.*,
@@ -176,6 +184,7 @@ pub(crate) async fn resume(
     )
     .bind(endings.iter().map(|ending| &ending.instance.as_bytes()[..]).collect::<Vec<_>>())
     .bind(endings.iter().map(|ending| ending.path).collect::<Vec<_>>())
+    .bind(endings.iter().map(|ending| ending.n).collect::<Vec<_>>())
     .bind(endings.iter().map(|ending| ending.resume.clone()).collect::<Vec<_>>())
     .fetch_all(connection)
     .await?;

@@ -75,10 +75,14 @@ pub async fn renew(
     Ok(renewed.rows_affected() == 1)
 }
 
-/// Ends a life in good order; what it still holds goes back to the queue.
+/// Ends a life in good order; what it still holds goes back to the queue. The row stays for a while, so that
+/// a claim that was on its way is noticed.
 pub async fn retire(connection: &mut PgConnection, worker: Incarnation) -> Result<u64, StoreError> {
     let freed = crate::jobs::release_all(connection, worker).await?;
-    sqlx::query("delete from workers where id = $1").bind(worker.0).execute(connection).await?;
+    sqlx::query("update workers set lost_at = now() where id = $1")
+        .bind(worker.0)
+        .execute(connection)
+        .await?;
     Ok(freed)
 }
 
@@ -102,7 +106,7 @@ impl Store {
                  set worker = null, ready_at = now()
                  where j.worker is not null
                      and (j.worker in (select id from lost)
-                         or not exists (select from workers w where w.id = j.worker and w.lost_at is null))
+                         or j.worker in (select id from workers where lost_at is not null))
                  returning 1
              )
              select array(select id from lost), (select count(*) from freed)",

@@ -8,6 +8,18 @@ use crate::ids::AccountId;
 /// Keys that no body and no output may replace.
 pub const RESERVED: [&str; 3] = ["accountId", "subAccountId", "triggeredAt"];
 
+/// Levels of nesting that a context may have; what reads it back stops at 128.
+pub const MAX_DEPTH: usize = 100;
+
+/// Levels of arrays and objects in a value; 0 for anything else.
+pub fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
 /// `data` of a new instance. A body that is no object stands under `payload`.
 pub fn build(
     body: Value,

@@ -123,7 +123,6 @@ async fn take_receipt(state: &ApiState, account: AccountId, receipt: Receipt) ->
         error_code: receipt.error_code.and_then(|code| i32::try_from(code).ok()),
         error_message: receipt.error_message,
         changed_at: receipt.timestamp.unwrap_or_else(state.clock),
-        dedupe_key: receipt.dedupe_key,
     };
     Ok(state.store.record_receipt(record).await?)
 }

@@ -28,7 +28,7 @@ pub struct Engine {
 
 struct RunningWorker {
     stop: oneshot::Sender<()>,
-    task: tokio::task::JoinHandle<()>,
+    task: tokio::task::JoinHandle<Result<(), trunkline_workers::Broken>>,
 }
 
 impl Engine {
@@ -79,7 +79,7 @@ impl Engine {
     pub async fn stop_worker(&mut self) {
         if let Some(worker) = self.worker.take() {
             let _ = worker.stop.send(());
-            worker.task.await.unwrap();
+            worker.task.await.unwrap().unwrap();
         }
     }
 

@@ -200,9 +200,11 @@ struct Turn {
 /// The batch's changes, gathered by statement.
 #[derive(Default)]
 struct Changes {
-    finished: Vec<(InstanceId, i32)>,
+    /// Paths that leave `jobs`.
+    left: Vec<(InstanceId, i32)>,
     cancelled: Vec<(InstanceId, i32)>,
-    placed: Vec<Placed>,
+    continued: Vec<Placed>,
+    forked: Vec<Placed>,
     parked: Vec<ToPark>,
     woken: Vec<Turn>,
     closed: Vec<Turn>,
@@ -221,7 +223,6 @@ impl Changes {
         let job = &completion.job;
         let id = job.instance;
         let (issued, alone) = (transition.issued, transition.alone);
-        self.finished.push((id, transition.path));
         self.cancelled.extend(transition.cancelled.into_iter().map(|path| (id, path)));
         self.log.extend(transition.log.into_iter().map(|entry| (id, entry)));
         self.instances.push((id, issued, transition.ended, transition.data));
@@ -240,10 +241,21 @@ impl Changes {
         }
         let mut next = None;
         let mut active = transition.woken.is_some() || transition.closed.is_some_and(|closed| !closed.queued);
-        let continues = match transition.then {
-            Then::Continues(path) => Some(path),
+        let mut place = |path: NewPath| {
+            let mine = !path.queued && !held && completion.keep;
+            if mine {
+                let state = (issued, alone);
+                next = Some(successor(completion, path.path, path.n, path.step, path.scope, state, now));
+            }
+            active |= !path.queued;
+            let account = job.account.as_str().to_owned();
+            Placed { instance: id, account, next: path, issued, alone, held, mine }
+        };
+        match transition.then {
+            Then::Continues(path) => self.continued.push(place(path)),
             Then::Parked(parked) => {
                 let resume = job.resume.clone().filter(|_| matches!(parked.kind, ParkedFor::Retry { .. }));
+                self.left.push((id, transition.path));
                 self.parked.push(ToPark {
                     instance: id,
                     account: job.account.as_str().to_owned(),
@@ -253,27 +265,10 @@ impl Changes {
                     parked,
                     resume,
                 });
-                None
             }
-            Then::Ends => None,
-        };
-        for path in continues.into_iter().chain(transition.forked) {
-            let mine = !path.queued && !held && completion.keep;
-            if mine {
-                next = Some(successor(
-                    completion,
-                    path.path,
-                    path.n,
-                    path.step,
-                    path.scope,
-                    (issued, alone),
-                    now,
-                ));
-            }
-            active |= !path.queued;
-            let account = job.account.as_str().to_owned();
-            self.placed.push(Placed { instance: id, account, next: path, issued, alone, held, mine });
+            Then::Ends => self.left.push((id, transition.path)),
         }
+        self.forked.extend(transition.forked.into_iter().map(place));
         match next {
             Some(next) => Written::Next(Box::new(next)),
             None => Written::Done { ready: active && !held },
@@ -285,10 +280,10 @@ impl Changes {
             pairs.iter().map(|(id, _)| id.as_bytes().to_vec()).collect::<Vec<_>>()
         };
         let paths = |pairs: &[(InstanceId, i32)]| pairs.iter().map(|(_, path)| *path).collect::<Vec<_>>();
-        if self.finished.is_empty() {
+        if self.instances.is_empty() {
             return Ok(());
         }
-        let leaving: Vec<(InstanceId, i32)> = self.finished.iter().chain(&self.cancelled).copied().collect();
+        let leaving: Vec<(InstanceId, i32)> = self.left.iter().chain(&self.cancelled).copied().collect();
         sqlx::query(
             "delete from jobs j
              using unnest($1::bytea[], $2::int[]) as t (instance_id, path)
@@ -310,7 +305,8 @@ impl Changes {
             .await?;
         }
         self.write_turns(connection).await?;
-        self.write_placed(connection, worker).await?;
+        self.write_continued(connection, worker).await?;
+        self.write_forked(connection, worker).await?;
         self.write_parked(connection).await?;
         append_log(connection, &self.log).await?;
         sqlx::query(
@@ -379,12 +375,50 @@ impl Changes {
         Ok(())
     }
 
-    async fn write_placed(
+    /// The row of a path that goes on is rewritten, never replaced: whoever waits for its lock still gets it.
+    async fn write_continued(
         &self,
         connection: &mut PgConnection,
         worker: Incarnation,
     ) -> Result<(), StoreError> {
-        if self.placed.is_empty() {
+        if self.continued.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(
+            "update jobs j
+             set n = t.n, step = t.step, scope = t.scope, issued = t.issued, alone = t.alone,
+                 queued = t.queued, held = t.held, resume = null,
+                 worker = case when t.mine then $1 end,
+                 attempt = case when t.mine then 1 else 0 end,
+                 started_at = case when t.mine then now() end,
+                 ready_at = case when t.mine then j.ready_at else now() end
+             from unnest($2::bytea[], $3::int[], $4::int[], $5::int[], $6::int[], $7::int[], $8::bool[],
+                 $9::bool[], $10::bool[], $11::bool[])
+                 as t (instance_id, path, n, step, scope, issued, alone, queued, held, mine)
+             where j.instance_id = t.instance_id and j.path = t.path",
+        )
+        .bind(worker.0)
+        .bind(self.continued.iter().map(|p| &p.instance.as_bytes()[..]).collect::<Vec<_>>())
+        .bind(self.continued.iter().map(|p| p.next.path).collect::<Vec<_>>())
+        .bind(self.continued.iter().map(|p| p.next.n).collect::<Vec<_>>())
+        .bind(self.continued.iter().map(|p| as_int(p.next.step)).collect::<Vec<_>>())
+        .bind(self.continued.iter().map(|p| p.next.scope).collect::<Vec<_>>())
+        .bind(self.continued.iter().map(|p| p.issued).collect::<Vec<_>>())
+        .bind(self.continued.iter().map(|p| p.alone).collect::<Vec<_>>())
+        .bind(self.continued.iter().map(|p| p.next.queued).collect::<Vec<_>>())
+        .bind(self.continued.iter().map(|p| p.held).collect::<Vec<_>>())
+        .bind(self.continued.iter().map(|p| p.mine).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    async fn write_forked(
+        &self,
+        connection: &mut PgConnection,
+        worker: Incarnation,
+    ) -> Result<(), StoreError> {
+        if self.forked.is_empty() {
             return Ok(());
         }
         sqlx::query(
@@ -398,17 +432,17 @@ impl Changes {
                  as t (instance_id, path, account_id, n, step, scope, issued, alone, queued, held, mine)",
         )
         .bind(worker.0)
-        .bind(self.placed.iter().map(|p| &p.instance.as_bytes()[..]).collect::<Vec<_>>())
-        .bind(self.placed.iter().map(|p| p.next.path).collect::<Vec<_>>())
-        .bind(self.placed.iter().map(|p| p.account.as_str()).collect::<Vec<_>>())
-        .bind(self.placed.iter().map(|p| p.next.n).collect::<Vec<_>>())
-        .bind(self.placed.iter().map(|p| as_int(p.next.step)).collect::<Vec<_>>())
-        .bind(self.placed.iter().map(|p| p.next.scope).collect::<Vec<_>>())
-        .bind(self.placed.iter().map(|p| p.issued).collect::<Vec<_>>())
-        .bind(self.placed.iter().map(|p| p.alone).collect::<Vec<_>>())
-        .bind(self.placed.iter().map(|p| p.next.queued).collect::<Vec<_>>())
-        .bind(self.placed.iter().map(|p| p.held).collect::<Vec<_>>())
-        .bind(self.placed.iter().map(|p| p.mine).collect::<Vec<_>>())
+        .bind(self.forked.iter().map(|p| &p.instance.as_bytes()[..]).collect::<Vec<_>>())
+        .bind(self.forked.iter().map(|p| p.next.path).collect::<Vec<_>>())
+        .bind(self.forked.iter().map(|p| p.account.as_str()).collect::<Vec<_>>())
+        .bind(self.forked.iter().map(|p| p.next.n).collect::<Vec<_>>())
+        .bind(self.forked.iter().map(|p| as_int(p.next.step)).collect::<Vec<_>>())
+        .bind(self.forked.iter().map(|p| p.next.scope).collect::<Vec<_>>())
+        .bind(self.forked.iter().map(|p| p.issued).collect::<Vec<_>>())
+        .bind(self.forked.iter().map(|p| p.alone).collect::<Vec<_>>())
+        .bind(self.forked.iter().map(|p| p.next.queued).collect::<Vec<_>>())
+        .bind(self.forked.iter().map(|p| p.held).collect::<Vec<_>>())
+        .bind(self.forked.iter().map(|p| p.mine).collect::<Vec<_>>())
         .execute(connection)
         .await?;
         Ok(())
@@ -499,7 +533,12 @@ async fn look_back(
         }
         let job = &completion.job;
         if let Some(event) = events::look_back(&mut *connection, job, key).await? {
-            endings.push(Ending { instance: job.instance, path: job.path.path, resume: Some(event) });
+            endings.push(Ending {
+                instance: job.instance,
+                path: job.path.path,
+                n: job.path.n,
+                resume: Some(event),
+            });
         }
     }
     Ok(!resume(connection, &endings).await?.is_empty())

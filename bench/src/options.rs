@@ -1,0 +1,53 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+/// Measures Trunkline on a private PostgreSQL. Targets that are missed are reported and end with 0; errors
+/// and wrong results do not.
+#[derive(Debug, Parser)]
+#[command(name = "trunkline-bench")]
+pub struct Options {
+    /// Run these parts only
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
+    only: Vec<Part>,
+    /// Write the figures to this file, too
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Where the database lies while it runs; must be a disk, not memory
+    #[arg(long, value_name = "FOLDER", default_value_os_t = disk())]
+    pub folder: PathBuf,
+    /// How often the parts about steps per second are measured; the middle one counts
+    #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=20))]
+    pub rounds: u8,
+    /// How long each part about latency and starts takes; (c) takes it twice, (d) a third of it, twice
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(3..=600))]
+    pub seconds: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Steps per second of the engine
+    A,
+    /// Steps per second of bare SQL
+    B,
+    /// Steps per second of apalis-postgres
+    Stock,
+    /// Latency from a start to its completion
+    C,
+    /// Starts per second
+    D,
+}
+
+impl Options {
+    pub fn wants(&self, part: Part) -> bool {
+        self.only.is_empty() || self.only.contains(&part)
+    }
+}
+
+/// `/tmp` is memory on many machines, and a commit to memory costs nothing.
+fn disk() -> PathBuf {
+    let disk = PathBuf::from("/var/tmp");
+    if disk.is_dir() { disk } else { std::env::temp_dir() }
+}

@@ -1,0 +1,175 @@
+//! One run: every part that was asked for, on one cluster, and then the table.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use serde_json::json;
+use trunkline_store::cluster::{self, Cluster};
+
+use crate::machine::Machine;
+use crate::options::{Options, Part};
+use crate::report::{Figure, Unit, grouped, table};
+use crate::server::Role;
+use crate::starts::Starts;
+use crate::summary::{Rounds, Throughput};
+use crate::{database, engine, latency, raw_sql, starts};
+
+pub async fn run(options: &Options) -> anyhow::Result<()> {
+    let folder = options.folder.join(format!("trunkline-bench-{}", std::process::id()));
+    let cluster = database::start(&folder).await?;
+    let measured = measure(&cluster, &folder, options).await;
+    cluster.stop().await;
+    cluster::remove(&folder).context("the database's files are left")?;
+    let _ = std::fs::remove_dir_all(&folder);
+    let (machine, figures) = measured?;
+    println!("{}\n\n{}", machine.describe(), table(&figures));
+    if let Some(path) = &options.json {
+        let figures: Vec<_> = figures.iter().map(Figure::to_json).collect();
+        let text = format!("{:#}\n", json!({"machine": machine.to_json(), "figures": figures}));
+        std::fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))?;
+    }
+    Ok(())
+}
+
+async fn measure(
+    cluster: &Cluster,
+    folder: &Path,
+    options: &Options,
+) -> anyhow::Result<(Machine, Vec<Figure>)> {
+    let machine = Machine::look(cluster, folder).await?;
+    let mut figures = measure_steps(cluster, options).await?;
+    if options.wants(Part::C) {
+        figures.extend(measure_latency(cluster, folder, options.seconds).await?);
+    }
+    if options.wants(Part::D) {
+        let lasting = Duration::from_secs(options.seconds.into()) / 3;
+        for role in [Role::Serve, Role::Dev] {
+            figures.extend(describe_starts(&measure_starts(cluster, folder, role, lasting).await?, role));
+        }
+    }
+    Ok((machine, figures))
+}
+
+/// The parts that are compared take turns, so that what disturbs one disturbs all.
+async fn measure_steps(cluster: &Cluster, options: &Options) -> anyhow::Result<Vec<Figure>> {
+    let (mut one, mut two, mut bare, mut stock) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..options.rounds {
+        if options.wants(Part::B) {
+            bare.push(told("b, bare SQL", raw_sql::measure(cluster).await?));
+        }
+        if options.wants(Part::A) {
+            one.push(told("a, one worker", engine::measure(cluster, 1).await?));
+            two.push(told("a, two workers", engine::measure(cluster, 2).await?));
+        }
+        if options.wants(Part::Stock) {
+            stock.extend(measure_stock(cluster).await?);
+        }
+    }
+    let [one, two, bare, stock] = [one, two, bare, stock].map(Rounds::new);
+    let count = grouped(f64::from(u32::try_from(engine::INSTANCES)?));
+    let mut figures = Vec::new();
+    for (id, what, rounds) in [
+        ("a", format!("steps, {count} instances of 5, one worker"), &one),
+        ("a2", "the same, two workers".to_owned(), &two),
+        ("b", "the same rows, moved by bare SQL".to_owned(), &bare),
+        ("stock", "steps of apalis-postgres".to_owned(), &stock),
+    ] {
+        figures.extend(rounds.as_ref().map(|rounds| describe_rounds(id, what, rounds)));
+    }
+    let ratio = |rival: &Option<Rounds>| {
+        Some(one.as_ref()?.middle().per_second / rival.as_ref()?.middle().per_second)
+    };
+    figures
+        .extend(ratio(&bare).map(|r| Figure::new("a/b", "engine to bare SQL", r, Unit::Times).at_least(0.3)));
+    figures.extend(
+        ratio(&stock)
+            .map(|r| Figure::new("a/stock", "engine to apalis-postgres", r, Unit::Times).at_least(6.0)),
+    );
+    Ok(figures)
+}
+
+#[cfg(feature = "stock")]
+async fn measure_stock(cluster: &Cluster) -> anyhow::Result<Option<Throughput>> {
+    Ok(Some(told("stock", crate::stock::measure(cluster).await?)))
+}
+
+#[cfg(not(feature = "stock"))]
+#[expect(clippy::unused_async, reason = "stands in for one that waits")]
+async fn measure_stock(_: &Cluster) -> anyhow::Result<Option<Throughput>> {
+    eprintln!("stock: left out, build with --features stock");
+    Ok(None)
+}
+
+/// A run takes minutes: says what it is at.
+fn told(what: &str, throughput: Throughput) -> Throughput {
+    eprintln!("{what}: {} steps/s", grouped(throughput.per_second));
+    throughput
+}
+
+fn describe_rounds(id: &'static str, what: String, rounds: &Rounds) -> Figure {
+    let (slowest, fastest) = rounds.range();
+    let range = format!("{} to {}", grouped(slowest), grouped(fastest));
+    let note = match &rounds.middle().processor_time {
+        Some(shares) => {
+            format!(
+                "{range}; µs of processor a step: PostgreSQL {:.1}, ours {:.1}",
+                shares.postgres, shares.ours
+            )
+        }
+        None => range,
+    };
+    Figure::new(id, what, rounds.middle().per_second, Unit::PerSecond).note(note)
+}
+
+async fn measure_latency(cluster: &Cluster, folder: &Path, seconds: u32) -> anyhow::Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    for (id, steps, what, p50, p99) in [
+        ("c1", 1, "start to completion, one step", 6.0, 20.0),
+        ("c5", 5, "start to completion, five steps", 14.0, 40.0),
+    ] {
+        eprintln!("c, {what}: {seconds} s");
+        let measured = latency::measure(cluster, folder, steps, seconds).await?;
+        let answered = &measured.answered;
+        let note = format!(
+            "{} starts at 20/s; answered p50 {:.1}, p99 {:.1}",
+            measured.completed.count(),
+            answered.percentile(50),
+            answered.percentile(99)
+        );
+        let figure = |of_hundred| {
+            let value = measured.completed.percentile(of_hundred);
+            Figure::new(id, format!("{what}, p{of_hundred}"), value, Unit::Milliseconds)
+        };
+        figures.push(figure(50).at_most(p50).note(note));
+        figures.push(figure(99).at_most(p99));
+    }
+    Ok(figures)
+}
+
+async fn measure_starts(
+    cluster: &Cluster,
+    folder: &Path,
+    role: Role,
+    lasting: Duration,
+) -> anyhow::Result<Starts> {
+    eprintln!("d, {role:?}: {} s", lasting.as_secs());
+    starts::measure(cluster, folder, role, lasting).await
+}
+
+fn describe_starts(starts: &Starts, role: Role) -> [Figure; 2] {
+    let (id, what) = match role {
+        Role::Serve => ("d", "durable starts over HTTP, 32 connections"),
+        Role::Dev => ("d+w", "the same, a worker running them (5 steps)"),
+    };
+    let errors = match starts.errors {
+        0 => "no error".to_owned(),
+        errors => format!("{errors} ERRORS"),
+    };
+    let latency = |of_hundred| starts.latencies.percentile(of_hundred);
+    [
+        Figure::new(id, what, starts.per_second, Unit::PerSecond).at_least(3_000.0).note(errors),
+        Figure::new(id, "  answered, p99", latency(99), Unit::Milliseconds)
+            .note(format!("p50 {:.1} ms", latency(50))),
+    ]
+}
