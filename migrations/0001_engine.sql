@@ -40,7 +40,7 @@ create table definition_versions (
     trigger text not null check (trigger in ('inbound_sms', 'inbound_chat_apps', 'http_request')),
     enabled boolean not null,
     steps text not null,                 -- the JSON as submitted
-    extras text not null default '{}',   -- other members of `definition`, echoed
+    extras text not null default '{}',   -- members that we do not know, echoed
     newest boolean not null,
     created_at timestamptz not null default now(),
     deleted_at timestamptz,              -- upkeep removes what belongs to it, then the row
@@ -69,7 +69,7 @@ create table instances (
     primary key (id),
     check ((completed_at is null) = (status in ('Runnable', 'Suspended')))
 ) partition by range (id);
-create index instances_listed on instances (account_id, definition_id, version, id);  -- store::instances::list
+create index instances_listed on instances (account_id, definition_id, version, started_at, id);  -- store::instances::list
 
 -- Active paths: the rows that workers claim. A path keeps its row, which is rewritten in place with the
 -- path's next job (no indexed column changes, so the update is HOT); `n` counts the instance's jobs and

@@ -41,7 +41,7 @@ pub async fn measure(cluster: &Cluster, workers: usize) -> anyhow::Result<Throug
     let throughput = Throughput::new(INSTANCES * STEPS, begun.elapsed(), &processor_time);
     stop.send_replace(true);
     while let Some(ended) = running.join_next().await {
-        ended?;
+        ended??;
     }
     database.check_complete(INSTANCES, STEPS).await?;
     database.remove(cluster).await?;

@@ -1,23 +1,34 @@
 //! Request bodies: JSON of at most 1 MiB (U-06, U-56).
 
+use std::time::Duration;
+
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use futures::StreamExt;
 use serde_json::{Map, Value};
+use trunkline_connectors::lenient_json;
 use trunkline_workflow::context::{MAX_DEPTH, depth};
 
 use super::error::ApiError;
 
 const MAX_BYTES: usize = 1 << 20;
+/// How long a body may take to arrive.
+const TIME: Duration = Duration::from_secs(30);
+
+/// What is read of the rest of a body that is too large, and how long: a client that is still sending when
+/// the connection is closed may never see the answer.
+const DISCARDED_BYTES: usize = 8 << 20;
+const DISCARDING_TIME: Duration = Duration::from_secs(2);
 
 /// A body as it came. May be empty.
 pub struct Body(pub Vec<u8>);
 
 impl Body {
-    /// Any JSON that a context can hold.
+    /// Any JSON that a context can hold. What the platform sends must not be lost to half a character, so
+    /// lone surrogates are let pass.
     pub fn json(&self) -> Result<Value, ApiError> {
-        let body = serde_json::from_slice(&self.0).map_err(|_| ApiError::InvalidBody)?;
+        let body = lenient_json(&self.0).map_err(|_| ApiError::InvalidBody)?;
         if depth(&body) >= MAX_DEPTH { Err(ApiError::InvalidBody) } else { Ok(body) }
     }
 
@@ -38,15 +49,29 @@ impl<S: Sync> FromRequest<S> for Body {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        if !is_json_or_unnamed(request.headers()) {
-            return Err(ApiError::UnsupportedContentType);
-        }
-        let announced = announced_length(request.headers());
-        if announced.is_some_and(|length| length > MAX_BYTES) {
+        let is_json = is_json_or_unnamed(request.headers());
+        let body = read(request, TIME).await;
+        let has_content = match &body {
+            Ok(body) => !body.is_absent(),
+            Err(error) => matches!(error, ApiError::BodyTooLarge),
+        };
+        // Clients name a type of their own liking for a body that is empty.
+        if has_content && !is_json { Err(ApiError::UnsupportedContentType) } else { body }
+    }
+}
+
+async fn read(request: Request, time: Duration) -> Result<Body, ApiError> {
+    let announced = announced_length(request.headers());
+    let is_too_large = announced.is_some_and(|length| length > MAX_BYTES);
+    if is_too_large && waits_for_consent(request.headers()) {
+        return Err(ApiError::BodyTooLarge);
+    }
+    let mut chunks = request.into_body().into_data_stream();
+    let mut bytes = Vec::with_capacity(if is_too_large { 0 } else { announced.unwrap_or_default() });
+    let reading = async {
+        if is_too_large {
             return Err(ApiError::BodyTooLarge);
         }
-        let mut bytes = Vec::with_capacity(announced.unwrap_or_default());
-        let mut chunks = request.into_body().into_data_stream();
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk.map_err(|_| ApiError::InvalidBody)?;
             if bytes.len() + chunk.len() > MAX_BYTES {
@@ -54,12 +79,34 @@ impl<S: Sync> FromRequest<S> for Body {
             }
             bytes.extend_from_slice(&chunk);
         }
-        Ok(Self(bytes))
+        Ok(())
+    };
+    let read = tokio::time::timeout(time, reading).await.unwrap_or(Err(ApiError::BodyTooSlow));
+    if matches!(read, Err(ApiError::BodyTooLarge)) {
+        discard(chunks).await;
     }
+    read.map(|()| Body(bytes))
+}
+
+async fn discard(mut chunks: axum::body::BodyDataStream) {
+    let discarding = async {
+        let mut left = DISCARDED_BYTES;
+        while let Some(Ok(chunk)) = chunks.next().await {
+            let Some(less) = left.checked_sub(chunk.len()) else { break };
+            left = less;
+        }
+    };
+    // Whatever is still coming, the answer goes out now.
+    let _unread = tokio::time::timeout(DISCARDING_TIME, discarding).await;
 }
 
 fn announced_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// The client sends nothing before it is told to.
+fn waits_for_consent(headers: &HeaderMap) -> bool {
+    headers.get(EXPECT).is_some_and(|expected| expected.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// `application/json` with any parameters; a missing type is let pass.
@@ -88,5 +135,40 @@ mod tests {
             assert_eq!(is_json_or_unnamed(&headers), accepted, "{content_type}");
         }
         assert!(is_json_or_unnamed(&HeaderMap::new()));
+    }
+
+    fn request(chunks: impl futures::Stream<Item = Vec<u8>> + Send + 'static) -> Request {
+        let body = axum::body::Body::from_stream(chunks.map(Ok::<_, std::io::Error>));
+        Request::new(body)
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_arrive_is_given_up() {
+        let stuck = futures::stream::iter([b"{".to_vec()]).chain(futures::stream::pending());
+        let read = read(request(stuck), Duration::from_millis(10)).await;
+        assert!(matches!(read, Err(ApiError::BodyTooSlow)));
+    }
+
+    #[tokio::test]
+    async fn of_a_body_that_is_too_large_the_rest_is_taken_within_limits() {
+        let counted = |chunks: usize| {
+            let taken = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+            let counter = taken.clone();
+            let stream = futures::stream::iter(0..chunks).map(move |_| {
+                counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                vec![b' '; MAX_BYTES]
+            });
+            (request(stream), taken)
+        };
+        for (chunks, expected) in [(3, 3), (1000, 11)] {
+            let (request, taken) = counted(chunks);
+            assert!(matches!(read(request, TIME).await, Err(ApiError::BodyTooLarge)));
+            assert_eq!(taken.load(std::sync::atomic::Ordering::Relaxed), expected);
+        }
+        let (mut asking, taken) = counted(3);
+        asking.headers_mut().insert(CONTENT_LENGTH, (3 * MAX_BYTES).into());
+        asking.headers_mut().insert(EXPECT, "100-Continue".parse().unwrap());
+        assert!(matches!(read(asking, TIME).await, Err(ApiError::BodyTooLarge)));
+        assert_eq!(taken.load(std::sync::atomic::Ordering::Relaxed), 0);
     }
 }

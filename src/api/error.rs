@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::Write;
 
-use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -41,6 +41,9 @@ pub enum ApiError {
     InvalidDefinition(String),
     #[error("Request was not authenticated properly")]
     Unauthenticated,
+    /// The platform's `Authorization` value is wrong: no scheme that a challenge could name.
+    #[error("Request was not authenticated properly")]
+    WebhookUnauthenticated,
     #[error("Access forbidden")]
     Forbidden,
     #[error("Definition {0} not found.")]
@@ -59,10 +62,15 @@ pub enum ApiError {
     KeyReused,
     #[error("Request body is larger than 1 MiB.")]
     BodyTooLarge,
+    #[error("Request body did not arrive in time.")]
+    BodyTooSlow,
     #[error("Content type is not application/json.")]
     UnsupportedContentType,
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Whatever it is that makes this server unfit for requests, it may pass.
+    #[error("the server is not ready")]
+    NotReady(#[source] StoreError),
     /// What we stored or made ourselves cannot be written as JSON.
     #[error("an answer cannot be written")]
     Unwritable(#[from] serde_json::Error),
@@ -78,7 +86,7 @@ impl ApiError {
                 (StatusCode::BAD_REQUEST, INVALID_PARAMETER)
             }
             Self::InvalidDefinition(_) => (StatusCode::BAD_REQUEST, INVALID_DEFINITION),
-            Self::Unauthenticated => (StatusCode::UNAUTHORIZED, UNAUTHORIZED),
+            Self::Unauthenticated | Self::WebhookUnauthenticated => (StatusCode::UNAUTHORIZED, UNAUTHORIZED),
             Self::Forbidden => (StatusCode::FORBIDDEN, FORBIDDEN),
             Self::DefinitionNotFound(_)
             | Self::WorkflowNotFound(_)
@@ -87,8 +95,10 @@ impl ApiError {
             Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, INVALID_PARAMETER),
             Self::KeyReused => (StatusCode::CONFLICT, INVALID_PARAMETER),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, INVALID_PARAMETER),
+            Self::BodyTooSlow => (StatusCode::REQUEST_TIMEOUT, INVALID_PARAMETER),
             Self::UnsupportedContentType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID_PARAMETER),
             Self::Store(error) if is_passing(error) => (StatusCode::SERVICE_UNAVAILABLE, INTERNAL),
+            Self::NotReady(_) => (StatusCode::SERVICE_UNAVAILABLE, INTERNAL),
             Self::Store(_) | Self::Unwritable(_) | Self::Panicked(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, INTERNAL)
             }
@@ -119,20 +129,30 @@ impl IntoResponse for ApiError {
             error_id: Uuid::new_v4(),
             timestamp: Timestamp(clock::now()),
         };
-        if status.is_server_error() {
-            tracing::error!(error.id = %body.error_id, error = chain(&self), "a request was not served");
-        } else {
-            tracing::debug!(error.id = %body.error_id, error = %self, "a request was refused");
-        }
+        let refusal =
+            Refusal { code, error_id: body.error_id, defect: status.is_server_error().then(|| chain(&self)) };
         let mut response = (status, Json(body)).into_response();
-        if status == StatusCode::UNAUTHORIZED {
+        response.extensions_mut().insert(refusal);
+        if matches!(self, Self::Unauthenticated) {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if status == StatusCode::REQUEST_TIMEOUT {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
         }
         response
     }
+}
+
+/// What the log is to know of an error. Travels with the response, to where the request's route is known.
+#[derive(Debug, Clone)]
+pub(super) struct Refusal {
+    pub(super) code: i32,
+    pub(super) error_id: Uuid,
+    /// Of what went wrong with us, the error and its causes. What callers send is not for the log.
+    pub(super) defect: Option<String>,
 }
 
 /// The error and its causes on one line.
@@ -182,10 +202,13 @@ pub enum AccountErrors {
 /// Errors of operations that read a body, for the OpenAPI document.
 #[derive(IntoResponses)]
 pub enum BodyErrors {
+    /// The body did not arrive within 30 seconds.
+    #[response(status = 408)]
+    TooSlow(ErrorBody),
     /// The body is larger than 1 MiB.
     #[response(status = 413)]
     TooLarge(ErrorBody),
-    /// The body's content type is not `application/json`.
+    /// The body's content type is not `application/json`. An empty body needs none.
     #[response(status = 415)]
     UnsupportedContentType(ErrorBody),
 }
@@ -195,10 +218,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_who_needs_a_key_is_told_of_a_scheme() {
+        assert_eq!(ApiError::Unauthenticated.into_response().headers()[WWW_AUTHENTICATE], "Bearer");
+        let webhook = ApiError::WebhookUnauthenticated.into_response();
+        assert_eq!(webhook.status(), StatusCode::UNAUTHORIZED);
+        assert!(webhook.headers().get(WWW_AUTHENTICATE).is_none());
+    }
+
+    #[test]
     fn outages_may_be_tried_again_and_defects_say_nothing_about_us() {
         let outage = ApiError::from(StoreError::NotMigrated).into_response();
         assert_eq!(outage.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(outage.headers()[RETRY_AFTER], "1");
+        let unready = ApiError::NotReady(StoreError::Damaged("row 7".to_owned())).into_response();
+        assert_eq!(unready.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(unready.headers()[RETRY_AFTER], "1");
         let defect = ApiError::from(StoreError::Damaged("row 7".to_owned()));
         let (status, code) = defect.status_and_code();
         assert_eq!((status, code), (StatusCode::INTERNAL_SERVER_ERROR, 2000));

@@ -43,6 +43,6 @@ pub async fn healthz() -> Json<Health> {
     )
 )]
 pub async fn readyz(State(state): State<ApiState>) -> Result<Json<Health>, ApiError> {
-    state.store.check_ready().await?;
+    state.store.check_ready().await.map_err(ApiError::NotReady)?;
     Ok(OK)
 }

@@ -12,6 +12,7 @@ pub mod error;
 mod health;
 mod idempotency;
 mod json;
+mod log_refusals;
 pub mod openapi;
 mod page;
 mod path;

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use utoipa::openapi::OpenApi as Document;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::automation::{definitions, triggers, workflows};
@@ -36,7 +36,7 @@ use super::{health, webhooks};
         health::readyz,
     ),
     security(("bearerAuth" = [])),
-    modifiers(&BearerAuth),
+    modifiers(&SecuritySchemes),
     tags(
         (name = "Definitions", description = "Blueprints of workflows. Every update makes a new version."),
         (name = "Workflows", description = "Instances: runs of one version of a definition."),
@@ -47,14 +47,20 @@ use super::{health, webhooks};
 )]
 struct Api;
 
-struct BearerAuth;
+struct SecuritySchemes;
 
-impl Modify for BearerAuth {
+impl Modify for SecuritySchemes {
     fn modify(&self, document: &mut Document) {
         let mut bearer = Http::new(HttpAuthScheme::Bearer);
         bearer.description = Some("An API key of the account in the path.".to_owned());
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearerAuth", SecurityScheme::Http(bearer));
+        let webhook = ApiKeyValue::with_description(
+            "Authorization",
+            "The whole value that the webhook was registered with, when the server asks for one.",
+        );
+        let webhook = SecurityScheme::ApiKey(ApiKey::Header(webhook));
+        components.add_security_scheme("webhookAuthorization", webhook);
     }
 }
 

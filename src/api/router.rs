@@ -4,13 +4,14 @@ use std::any::Any;
 
 use axum::Router;
 use axum::http::{Method, Uri};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::automation::{definitions, triggers, workflows};
 use super::error::ApiError;
+use super::log_refusals::log_refusals;
 use super::state::ApiState;
 use super::webhooks::messages;
 use super::{auth, docs, health, openapi};
@@ -28,6 +29,7 @@ pub fn router(state: ApiState) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(log_refusals))
         .with_state(state)
 }
 

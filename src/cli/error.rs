@@ -13,7 +13,11 @@ pub enum CliError {
         "`--listen {0}` can be reached from other machines: `dev` is for this machine alone (127.0.0.1 or [::1]), \
          others are served by `trunkline serve`"
     )]
-    NotLoopback(SocketAddr),
+    NotLoopback(String),
+    #[error(
+        "`--listen {typed}` is no address of this machine: it reads `127.0.0.1:8080` or `localhost:8080`"
+    )]
+    BadAddress { typed: String, source: io::Error },
     #[error("cannot listen on `{address}`")]
     Listen { address: SocketAddr, source: io::Error },
     #[error("`{name}` is not usable: {problem}")]

@@ -19,6 +19,7 @@ mod print_table;
 mod reach_database;
 pub mod serve;
 pub mod settings;
+mod shell_word;
 mod shutdown;
 pub mod sim;
 pub mod verify;

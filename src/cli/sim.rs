@@ -9,6 +9,7 @@ use super::call_server::Server;
 use super::dev::{DEFAULT_DATA_DIR, EnvFile};
 use super::error::CliError;
 use super::print_table::table;
+use super::shell_word::{shell_word, this_program};
 
 /// Be the phone of a user: write to a running `trunkline dev`, see what it sent
 #[derive(Debug, clap::Args)]
@@ -126,7 +127,9 @@ fn report(server: &Server, answer: &Value) -> Result<(), CliError> {
     let status = answer["webhookStatus"].as_u64().and_then(|status| u16::try_from(status).ok());
     match status {
         Some(200..300) => {
-            println!("Delivered as {}. What is sent back: trunkline sim outbox", text(&answer["umid"]));
+            let umid = text(&answer["umid"]);
+            let (program, url) = (this_program(), shell_word(server.url()));
+            println!("Delivered as {umid}. What is sent back: {program} sim outbox --url {url}");
             Ok(())
         }
         status => Err(CliError::Refused {

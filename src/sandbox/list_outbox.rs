@@ -1,6 +1,7 @@
 //! What was sent so far.
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
@@ -8,20 +9,25 @@ use trunkline_connectors::correlation::normalise_identity;
 
 use super::carrier::Sandbox;
 use super::outbox::OutboxMessage;
+use super::refusal::{Invalid, Refusal};
+use super::request_body::INVALID_PARAMETER;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Filter {
     /// A number in any spelling, or a user id.
     destination: Option<String>,
     channel: Option<String>,
-    limit: Option<usize>,
+    limit: Option<String>,
 }
 
 /// The messages, newest first, as a bare array.
 pub(super) async fn list(
     State(sandbox): State<Sandbox>,
-    Query(filter): Query<Filter>,
-) -> Json<Vec<OutboxMessage>> {
+    filter: Result<Query<Filter>, QueryRejection>,
+) -> Result<Json<Vec<OutboxMessage>>, Refusal> {
+    let invalid = |name| Invalid::new(INVALID_PARAMETER, format!("Invalid {name}.")).at(sandbox.now());
+    let Query(filter) = filter.map_err(|_| invalid("query"))?;
+    let limit = filter.limit.as_deref().map_or(Ok(usize::MAX), str::parse).map_err(|_| invalid("limit"))?;
     let destination = filter.destination.as_deref().map(normalise_identity);
     let outbox = sandbox.outbox();
     let messages = outbox
@@ -30,10 +36,10 @@ pub(super) async fn list(
             destination.as_ref().is_none_or(|wanted| *wanted == normalise_identity(&message.destination))
                 && filter.channel.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(&message.channel))
         })
-        .take(filter.limit.unwrap_or(usize::MAX))
+        .take(limit)
         .cloned()
         .collect();
-    Json(messages)
+    Ok(Json(messages))
 }
 
 /// Forgets everything.

@@ -6,7 +6,7 @@ use trunkline_connectors::eight_by_eight::wire::read_timestamp;
 use super::refusal::Invalid;
 
 /// "Invalid parameter", for everything without a code of its own.
-const INVALID_PARAMETER: i64 = 1000;
+pub(super) const INVALID_PARAMETER: i64 = 1000;
 
 pub(super) fn json_object(body: &[u8]) -> Result<Map<String, Value>, Invalid> {
     match serde_json::from_slice(body) {

@@ -413,6 +413,24 @@ async fn requests_of_the_phone_are_checked_too() {
 }
 
 #[tokio::test]
+async fn a_query_that_cannot_be_read_is_refused() {
+    let carrier = Carrier::start(StatusCode::OK).await;
+    for (query, message) in [
+        ("limit=abc", "Invalid limit."),
+        ("limit=-1", "Invalid limit."),
+        ("limit=", "Invalid limit."),
+        ("limit=1&limit=2", "Invalid query."),
+        ("channel=sms&channel=sms", "Invalid query."),
+    ] {
+        let response = carrier.call("GET", &format!("/sandbox/outbox?{query}"), &[], "").await;
+        let error: Value = serde_json::from_slice(&response.body).unwrap();
+        let answered = (response.status, &error["code"], &error["message"]);
+        assert_eq!(answered, (400, &json!(1000), &json!(message)), "{query}");
+        assert!(error["errorId"].is_string() && error["timestamp"].is_string(), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn the_sandbox_describes_itself_without_secrets() {
     let carrier = Carrier::start(StatusCode::OK).await;
     let response = carrier.call("GET", "/sandbox", &[], "").await;

@@ -25,7 +25,8 @@ impl Dev {
         process.says("Ctrl-C stops everything").await;
         let env = std::fs::read_to_string(dir.data_dir().join("env")).unwrap();
         let value = |name: &str| {
-            let line = env.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+            let prefix = format!("export {name}=");
+            let line = env.lines().find_map(|line| line.strip_prefix(&prefix));
             line.unwrap_or_else(|| panic!("no {name} in {env}")).to_owned()
         };
         assert_eq!(value("TRUNKLINE_ACCOUNT"), "dev");
@@ -186,6 +187,12 @@ async fn what_the_banner_proposes_works_as_it_stands() {
     dev.sends("6590003333", &format!("All is well: {}/healthz answers 200.", dev.url)).await;
     let everything = String::from_utf8(shell.stdout).unwrap();
     assert!(everything.contains("\"name\":\"Keyword menu\""), "{everything}");
+    dev.sends("6590004444", "Pong. You wrote: hello").await;
+    let program = env!("CARGO_BIN_EXE_trunkline");
+    assert!(
+        banner.ends_with(&format!("\nTo start over: {program} dev --listen 127.0.0.1:0 --reset\n")),
+        "{banner}"
+    );
     assert_eq!(dev.process.stop().await, Some(0));
 }
 
@@ -198,11 +205,14 @@ async fn the_walk_of_the_readme_works_as_it_stands() {
     let (_, walk) = readme.split_once("## From definition to reply").unwrap();
     let (walk, _) = walk.split_once("\n## ").unwrap();
     let blocks = walk.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap());
+    let program = env!("CARGO_BIN_EXE_trunkline");
     let script = blocks.collect::<String>().replace("curl -s", "curl -fSs");
+    assert!(!script.contains("%header"), "curl knows that since 7.83 only");
+    let script = script.replace("target/debug/trunkline", program);
     let shell = Command::new("sh").args(["-e", "-c", &script]).current_dir(dir.path()).output().unwrap();
     assert!(shell.status.success(), "{shell:?}");
     let output = String::from_utf8(shell.stdout).unwrap();
-    let [definition, message, outbox, instance] = &output.lines().collect::<Vec<_>>()[..] else {
+    let [definition, message, outbox, instance, sim @ ..] = &output.lines().collect::<Vec<_>>()[..] else {
         panic!("not an answer per call: {output}")
     };
     assert!(definition.starts_with("/api/v1/accounts/dev/definitions/"), "{output}");
@@ -212,6 +222,8 @@ async fn the_walk_of_the_readme_works_as_it_stands() {
     assert_eq!(instance["status"], "Complete");
     let steps: Vec<_> = instance["logs"].as_array().unwrap().iter().map(|entry| &entry["stepName"]).collect();
     assert_eq!(steps, ["about_hours", "hours"]);
+    assert!(sim[0].starts_with("Delivered as "), "{output}");
+    assert!(sim[1..].iter().any(|line| line.ends_with("We are open from 9:00 to 18:00.")), "{output}");
     assert_eq!(dev.process.stop().await, Some(0));
 }
 

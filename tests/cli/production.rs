@@ -144,6 +144,11 @@ async fn dev_uses_the_database_that_is_named() {
     let mut dev = Running::start(&dir, &args, &environment);
     dev.says("Ctrl-C stops everything").await;
     assert!(!dir.path().join("other/postgres").exists());
+    assert!(dev.stderr().contains("WARN") && dev.stderr().contains("go to the sandbox"), "{dev}");
+    assert!(
+        dev.stdout().contains("WARNING: the messages of all") && !dev.stdout().contains("--reset"),
+        "{dev}"
+    );
     assert!(run(&dir, &["account", "list"], &environment).succeeded().stdout.contains("\ndev "));
     assert_eq!(dev.stop().await, Some(0));
     assert_ne!(cluster.postmaster_pid(), 0);

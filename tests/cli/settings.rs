@@ -106,5 +106,8 @@ fn dev_is_for_this_machine_alone() {
     for address in ["0.0.0.0:0", "192.0.2.1:8080", "[::]:0"] {
         run(&dir, &["dev", "--listen", address], &[]).failed(1, "can be reached from other machines");
     }
+    for address in ["8080", "localhost", "[::1]", "no-such-host.invalid:80"] {
+        run(&dir, &["dev", "--listen", address], &[]).failed(1, "is no address of this machine");
+    }
     assert!(!dir.data_dir().exists());
 }

@@ -38,6 +38,9 @@ async fn the_subaccount_of_a_start_is_the_bodys_or_the_definitions_or_none() {
         (&bound, json!({"payload": {"subAccountId": "body"}}), json!("body")),
         (&bound, json!({"payload": {"subAccountId": 7}}), json!("bound")),
         (&bound, json!({}), json!("bound")),
+        (&bound, json!({"subAccountId": "plain"}), json!("bound")),
+        (&free, json!({"subAccountId": "plain", "payload": {"subAccountId": "body"}}), json!("body")),
+        (&free, json!({"subAccountId": "plain"}), Value::Null),
         (&free, json!({}), Value::Null),
     ] {
         let instance = app.start_instance(definition, body).await;
@@ -49,12 +52,12 @@ async fn the_subaccount_of_a_start_is_the_bodys_or_the_definitions_or_none() {
 async fn c_092_a_disabled_definition_is_started_also_without_a_body() {
     let app = TestApp::start().await;
     let id = app.define(sample::pong()).await;
-    for body in ["", "  \n", "{}"] {
+    for body in ["", "  \n", "{}", "null"] {
         let request = app.account_request(reqwest::Method::POST, &format!("/definitions/{id}/workflows"));
         crate::support::Answer::of(request.body(body)).await.expect_empty(201);
     }
     let instances = app.instances_of(&id).await;
-    assert_eq!(instances.len(), 3);
+    assert_eq!(instances.len(), 4);
     let members: Vec<&String> = instances[0]["data"].as_object().unwrap().keys().collect();
     assert_eq!(members, ["accountId", "triggeredAt"]);
 }
@@ -73,7 +76,7 @@ async fn c_093_c_094_c_095_the_version_may_be_named_and_the_body_is_an_object() 
         let answer = app.post(&format!("{start}?version={version}"), json!({})).await;
         assert_eq!(answer.expect_error(404, 1300), format!("Definition {id} not found."));
     }
-    for body in [json!([]), json!("x"), json!(1), json!(null)] {
+    for body in [json!([]), json!("x"), json!(1)] {
         assert_eq!(app.post(&start, body).await.expect_error(400, 1000), "Invalid request body.");
     }
     app.post("/definitions/x/workflows", json!({})).await.expect_error(400, 1000);
@@ -106,6 +109,29 @@ async fn c_096_c_097_c_098_c_104_a_list_has_one_versions_instances_the_newest_fi
     assert!(with_logs[0].get("logs").is_none());
     let none = app.get(&format!("/definitions/{id}/workflows?version=3")).await.expect(200);
     assert_eq!(none, json!([]));
+}
+
+/// Ids count in each process by themselves: within a second only the time says who was first.
+#[tokio::test]
+async fn c_096_the_time_of_the_start_decides_and_the_id_between_equals() {
+    let app = TestApp::start().await;
+    let id = app.define(sample::pong()).await;
+    let mut made = Vec::new();
+    for _ in 0..4 {
+        made.push(app.start_instance(&id, json!({})).await);
+    }
+    for (path, second) in made.iter().zip([3, 1, 2, 1]) {
+        sqlx::query("update instances set started_at = '2026-02-03'::timestamptz + make_interval(secs => $2) where id = $1")
+            .bind(instance_id(path).as_bytes().as_slice())
+            .bind(f64::from(second))
+            .execute(app.store().pool())
+            .await
+            .unwrap();
+    }
+    let expected: Vec<String> = [0, 2, 3, 1].map(|index| instance_id(&made[index]).to_string()).to_vec();
+    assert_eq!(ids(&app.instances_of(&id).await), expected);
+    let page = app.get(&format!("/definitions/{id}/workflows?limit=2&offset=1")).await.expect(200);
+    assert_eq!(ids(page.as_array().unwrap()), expected[1..3]);
 }
 
 #[tokio::test]
@@ -272,6 +298,39 @@ async fn c_108_c_109_the_log_has_finished_running_parked_and_pending_steps_in_or
     );
     let again = app.get(&format!("{path}?includeLogs=true")).await.expect(200);
     assert_eq!(again["logs"].as_array().unwrap(), logs, "ids stay");
+}
+
+/// A reply, a due time and the end of the bodies came in while the instance was suspended.
+#[tokio::test]
+async fn c_109_in_a_suspended_instance_an_ended_wait_still_shows_as_a_wait() {
+    let app = TestApp::start().await;
+    let steps = json!([
+        {"id": "pause", "stepType": "Wait", "inputs": {"duration": "00:01:00"}},
+        {"id": "ask", "stepType": "WaitForReply", "inputs": {"from": "1", "channel": "sms"}},
+        {"id": "if", "stepType": "If", "inputs": {"condition": "{{true}}"}, "do": [[sample::sms("a")]]},
+    ]);
+    let id = app.define(sample::definition(steps)).await;
+    let path = app.start_instance(&id, json!({})).await;
+    app.patch(&path, json!({"status": "suspend"})).await.expect_empty(200);
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
+        "delete from jobs;
+         insert into jobs (instance_id, path, account_id, n, step, issued, alone, held, resume, started_at) values
+             ('\\x{0}', 1, 'acme', 1, 0, 3, false, true, '\"due\"', '2026-02-03T04:05:01Z'),
+             ('\\x{0}', 2, 'acme', 2, 1, 3, false, true, '{{\"event\":1}}', '2026-02-03T04:05:02Z'),
+             ('\\x{0}', 3, 'acme', 3, 2, 3, false, true, '\"bodies_ended\"', '2026-02-03T04:05:03Z');",
+        instance_id(&path)
+    )))
+    .execute(app.store().pool())
+    .await
+    .unwrap();
+    let statuses = async || {
+        let logs = app.get(&format!("{path}?includeLogs=true")).await.expect(200)["logs"].clone();
+        let status = |entry: &Value| entry["status"].as_str().unwrap().to_owned();
+        logs.as_array().unwrap().iter().map(status).collect::<Vec<_>>()
+    };
+    assert_eq!(statuses().await, ["Sleeping", "WaitingForEvent", "Running"]);
+    app.patch(&path, json!({"status": "resume"})).await.expect_empty(200);
+    assert_eq!(statuses().await, ["Running"; 3]);
 }
 
 #[tokio::test]

@@ -107,7 +107,10 @@ async fn the_document_describes_parameters_bodies_answers_and_errors() {
             );
         }
         if operation.get("requestBody").is_some() {
-            assert!(["413", "415"].iter().all(|status| responses.contains_key(*status)), "{method} {path}");
+            assert!(
+                ["408", "413", "415"].iter().all(|status| responses.contains_key(*status)),
+                "{method} {path}"
+            );
         }
     }
     // Whatever is referred to is there.
@@ -116,6 +119,39 @@ async fn the_document_describes_parameters_bodies_answers_and_errors() {
         let name = reference.split('"').next().unwrap();
         assert!(document["components"]["schemas"].get(name).is_some(), "{name}");
     }
+}
+
+/// What is accepted in other forms than the one that is given out must not be forbidden by the document.
+#[tokio::test]
+async fn the_document_allows_what_is_accepted() {
+    let app = TestApp::start().await;
+    let document = document(&app).await;
+    let step = &document["components"]["schemas"]["Step"]["properties"];
+    for (member, schema_type) in [
+        ("inputs", "object"),
+        ("outputs", "object"),
+        ("selectNextStep", "object"),
+        ("do", "array"),
+        ("nextStepId", "string"),
+        ("stepType", "string"),
+    ] {
+        assert_eq!(step[member]["type"], json!([schema_type, "null"]), "{member}");
+    }
+    assert!(step["stepType"].get("enum").is_none());
+    let described = step["stepType"]["description"].as_str().unwrap();
+    assert!(["`WaitForReply`", "`Goto`"].iter().all(|name| described.contains(name)), "{described}");
+    let step = json!({"id": "a", "stepType": "goto", "inputs": null, "outputs": null, "do": null,
+        "nextStepId": null, "selectNextStep": null});
+    app.post("/definitions", sample::definition(json!([step]))).await.expect(201);
+
+    let webhook = &document["paths"]["/webhooks/v1/accounts/{accountId}/messages"]["post"];
+    assert_eq!(webhook["security"], json!([{}, {"webhookAuthorization": []}]));
+    let scheme = &document["components"]["securitySchemes"]["webhookAuthorization"];
+    assert_eq!(
+        (&scheme["type"], &scheme["in"], &scheme["name"]),
+        (&"apiKey".into(), &"header".into(), &"Authorization".into())
+    );
+    assert!(webhook["parameters"].as_array().unwrap().iter().all(|parameter| parameter["in"] == "path"));
 }
 
 /// The answers have the members that the document promises.

@@ -88,14 +88,14 @@ async fn a_storm_of_commands_leaves_nobody_behind() {
     let paths = join_all((0..24).map(|n| engine.app.start_instance(&id, json!({"two": n % 3 == 0})))).await;
     let store = engine.app.store();
     let (account, definition_id) = (engine.app.account(), id.parse().unwrap());
-    let storm = paths.iter().map(|path| async {
+    let commanding = paths.iter().map(|path| async {
         for _ in 0..15 {
             for command in [Command::Suspend, Command::Resume] {
                 store.control(account, definition_id, instance_id(path), command).await.unwrap();
             }
         }
     });
-    join_all(storm).await;
+    join_all(commanding).await;
     engine.run_until_idle().await;
     for (n, path) in paths.iter().enumerate() {
         let show = engine.app.get(path).await.expect(200);

@@ -19,7 +19,7 @@ async fn c_231_c_233_every_match_starts_with_the_bodys_members() {
     let app = TestApp::start().await;
     let first = app.define(sample::enabled("http_request", None)).await;
     let second = app.define(sample::enabled("http_request", None)).await;
-    let body = json!({"price": "10", "item": "lamp", "accountId": "other"});
+    let body = json!({"price": "10", "item": "lamp", "accountId": "other", "subAccountId": "theirs"});
     app.post("/triggers/http_request", body).await.expect_empty(200);
     for definition in [&first, &second] {
         let instances = app.instances_of(definition).await;

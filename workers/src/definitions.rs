@@ -73,7 +73,9 @@ impl Compiled {
 }
 
 fn compile(step: &Step) -> Result<CompiledStep, ScriptError> {
-    let outputs = step.outputs.iter().map(|(key, value)| Ok((key.clone(), Template::compile_output(value)?)));
+    // A Branch has no inputs and no outputs (3.5.4).
+    let outputs = if step.step_type == StepType::Branch { &[][..] } else { &step.outputs };
+    let outputs = outputs.iter().map(|(key, value)| Ok((key.clone(), Template::compile_output(value)?)));
     let conditions = route::conditions(&step.routes).map(Template::compile_condition);
     Ok(CompiledStep {
         inputs: compile_inputs(step)?,
@@ -86,8 +88,10 @@ fn compile(step: &Step) -> Result<CompiledStep, ScriptError> {
 
 /// The condition of an `If` is a condition (3.4), not a value.
 fn compile_inputs(step: &Step) -> Result<Template, ScriptError> {
-    if step.step_type != StepType::If {
-        return Template::compile(&step.inputs);
+    match step.step_type {
+        StepType::Branch => return Template::compile(&Value::Null),
+        StepType::If => {}
+        _ => return Template::compile(&step.inputs),
     }
     let none = Map::new();
     let members = step.inputs.as_object().unwrap_or(&none);

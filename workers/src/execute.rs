@@ -15,7 +15,7 @@ use trunkline_expressions::EvaluationError;
 use trunkline_store::waits::Resume;
 use trunkline_store::{Store, StoreError};
 use trunkline_workflow::context::{MAX_DEPTH, RESERVED, depth};
-use trunkline_workflow::graph::Step;
+use trunkline_workflow::graph::{Landing, Step};
 use trunkline_workflow::{Outcome, route};
 
 use crate::definitions::{Compiled, CompiledStep, Definitions};
@@ -145,7 +145,7 @@ impl Executor {
             || result.as_object().is_some_and(|members| !members.is_empty()).then(|| result.to_string());
         let after = &parts.after;
         if after.outputs.is_empty() && after.conditions.is_empty() {
-            let next = route::select(&step.routes, &[]);
+            let next = choose_routes(held, step, &[]);
             return Some((Outcome::Completed { result: text(), data: None, timed_out, next }, unchanged));
         }
         let account = held.job.account.as_str();
@@ -165,7 +165,7 @@ impl Executor {
                 }
             }
         };
-        let next = route::select(&step.routes, &evaluated.truths);
+        let next = choose_routes(held, step, &evaluated.truths);
         if evaluated.assigned.is_empty() {
             return Some((Outcome::Completed { result: text(), data: None, timed_out, next }, unchanged));
         }
@@ -185,6 +185,18 @@ impl Executor {
         }
         Some((Outcome::Completed { result: text(), data: Some(data), timed_out, next }, Arc::new(changed)))
     }
+}
+
+fn choose_routes(held: &Held, step: &Step, truths: &[bool]) -> Vec<Landing> {
+    if route::selects_missing(&step.routes, truths) {
+        tracing::warn!(
+            instance.id = %held.job.instance,
+            definition.id = %held.job.definition,
+            step.id = step.id,
+            "a route leads to a step that does not exist; the path ends"
+        );
+    }
+    route::select(&step.routes, truths)
 }
 
 /// A job whose step cannot even be looked at.

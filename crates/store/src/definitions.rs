@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
-use trunkline_workflow::definition::DefinitionInput;
+use trunkline_workflow::definition::{DefinitionInput, Extras};
 use trunkline_workflow::{AccountId, DefinitionId, Trigger, Version};
 
 use crate::{Store, StoreError};
@@ -22,8 +22,8 @@ pub struct Definition {
     pub enabled: bool,
     /// JSON text, as submitted.
     pub steps: String,
-    /// JSON text of an object: members of `definition` that we do not know.
-    pub extras: String,
+    /// Members of the request that we do not know.
+    pub extras: Extras,
     /// Of the definition, equal in all its versions (U-76).
     pub created_at: DateTime<Utc>,
 }
@@ -75,7 +75,8 @@ impl Row {
                 .ok_or_else(|| StoreError::Damaged(format!("unknown trigger `{}`", self.trigger)))?,
             enabled: self.enabled,
             steps: self.steps,
-            extras: self.extras,
+            extras: serde_json::from_str(&self.extras)
+                .map_err(|error| StoreError::Damaged(format!("extras: {error}")))?,
             created_at: self.created_at,
         })
     }
@@ -363,12 +364,13 @@ fn assemble(
         trigger: input.trigger,
         enabled: input.enabled,
         steps: input.steps,
-        extras: serde_json::Value::Object(input.extras).to_string(),
+        extras: input.extras,
         created_at,
     }
 }
 
 async fn insert_version(executor: impl PgExecutor<'_>, definition: &Definition) -> Result<(), StoreError> {
+    let extras = serde_json::to_string(&definition.extras).expect("JSON values are JSON");
     sqlx::query(
         "insert into definition_versions
              (account_id, definition_id, version, name, subaccount_id, trigger, enabled, steps, extras, newest)
@@ -382,7 +384,7 @@ async fn insert_version(executor: impl PgExecutor<'_>, definition: &Definition) 
     .bind(definition.trigger.as_str())
     .bind(definition.enabled)
     .bind(&definition.steps)
-    .bind(&definition.extras)
+    .bind(extras)
     .execute(executor)
     .await?;
     Ok(())

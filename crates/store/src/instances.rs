@@ -5,6 +5,8 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
+use trunkline_workflow::graph::Step;
+use trunkline_workflow::step::StepType;
 use trunkline_workflow::{
     AccountId, DefinitionId, Graph, InstanceId, InstanceStatus, JobId, StepStatus, Version,
 };
@@ -89,6 +91,8 @@ struct LogRow {
     name: Option<String>,
     step: Option<i32>,
     status: String,
+    /// Its wait has ended, and the instance was suspended before anything came of it.
+    held_after_wait: bool,
     started_at: Option<DateTime<Utc>>,
     completed_at: Option<DateTime<Utc>>,
 }
@@ -131,7 +135,7 @@ impl Store {
                    select from definition_versions v
                    where v.account_id = $1 and v.definition_id = $2 and v.version = $3 and v.deleted_at is null
                )
-             order by i.id desc
+             order by i.started_at desc, i.id desc
              limit $7 offset $8",
         )
         .bind(account.as_str())
@@ -178,13 +182,15 @@ impl Store {
         rows.into_iter()
             .map(|row| {
                 let position = row.step.and_then(|step| usize::try_from(step).ok());
-                let written = || Some(graph.as_ref()?.steps.get(position?)?.id.clone());
+                let step = position.and_then(|position| graph.as_ref()?.steps.get(position));
+                let written = step.map(|step| step.id.clone());
+                let held = row.held_after_wait.then(|| step.map(status_while_parked)).flatten();
                 Ok(LogEntry {
                     id: JobId::new(instance.id, row.n).as_uuid(),
-                    step: row.name.or_else(written).ok_or_else(|| {
+                    step: row.name.or(written).ok_or_else(|| {
                         StoreError::Damaged(format!("job {} of instance {} has no step", row.n, instance.id))
                     })?,
-                    status: parse_step_status(&row.status)?,
+                    status: held.map_or_else(|| parse_step_status(&row.status), Ok)?,
                     started_at: row.started_at,
                     completed_at: row.completed_at,
                 })
@@ -235,12 +241,13 @@ impl Store {
 /// One statement, so that a job that finishes meanwhile is neither lost nor seen twice.
 async fn log_rows(executor: impl PgExecutor<'_>, instance: InstanceId) -> Result<Vec<LogRow>, StoreError> {
     Ok(sqlx::query_as(
-        "select n, name, null::int as step, status, started_at, completed_at
+        "select n, name, null::int as step, status, false as held_after_wait, started_at, completed_at
          from steps
          where instance_id = $1
          union all
          select n, null, step,
                 case when worker is null and started_at is null then 'Pending' else 'Running' end,
+                worker is null and held and resume is not null,
                 case when worker is null then started_at else coalesce(started_at, ready_at) end,
                 null
          from jobs
@@ -248,6 +255,7 @@ async fn log_rows(executor: impl PgExecutor<'_>, instance: InstanceId) -> Result
          union all
          select n, null, step,
                 case kind when 'timer' then 'Sleeping' when 'reply' then 'WaitingForEvent' else 'Running' end,
+                false,
                 started_at,
                 null
          from waits
@@ -257,6 +265,15 @@ async fn log_rows(executor: impl PgExecutor<'_>, instance: InstanceId) -> Result
     .bind(instance.as_bytes().as_slice())
     .fetch_all(executor)
     .await?)
+}
+
+/// What the log showed of the step before its wait ended: in a suspended instance nothing has run since.
+fn status_while_parked(step: &Step) -> StepStatus {
+    match step.step_type {
+        StepType::Wait => StepStatus::Sleeping,
+        StepType::WaitForReply | StepType::WaitForDtmf => StepStatus::WaitingForEvent,
+        _ => StepStatus::Running,
+    }
 }
 
 fn parse_step_status(text: &str) -> Result<StepStatus, StoreError> {

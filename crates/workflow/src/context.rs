@@ -20,7 +20,8 @@ pub fn depth(value: &Value) -> usize {
     }
 }
 
-/// `data` of a new instance. A body that is no object stands under `payload`.
+/// `data` of a new instance. A body that is no object stands under `payload`. The system keys are ours also
+/// where we have nothing to put: a body's own `subAccountId` names no subaccount that the instance runs under.
 pub fn build(
     body: Value,
     account: &AccountId,
@@ -32,10 +33,10 @@ pub fn build(
         Value::Null => Map::new(),
         other => Map::from_iter([("payload".to_owned(), other)]),
     };
-    let mut system = |key: &str, value: String| {
+    for key in RESERVED {
         data.shift_remove(key);
-        data.insert(key.to_owned(), value.into());
-    };
+    }
+    let mut system = |key: &str, value: String| data.insert(key.to_owned(), value.into());
     system("accountId", account.to_string());
     if let Some(subaccount) = subaccount {
         system("subAccountId", subaccount.to_owned());
@@ -75,6 +76,16 @@ mod tests {
             Value::Object(data),
             json!({"price": "10", "accountId": "acme", "triggeredAt": "2026-02-03T04:04:06.3312040Z"})
         );
+    }
+
+    #[test]
+    fn c_091_the_subaccount_is_the_systems_and_never_a_plain_member_of_the_body() {
+        for (subaccount, expected) in [(Some("ours"), Some("ours")), (None, None)] {
+            let body = json!({"subAccountId": "theirs", "payload": {"subAccountId": "inner"}});
+            let data = build(body, &AccountId::new("acme"), subaccount, DateTime::UNIX_EPOCH);
+            assert_eq!(data.get("subAccountId").and_then(Value::as_str), expected);
+            assert_eq!(data["payload"], json!({"subAccountId": "inner"}));
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a client submits as a definition, checked (spec 3.1, 3.8).
 
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -25,9 +26,25 @@ pub struct DefinitionInput {
     pub name: String,
     /// The steps' JSON as submitted, for the echo (U-75).
     pub steps: String,
-    /// Members of `definition` that we do not know, kept for the echo (spec 2.1).
-    pub extras: Map<String, Value>,
+    pub extras: Extras,
 }
+
+/// Members that we do not know, kept for the echo (spec 2.1). As JSON they stand where the request has them,
+/// so that they are nested no deeper than what was read once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extras {
+    /// Members of `definition`.
+    #[serde(default)]
+    pub definition: Map<String, Value>,
+    /// Members next to `definition`.
+    #[serde(flatten)]
+    pub envelope: Map<String, Value>,
+}
+
+/// What we know, or set ourselves, next to `definition` and in it.
+const IN_ENVELOPE: [&str; 8] =
+    ["accountId", "subAccountId", "trigger", "status", "id", "version", "createdAt", "definition"];
+const IN_DEFINITION: [&str; 4] = ["id", "version", "name", "steps"];
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum DefinitionError {
@@ -92,7 +109,10 @@ pub fn parse(body: &[u8], check: CheckScripts) -> Result<DefinitionInput, Defini
         enabled,
         name: name.to_owned(),
         steps: steps_as_submitted(body).unwrap_or_else(|| steps.to_string()),
-        extras: extras(definition),
+        extras: Extras {
+            definition: others(definition, &IN_DEFINITION),
+            envelope: others(&envelope, &IN_ENVELOPE),
+        },
     })
 }
 
@@ -130,14 +150,9 @@ fn steps_as_submitted(body: &[u8]) -> Option<String> {
     serde_json::from_str::<Value>(steps).ok().filter(Value::is_array).map(|_| steps.to_owned())
 }
 
-fn extras(definition: &Map<String, Value>) -> Map<String, Value> {
-    let known = ["id", "version", "name", "steps"];
+fn others(members: &Map<String, Value>, known: &[&str]) -> Map<String, Value> {
     let unknown = |key: &String| !known.iter().any(|name| name.eq_ignore_ascii_case(key));
-    definition
-        .iter()
-        .filter(|(key, _)| unknown(key))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect()
+    members.iter().filter(|(key, _)| unknown(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 struct Checker<'a> {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::graph::{Landing, Routes};
+use crate::graph::{Landing, Routes, Target};
 
 /// The conditions to evaluate, in the order written.
 pub fn conditions(routes: &Routes) -> impl Iterator<Item = &Value> {
@@ -16,9 +16,18 @@ pub fn conditions(routes: &Routes) -> impl Iterator<Item = &Value> {
 /// The targets that exist; `truths` answers [`conditions`] one by one. Every true condition selects its
 /// target; the `null` ones are selected together when none was true.
 pub fn select(routes: &Routes, truths: &[bool]) -> Vec<Landing> {
+    selected(routes, truths).into_iter().flatten().collect()
+}
+
+/// Whether a selected target does not exist (X10): worth a warning to the operator.
+pub fn selects_missing(routes: &Routes, truths: &[bool]) -> bool {
+    selected(routes, truths).contains(&None)
+}
+
+fn selected(routes: &Routes, truths: &[bool]) -> Vec<Target> {
     match routes {
         Routes::None => Vec::new(),
-        Routes::Next(target) => target.iter().copied().collect(),
+        Routes::Next(target) => vec![*target],
         Routes::Select(map) => {
             let any = truths.contains(&true);
             let mut truths = truths.iter().copied();
@@ -28,7 +37,7 @@ pub fn select(routes: &Routes, truths: &[bool]) -> Vec<Landing> {
                         if condition.is_null() { !any } else { truths.next().unwrap_or(false) }
                     },
                 )
-                .filter_map(|(_, target)| *target)
+                .map(|(_, target)| *target)
                 .collect()
         }
     }
@@ -69,6 +78,8 @@ mod tests {
     #[test]
     fn c_141_a_missing_target_is_left_out() {
         assert!(selected(&json!({"nowhere": "{{x}}"}), &[true]).is_empty());
+        let graph = Graph::new(&json!([{"id": "s", "nextStepId": "nowhere"}]));
+        assert!(selects_missing(&graph.steps[0].routes, &[]));
     }
 
     #[test]

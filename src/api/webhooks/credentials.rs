@@ -32,7 +32,7 @@ where
         let state = ApiState::from_ref(state);
         let authorization = parts.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
         if !state.accepts_webhook(authorization.unwrap_or_default()) {
-            return Err(ApiError::Unauthenticated);
+            return Err(ApiError::WebhookUnauthenticated);
         }
         let params = RawPathParams::from_request_parts(parts, &()).await.ok();
         let id = params.as_ref().and_then(|params| path::find(params, "accountId"));

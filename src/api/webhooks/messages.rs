@@ -34,12 +34,8 @@ const MAX_KEY: usize = 1000;
     path = "/webhooks/v1/accounts/{accountId}/messages",
     operation_id = "receive-message-event",
     tag = "Webhooks",
-    security(()),
-    params(
-        Registered,
-        ("Authorization" = Option<String>, Header,
-         description = "The value that the webhook was registered with, when the server asks for one."),
-    ),
+    security((), ("webhookAuthorization" = [])),
+    params(Registered),
     request_body(content = Object, description = "The platform's event: `namespace`, `eventType`, `payload`."),
     responses(
         (status = 200, description = "Stored, known already, or of no concern."),

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use super::database::{Database, Place};
 use super::env_file::EnvFile;
+use crate::cli::shell_word::{shell_word, this_program};
 
 pub(super) struct Banner<'a> {
     pub(super) database: &'a Database,
     pub(super) env: &'a EnvFile,
     pub(super) data_dir: &'a Path,
     pub(super) workers: u16,
+    /// The command for that.
+    pub(super) start_over: &'a str,
     pub(super) started_in: Duration,
 }
 
@@ -26,12 +29,17 @@ impl fmt::Display for Banner<'_> {
         writeln!(f, "  Reference    {url}/docs, {url}/openapi.json")?;
         writeln!(f, "  Webhook      {url}/webhooks/v1/accounts/{account}/messages")?;
         writeln!(f, "  Sandbox      {url}/sandbox/outbox (what was sent), {url}/sandbox")?;
+        writeln!(f, "  Steps        may call this machine and the public internet, no private network")?;
         writeln!(f, "  Health       {url}/healthz, {url}/readyz")?;
         writeln!(f, "  Account      {account}")?;
         writeln!(f, "  API key      {api_key}")?;
         writeln!(f, "  Workers      {}", self.workers)?;
         write_next(f, &shell_word(&env_file.to_string_lossy()))?;
-        writeln!(f, "\nCtrl-C stops everything. The data stays; `trunkline dev --reset` starts over.")
+        write!(f, "\nCtrl-C stops everything. The data stays, the sandbox's outbox does not")?;
+        match &self.database.place {
+            Place::Private { .. } => writeln!(f, ".\nTo start over: {}", self.start_over),
+            Place::Named { .. } => writeln!(f, "."),
+        }
     }
 }
 
@@ -46,13 +54,20 @@ impl Banner<'_> {
                 }
                 writeln!(f, "               psql {}", shell_word(url))
             }
-            Place::Named { url } => writeln!(f, "  PostgreSQL   {version}, {url}"),
+            Place::Named { url } => {
+                writeln!(f, "  PostgreSQL   {version}, {url}")?;
+                writeln!(
+                    f,
+                    "               WARNING: the messages of all of its accounts go to the sandbox now"
+                )
+            }
         }
     }
 }
 
 /// Every line can be pasted into a shell, one after the other.
 fn write_next(f: &mut fmt::Formatter<'_>, env_file: &str) -> fmt::Result {
+    let program = this_program();
     writeln!(
         f,
         r#"
@@ -68,20 +83,14 @@ Try next, in another shell:
   curl -sw '\n' "$TRUNKLINE_URL/sandbox/sms" -H 'Content-Type: application/json' -d '{{"from": "+6590002222", "text": "hi", "subAccountId": "dev_menu"}}'
   sleep 1; curl -sw '\n' "$TRUNKLINE_URL/sandbox/sms" -H 'Content-Type: application/json' -d '{{"from": "+6590002222", "text": "1", "subAccountId": "dev_menu"}}'
 
-  # An HTTP call starts the service check; its answer is texted.
+  # An HTTP call starts the service check; what it found is texted, so it shows in the outbox.
   curl -sw '\n' "$TRUNKLINE_URL/api/v1/accounts/$TRUNKLINE_ACCOUNT/triggers/http_request?subAccountId=dev_checks" -H "Authorization: Bearer $TRUNKLINE_API_KEY" -H 'Content-Type: application/json' -d "{{\"url\": \"$TRUNKLINE_URL/healthz\", \"phone\": \"+6590003333\"}}"
+  sleep 1; {program} sim outbox --to +6590003333
+
+  # The phone without curl.
+  {program} sim sms --from +6590004444 hello
 
   # All definitions, the examples among them.
   curl -sw '\n' "$TRUNKLINE_URL/api/v1/accounts/$TRUNKLINE_ACCOUNT/definitions" -H "Authorization: Bearer $TRUNKLINE_API_KEY""#
     )
-}
-
-/// A text as one word of a shell command.
-fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
 }

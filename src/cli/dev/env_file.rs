@@ -24,7 +24,8 @@ impl EnvFile {
     pub(in crate::cli) fn read(data_dir: &Path) -> Option<Self> {
         let text = std::fs::read_to_string(Self::path(data_dir)).ok()?;
         let value = |name: &str| {
-            text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
+            let mut lines = text.lines().map(|line| line.strip_prefix("export ").unwrap_or(line));
+            lines.find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
         };
         Some(Self {
             url: value("TRUNKLINE_URL")?,
@@ -50,7 +51,7 @@ impl EnvFile {
     fn text(&self) -> String {
         format!(
             "# Written by `trunkline dev` at each start.\n\
-             TRUNKLINE_URL={}\nTRUNKLINE_ACCOUNT={}\nTRUNKLINE_API_KEY={}\n",
+             export TRUNKLINE_URL={}\nexport TRUNKLINE_ACCOUNT={}\nexport TRUNKLINE_API_KEY={}\n",
             self.url, self.account, self.api_key
         )
     }

@@ -10,6 +10,7 @@
 mod banner;
 mod database;
 mod env_file;
+mod resolve_loopback;
 mod run_all;
 mod run_dev;
 mod seed_account;

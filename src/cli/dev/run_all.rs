@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use trunkline_connectors::clock;
 use trunkline_connectors::eight_by_eight::MessagingConfig;
-use trunkline_connectors::outbound::{AddressPolicy, OutboundClient};
+use trunkline_connectors::outbound::{AddressPolicy, OutboundClient, parse_network};
 use trunkline_expressions::Limits;
 use trunkline_store::Store;
 use trunkline_workers::{Settings, Tools};
@@ -35,6 +35,7 @@ pub(super) async fn run_all(
     listener: TcpListener,
     data_dir: &Path,
     workers: u16,
+    start_over: &str,
     begun: Instant,
     shutdown: &Shutdown,
 ) -> Result<(), CliError> {
@@ -68,7 +69,10 @@ pub(super) async fn run_all(
         Ok(()) => {
             let data_dir = data_dir.canonicalize().unwrap_or_else(|_| data_dir.to_owned());
             let started_in = begun.elapsed();
-            print!("{}", Banner { database, env: &env, data_dir: &data_dir, workers, started_in });
+            // One write: whoever sees a part of it sees all of it.
+            let banner = Banner { database, env: &env, data_dir: &data_dir, workers, start_over, started_in }
+                .to_string();
+            print!("{banner}");
             tokio::select! {
                 () = shutdown.requested() => Ok(()),
                 _ = server.join_next() => Err(CliError::EndedEarly("server")),
@@ -98,18 +102,53 @@ fn router(store: &Store, url: &str) -> Router {
     api::router(state).merge(sandbox::router(carrier))
 }
 
-/// Everything sends through the carrier of this very server. Steps may call anything, this machine included:
-/// what is tried out here runs here.
+/// Everything sends through the carrier of this very server.
 fn tools(url: &str) -> Tools {
-    let http = OutboundClient::new(AddressPolicy { allow_private: true, allowed: Vec::new() });
     Tools {
         evaluator: evaluators(None, Limits::default().timeout),
-        providers: http.clone(),
-        outbound: http,
+        providers: OutboundClient::new(AddressPolicy { allow_private: true, allowed: Vec::new() }),
+        outbound: OutboundClient::new(policy_of_steps()),
         messaging: Some(MessagingConfig {
             sms_url: format!("{url}/sandbox/8x8/sms"),
             chat_apps_url: format!("{url}/sandbox/8x8/chatapps"),
             api_key: "sandbox".to_owned(),
         }),
+    }
+}
+
+/// This machine besides the public internet: what is tried out here runs here. Not the network around it, where
+/// nobody expects a stranger's definition to ask.
+fn policy_of_steps() -> AddressPolicy {
+    let loopback = ["127.0.0.0/8", "::1"];
+    let allowed = loopback.map(|network| parse_network(network).expect("these are networks"));
+    AddressPolicy { allow_private: false, allowed: allowed.to_vec() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::policy_of_steps;
+
+    #[test]
+    fn steps_may_call_this_machine_and_the_internet_and_nothing_between() {
+        let policy = policy_of_steps();
+        for (address, permitted) in [
+            ("127.0.0.1", true),
+            ("127.8.9.1", true),
+            ("::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("8.8.8.8", true),
+            ("2606:4700:4700::1111", true),
+            ("10.0.0.1", false),
+            ("172.16.0.1", false),
+            ("192.168.0.1", false),
+            ("169.254.169.254", false),
+            ("100.100.100.200", false),
+            ("0.0.0.0", false),
+            ("::", false),
+            ("fd00::1", false),
+            ("fe80::1", false),
+        ] {
+            assert_eq!(policy.permits(address.parse().unwrap()), permitted, "{address}");
+        }
     }
 }

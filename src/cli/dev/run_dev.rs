@@ -1,15 +1,16 @@
 //! The command: its flags, and the order of things from the first check to the last.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::database::Database;
 use super::env_file::EnvFile;
+use super::resolve_loopback::resolve_loopback;
 use super::run_all::run_all;
 use crate::cli::error::CliError;
 use crate::cli::listen;
 use crate::cli::settings::{DEFAULT_ADDRESS, PoolSettings, Secret};
+use crate::cli::shell_word::{shell_word, this_program};
 use crate::cli::shutdown::Shutdown;
 
 pub const DEFAULT_DATA_DIR: &str = ".trunkline";
@@ -19,8 +20,8 @@ pub const DEFAULT_DATA_DIR: &str = ".trunkline";
 #[derive(Debug, clap::Args)]
 pub struct Dev {
     /// Address and port to listen on, of this machine only; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value_t = DEFAULT_ADDRESS)]
-    listen: SocketAddr,
+    #[arg(long, value_name = "ADDRESS", default_value_t = DEFAULT_ADDRESS.to_string())]
+    listen: String,
     /// Where its data lies
     #[arg(long, value_name = "FOLDER", default_value = DEFAULT_DATA_DIR)]
     data_dir: PathBuf,
@@ -40,9 +41,7 @@ pub struct Dev {
 impl Dev {
     pub(in crate::cli) async fn run(self) -> Result<(), CliError> {
         let begun = Instant::now();
-        if !self.listen.ip().is_loopback() {
-            return Err(CliError::NotLoopback(self.listen));
-        }
+        let address = resolve_loopback(&self.listen).await?;
         // Deployments write an empty variable for "none".
         let url = self.database_url.as_ref().map(Secret::reveal).filter(|url| !url.trim().is_empty());
         if self.reset && url.is_some() {
@@ -51,10 +50,16 @@ impl Dev {
         let shutdown = Shutdown::on_signal()?;
         // Looked at later: that the data folder is in use explains more than that the port is. But data is
         // not deleted for a start that cannot succeed.
-        let listener = listen::bind(self.listen).await;
+        let listener = listen::bind(address).await;
         if self.reset && listener.is_ok() {
             Database::remove(&self.data_dir).await?;
             EnvFile::remove(&self.data_dir)?;
+        }
+        if url.is_some() {
+            tracing::warn!(
+                "the database of `DATABASE_URL`: the messages of all of its accounts go to the sandbox now, and to \
+                 no phone"
+            );
         }
         let database = tokio::select! {
             database = Database::open(url, &self.data_dir, &self.pool) => database?,
@@ -62,11 +67,26 @@ impl Dev {
         };
         let outcome = match listener {
             Ok(listener) => {
-                run_all(&database, listener, &self.data_dir, self.workers, begun, &shutdown).await
+                let start_over = self.start_over();
+                run_all(&database, listener, &self.data_dir, self.workers, &start_over, begun, &shutdown)
+                    .await
             }
             Err(error) => Err(error),
         };
         database.close().await;
         outcome
+    }
+
+    /// The command that starts over, where this one runs.
+    fn start_over(&self) -> String {
+        let mut command = format!("{} dev", this_program());
+        if self.data_dir != Path::new(DEFAULT_DATA_DIR) {
+            let data_dir = std::path::absolute(&self.data_dir).unwrap_or_else(|_| self.data_dir.clone());
+            command = format!("{command} --data-dir {}", shell_word(&data_dir.to_string_lossy()));
+        }
+        if self.listen != DEFAULT_ADDRESS.to_string() {
+            command = format!("{command} --listen {}", shell_word(&self.listen));
+        }
+        command + " --reset"
     }
 }

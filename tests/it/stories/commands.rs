@@ -18,8 +18,10 @@ async fn c_117_c_118_c_124_c_125_a_wait_that_ran_out_while_suspended_goes_on_at_
     run.command("suspend").await;
     assert_eq!(run.status().await, "Suspended");
     engine.pass_time(3600.0).await;
-    until("the timer has run out", || async { !run.logs().await.contains(&"pause:Sleeping".to_owned()) })
-        .await;
+    let waits =
+        || sqlx::query_scalar::<_, i64>("select count(*) from waits").fetch_one(engine.app.store().pool());
+    until("the timer has run out", || async { waits().await.unwrap() == 0 }).await;
+    assert_eq!(run.logs().await, ["pause:Sleeping"], "nothing runs");
     assert_eq!(run.status().await, "Suspended");
     assert!(run.steps().await.is_empty(), "a suspended instance executes nothing");
     run.command("resume").await;

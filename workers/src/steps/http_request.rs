@@ -18,6 +18,12 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
     let Some(url) = text("url") else { return input_required(input.step, "url") };
     let Some(method) = text("method") else { return input_required(input.step, "method") };
     let method = method.trim().to_ascii_uppercase();
+    for name in ["parameters", "headers"] {
+        if inputs::get(&members, name).is_some_and(|value| !value.is_object()) {
+            let message = format!("Step '{}': input '{name}' must be an object.", input.step.id);
+            return Activity::Failed { message };
+        }
+    }
     let url = with_parameters(url.trim(), inputs::get(&members, "parameters"));
     let body = body(&method, inputs::get(&members, "body"));
     let key = input.job.id().as_uuid().to_string();

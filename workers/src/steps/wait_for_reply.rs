@@ -10,6 +10,8 @@ use trunkline_workflow::{inputs, timespan};
 
 use super::{Activity, Input, input_required};
 
+/// U-24.
+const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes; an index entry has room for little more, and no address is longer.
 const MAX_KEY: usize = 1_000;
 
@@ -32,7 +34,7 @@ pub(super) fn execute(input: &Input<'_>) -> Activity {
     if key.len() > MAX_KEY || key.contains('\0') {
         return Activity::Failed { message: format!("Step '{}': input 'from' is not valid.", input.step.id) };
     }
-    Activity::Wait { wait: Wait::Reply { key }, due_after }
+    Activity::Wait { wait: Wait::Reply { key }, due_after: due_after.max(SHORTEST_TIMEOUT) }
 }
 
 pub(super) fn replied(event: &RawValue) -> Activity {

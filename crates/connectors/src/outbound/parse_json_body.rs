@@ -3,6 +3,8 @@
 
 use serde_json::Value;
 
+use crate::lenient_json;
+
 /// The JSON of a response body, null for an empty one.
 ///
 /// The error is the text of the fault: it names the first character only, which tells HTML (`<`)
@@ -12,7 +14,7 @@ pub fn parse_json_body(body: &[u8]) -> Result<Value, String> {
     if body.is_empty() {
         return Ok(Value::Null);
     }
-    serde_json::from_slice(body).map_err(|_| {
+    lenient_json(body).map_err(|_| {
         let first = String::from_utf8_lossy(body).chars().next().unwrap_or_default();
         format!("Unexpected character encountered while parsing value: {first}. Path '', line 0, position 0.")
     })
@@ -29,6 +31,11 @@ mod tests {
         assert_eq!(parse_json_body(b" {\"a\": 1}\n"), Ok(json!({"a": 1})));
         assert_eq!(parse_json_body(b"\xef\xbb\xbf[1]"), Ok(json!([1])));
         assert_eq!(parse_json_body(b"\"x\""), Ok(json!("x")));
+    }
+
+    #[test]
+    fn a_text_cut_in_half_is_read() {
+        assert_eq!(parse_json_body(br#"{"a": "hi \ud83d"}"#), Ok(json!({"a": "hi \u{fffd}"})));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::ext::ReasonPhrase;
-use reqwest::header;
+use reqwest::{Method, header};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::address_policy::AddressPolicy;
@@ -137,8 +137,13 @@ impl OutboundClient {
             return Err(OutboundError::Refused(format!("`{host}` may not be called from here")));
         }
         let mut request = self.http.request(hop.method.clone(), hop.url.clone()).headers(hop.headers.clone());
-        if let Some(body) = &hop.body {
-            request = request.body(body.clone());
+        match hop.body.as_ref().filter(|body| !body.is_empty()) {
+            Some(body) => request = request.body(body.clone()),
+            // Servers may answer 411 when these come without a length, which hyper leaves out for no body.
+            None if matches!(hop.method, Method::POST | Method::PUT | Method::PATCH) => {
+                request = request.header(header::CONTENT_LENGTH, 0);
+            }
+            None => {}
         }
         request.send().await.map_err(|error| OutboundError::of_hop(&error, redirected))
     }

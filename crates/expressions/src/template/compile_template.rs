@@ -151,7 +151,7 @@ fn compile_parts(parts: &[Part<'_>], mode: Mode) -> Result<Leaf, ScriptError> {
             pieces
         });
     }
-    let script = Script::new(function_of_parts(parts, &codes), mutates);
+    let script = Script::new(function_of_parts(parts, &codes, mutates), mutates);
     Ok(Leaf { mode, script, pieces })
 }
 

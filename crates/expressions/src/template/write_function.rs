@@ -8,8 +8,10 @@ use serde_json::Value;
 use super::node::{Node, Script};
 use super::scan_text::Part;
 
-/// The function of one string whose scripts are already rewritten; `codes` has those in order.
-pub(super) fn function_of_parts(parts: &[Part<'_>], codes: &[String]) -> String {
+/// The function of one string whose scripts are already rewritten; `codes` has those in order. Where one of
+/// several scripts may change what it was given, each gets a copy: none sees another's changes.
+pub(super) fn function_of_parts(parts: &[Part<'_>], codes: &[String], mutates: bool) -> String {
+    let apart = mutates && codes.len() > 1;
     let mut codes = codes.iter();
     let mut next = || codes.next().expect("there is a code for every script");
     if matches!(parts, [Part::Script(_)]) {
@@ -19,6 +21,10 @@ pub(super) fn function_of_parts(parts: &[Part<'_>], codes: &[String]) -> String 
         .iter()
         .map(|part| match part {
             Part::Literal(text) => quote(text),
+            Part::Script(_) if apart => format!(
+                "$.text(((data,step)=>(\n{}\n))(JSON.parse(JSON.stringify(data)),JSON.parse(JSON.stringify(step))))",
+                next()
+            ),
             Part::Script(_) => format!("$.text(\n{}\n)", next()),
         })
         .collect();

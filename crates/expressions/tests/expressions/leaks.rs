@@ -139,3 +139,13 @@ async fn accounts_share_nothing() {
     assert_eq!(evaluator.inputs("one", &template, &secret).await, Ok(json!("s")));
     assert_eq!(evaluator.inputs("two", &template, &object(json!({}))).await, Ok(json!(null)));
 }
+
+#[tokio::test]
+async fn scripts_of_one_text_do_not_see_each_others_changes() {
+    let both = crate::support::Both::new();
+    let data = serde_json::json!({"list": [1, 2]});
+    let text = serde_json::json!(
+        "{{data.list.push(3)}}-{{data.list.length}}-{{data.list.reverse()[0]}}-{{data.list[0]}}"
+    );
+    assert_eq!(both.input(text, data).await, Ok(serde_json::json!("3-2-2-1")));
+}

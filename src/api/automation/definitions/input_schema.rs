@@ -9,7 +9,8 @@ use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder,
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-/// A definition to save. Names of members are matched in any letter case; unknown members are ignored.
+/// A definition to save. Names of members are matched in any letter case; unknown members are kept and
+/// shown.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[expect(dead_code, reason = "a description")]
@@ -66,10 +67,11 @@ impl PartialSchema for Step {
         let nullable = |schema_type| SchemaType::Array(vec![schema_type, Type::Null]);
         let any_map = || {
             ObjectBuilder::new()
-                .schema_type(Type::Object)
+                .schema_type(nullable(Type::Object))
                 .additional_properties(Some(AdditionalProperties::FreeForm(true)))
         };
         let bodies = ArrayBuilder::new()
+            .schema_type(nullable(Type::Array))
             .items(ArrayBuilder::new().items(utoipa::openapi::Ref::from_schema_name("Step")))
             .description(Some("Of `If`: the sequences that run while its condition holds."));
         ObjectBuilder::new()
@@ -79,9 +81,9 @@ impl PartialSchema for Step {
             .required("id")
             .property(
                 "stepType",
-                string()
+                ObjectBuilder::new()
+                    .schema_type(nullable(Type::String))
                     .description(Some(describe_types()))
-                    .enum_values(Some(StepType::ALL.map(StepType::name)))
                     .default(Some(StepType::Sms.name().into())),
             )
             .property("inputs", any_map())
@@ -94,13 +96,10 @@ impl PartialSchema for Step {
             )
             .property(
                 "selectNextStep",
-                ObjectBuilder::new()
-                    .schema_type(nullable(Type::Object))
-                    .additional_properties(Some(AdditionalProperties::FreeForm(true)))
-                    .description(Some(
-                        "Step ids and their conditions: every step whose condition is true comes next; those with \
-                         `null` when none is.",
-                    )),
+                any_map().description(Some(
+                    "Step ids and their conditions: every step whose condition is true comes next; those with \
+                     `null` when none is.",
+                )),
             )
             .property("do", bodies)
             .additional_properties(Some(AdditionalProperties::FreeForm(true)))
@@ -119,12 +118,17 @@ impl PartialSchema for Step {
 }
 
 fn describe_types() -> String {
-    let mut text = "Any letter case. The inputs that each type needs:\n".to_owned();
+    let mut text =
+        "Any letter case. The types, in brackets their other names, and the inputs that each needs:\n"
+            .to_owned();
     for step_type in StepType::ALL {
         let shape = step_type.shape();
         let needs: Vec<String> = shape.required.iter().map(|input| format!("`{input}`")).collect();
         let needs = if needs.is_empty() { "none".to_owned() } else { needs.join(", ") };
-        write!(text, "\n- `{}`: {needs}", shape.name).expect("writing to a string cannot end in an error");
+        let aliases: Vec<String> = shape.aliases.iter().map(|alias| format!("`{alias}`")).collect();
+        let aliases = if aliases.is_empty() { String::new() } else { format!(" ({})", aliases.join(", ")) };
+        write!(text, "\n- `{}`{aliases}: {needs}", shape.name)
+            .expect("writing to a string cannot end in an error");
     }
     text
 }

@@ -12,7 +12,7 @@ use super::input_schema::{Status, Trigger};
 use crate::api::error::ApiError;
 use crate::api::timestamp::Timestamp;
 
-/// One version of a definition.
+/// One version of a definition. Members that the server does not know are kept and shown.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Definition)]
@@ -31,6 +31,9 @@ pub struct DefinitionView {
     /// Of the definition: the same in all its versions.
     created_at: Timestamp,
     definition: BlueprintView,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    extras: Map<String, Value>,
 }
 
 /// The blueprint itself. Members that the server does not know are kept and shown.
@@ -64,8 +67,9 @@ impl DefinitionView {
                 version: definition.version,
                 name: definition.name,
                 steps: RawValue::from_string(definition.steps)?,
-                extras: serde_json::from_str(&definition.extras)?,
+                extras: definition.extras.definition,
             },
+            extras: definition.extras.envelope,
         })
     }
 

@@ -37,7 +37,7 @@ pub struct Which {
     operation_id = "start-workflow-instance",
     tag = "Workflows",
     params(Account, DefinitionPath, Which, IdempotencyHeader),
-    request_body(content = Option<Object>, description = "Becomes the instance's `data`."),
+    request_body(content = Option<Object>, description = "Becomes the instance's `data`; `null` and no body are an empty object."),
     responses(
         (status = 201, description = "Started: it is stored and will run.",
          headers(("Location" = String, description = "The instance's path."))),
@@ -57,11 +57,10 @@ pub async fn start(
     body: Body,
 ) -> Result<Response, ApiError> {
     let version = query.version()?;
-    let payload = if body.is_absent() { Map::new() } else { body.json_object()? };
+    let payload = read_payload(&body)?;
     let found = state.store.find_definition(&account, path.definition, version).await?;
     let found = found.ok_or(ApiError::DefinitionNotFound(path.definition))?;
 
-    let payload = Value::Object(payload);
     let subaccount = context::subaccount_of_body(&payload).map(str::to_owned).or(found.subaccount);
     let data = context::build(payload, &account, subaccount.as_deref(), (state.clock)());
     let instance =
@@ -71,4 +70,14 @@ pub async fn start(
     let locations =
         started.into_iter().map(|id| (LOCATION, path::of_instance(&account, path.definition, id)));
     Ok((StatusCode::CREATED, axum::response::AppendHeaders(locations)).into_response())
+}
+
+/// An object; nothing and `null` are an empty one.
+fn read_payload(body: &Body) -> Result<Value, ApiError> {
+    let payload = if body.is_absent() { Value::Null } else { body.json()? };
+    match payload {
+        Value::Null => Ok(Value::Object(Map::new())),
+        Value::Object(_) => Ok(payload),
+        _ => Err(ApiError::InvalidBody),
+    }
 }

@@ -74,6 +74,25 @@ async fn a_request_goes_out_as_it_was_given() {
 }
 
 #[tokio::test]
+async fn no_body_has_a_length_where_one_is_expected() {
+    let server = RecordedServer::start(vec![Reply::json("200 OK", "{}")]).await;
+    let client = client();
+    let methods = ["POST", "put", "PATCH", "GET", "HEAD", "DELETE"];
+    for (method, body) in methods.into_iter().flat_map(|method| [(method, None), (method, Some(Vec::new()))])
+    {
+        let mut request = get(server.url("/"));
+        request.method = method.to_owned();
+        request.body = body;
+        client.send(request).await.unwrap();
+        let sent = server.requests().pop().unwrap();
+        let lengths = sent.matches("\r\ncontent-length: 0\r\n").count();
+        let expected = usize::from(["POST", "put", "PATCH"].contains(&method));
+        assert_eq!(lengths, expected, "{sent}");
+        assert!(sent.ends_with("\r\n\r\n") && !sent.contains("transfer-encoding"), "{sent}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_without_a_phrase_of_its_own_has_the_standard_one() {
     let server = RecordedServer::start(vec![Reply::json("404 Not Found", "{}")]).await;
     assert_eq!(client().send(get(server.url("/"))).await.unwrap().reason, "Not Found");
