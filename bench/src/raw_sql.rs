@@ -88,11 +88,14 @@ pub async fn measure(cluster: &Cluster) -> anyhow::Result<Throughput> {
     for (connection, ids) in connections.into_iter().zip(ids.chunks(INSTANCES.div_ceil(CONNECTIONS))) {
         working.spawn(work(connection, ids.to_vec(), leased_at));
     }
+    // Kept until the processor time is read: a server process that has just ended is counted nowhere.
+    let mut idle = Vec::new();
     while let Some(ended) = working.join_next().await {
-        ended??;
+        idle.push(ended??);
     }
     let throughput = Throughput::new(INSTANCES * STEPS, begun.elapsed(), &processor_time);
 
+    drop(idle);
     database.check_complete(INSTANCES, STEPS).await?;
     database.remove(cluster).await?;
     Ok(throughput)
@@ -102,7 +105,7 @@ async fn work(
     mut connection: HotConnection,
     ids: Vec<Vec<u8>>,
     leased_at: DateTime<Utc>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<HotConnection> {
     for batch in ids.chunks(BATCH) {
         let mut started_at = leased_at;
         for turn in 1..=STEPS {
@@ -118,5 +121,5 @@ async fn work(
             started_at = now;
         }
     }
-    Ok(())
+    Ok(connection)
 }

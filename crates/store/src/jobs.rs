@@ -113,13 +113,13 @@ pub async fn claim(
              update jobs j
              set worker = $1, attempt = j.attempt + 1, started_at = coalesce(j.started_at, now())
              from picked p
-             where j.instance_id = p.instance_id and j.path = p.path
+             where j.instance_id = any (array[p.instance_id]) and j.path = p.path
              returning j.*
          )
          select c.instance_id, c.account_id, i.definition_id, i.version, c.path, c.n, c.step, c.scope,
              c.attempt, c.started_at, c.issued, c.alone, c.resume, i.data, c.ready_at
          from claimed c
-         join instances i on i.id = c.instance_id",
+         join instances i on i.id = any (array[c.instance_id])",
     )
     .bind(worker.0)
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
