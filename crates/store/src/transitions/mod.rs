@@ -16,9 +16,10 @@
 //! between the first two) the database resolves, and both sides repeat.
 
 mod alone;
+mod changes;
 mod locked;
 
-pub(crate) use locked::append_log;
+pub(crate) use changes::append_log;
 
 use std::sync::Arc;
 
