@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use trunkline_store::Store;
 use trunkline_store::cluster::{Cluster, ClusterOptions};
 use trunkline_store::keys::KeySecret;
+use trunkline_store::sealing::MasterKeys;
 use trunkline_store::starts::NewInstance;
 use trunkline_workflow::{AccountId, DefinitionId};
 
@@ -20,10 +21,13 @@ pub async fn start(folder: &Path) -> anyhow::Result<Cluster> {
     Ok(Cluster::start(ClusterOptions::new(folder)).await?)
 }
 
+/// Of the measured databases; the server is told it, too.
+pub const MASTER_KEY: &str = "dHJ1bmtsaW5lIGJlbmNoLCAzMiBieXRlcyBpbiBhbGw=";
+
 /// A new, empty database.
 pub async fn create(cluster: &Cluster, name: &str) -> anyhow::Result<Store> {
     administer(cluster, format!("create database {name}")).await?;
-    Ok(Store::open(&cluster.url(name), 16)?)
+    Ok(Store::open(&cluster.url(name), 16)?.with_master_keys(MasterKeys::parse(MASTER_KEY)?))
 }
 
 /// Gives its space back, so that the next measurement finds the machine as this one did.

@@ -18,5 +18,5 @@ pub fn parse(steps: usize) -> anyhow::Result<DefinitionInput> {
     let body = json!({
         "trigger": "http_request", "status": "enabled", "definition": {"name": "bench", "steps": steps}
     });
-    Ok(trunkline_workflow::definition::parse(body.to_string().as_bytes(), &|_, _| Ok(()))?)
+    Ok(trunkline_workflow::definition::parse(body.to_string().as_bytes(), &|_, _| Vec::new())?)
 }

@@ -9,7 +9,7 @@ use trunkline_connectors::outbound::{AddressPolicy, OutboundClient};
 use trunkline_expressions::{Evaluator, EvaluatorCommand, Limits};
 use trunkline_store::Store;
 use trunkline_store::cluster::Cluster;
-use trunkline_workers::{Settings, Tools};
+use trunkline_workers::{Rules, Settings, Tools};
 
 use crate::EVALUATOR;
 use crate::database::Prepared;
@@ -63,6 +63,7 @@ fn tools() -> Tools {
         evaluator: Evaluator::new(EvaluatorCommand::this_program([EVALUATOR]), 1, Limits::default()),
         providers: outbound.clone(),
         outbound,
-        messaging: None,
+        fallback: None,
+        rules: Rules::default(),
     }
 }

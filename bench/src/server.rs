@@ -16,6 +16,7 @@ use tokio::process::{Child, Command};
 use trunkline::cli::{self, Cli};
 
 use crate::TRUNKLINE;
+use crate::database::MASTER_KEY;
 use crate::http_connection::{self, HttpConnection};
 
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -48,6 +49,7 @@ impl Server {
             Role::Dev => command.args(["dev", "--workers", "1", "--data-dir"]).arg(folder.join("dev")),
         };
         command.args(["--listen", &address.to_string(), "--database-url", database_url]);
+        command.env("TRUNKLINE_MASTER_KEY", MASTER_KEY);
         let process = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::json::Json;
 use super::timestamp::Timestamp;
 
+const TOO_MANY_REQUESTS: i32 = 429;
 const INVALID_PARAMETER: i32 = 1000;
 const UNAUTHORIZED: i32 = 1200;
 const FORBIDDEN: i32 = 1201;
@@ -25,7 +26,7 @@ const NOT_FOUND: i32 = 1300;
 const INTERNAL: i32 = 2000;
 const INVALID_DEFINITION: i32 = 5001;
 
-/// Seconds after which a database that is down is worth another try.
+/// Seconds after which a database that is down is worth another try, and an account may call again.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// What a caller did wrong, or what went wrong with us.
@@ -46,6 +47,12 @@ pub enum ApiError {
     WebhookUnauthenticated,
     #[error("Access forbidden")]
     Forbidden,
+    /// The account started what its quota allows in a month (U-36).
+    #[error("The account has started all the workflows that it may start this month.")]
+    QuotaUsedUp,
+    /// In one second; in the next they may go on. The text is the platform's.
+    #[error("Quota exceeded. Please try again in 1 second(s).")]
+    TooManyRequests,
     #[error("Definition {0} not found.")]
     DefinitionNotFound(DefinitionId),
     #[error("Workflow {0} not found.")]
@@ -87,7 +94,8 @@ impl ApiError {
             }
             Self::InvalidDefinition(_) => (StatusCode::BAD_REQUEST, INVALID_DEFINITION),
             Self::Unauthenticated | Self::WebhookUnauthenticated => (StatusCode::UNAUTHORIZED, UNAUTHORIZED),
-            Self::Forbidden => (StatusCode::FORBIDDEN, FORBIDDEN),
+            Self::Forbidden | Self::QuotaUsedUp => (StatusCode::FORBIDDEN, FORBIDDEN),
+            Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, TOO_MANY_REQUESTS),
             Self::DefinitionNotFound(_)
             | Self::WorkflowNotFound(_)
             | Self::AccountNotFound(_)
@@ -117,7 +125,12 @@ impl ApiError {
 
 /// The same request may work in a moment.
 fn is_passing(error: &StoreError) -> bool {
-    error.is_unavailable() || error.is_conflict() || matches!(error, StoreError::NotMigrated)
+    error.is_unavailable()
+        || error.is_conflict()
+        || matches!(
+            error,
+            StoreError::NotMigrated | StoreError::NoMasterKey | StoreError::UnknownMasterKey(_)
+        )
 }
 
 impl IntoResponse for ApiError {
@@ -139,7 +152,7 @@ impl IntoResponse for ApiError {
         if status == StatusCode::REQUEST_TIMEOUT {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
         }
         response
@@ -171,8 +184,8 @@ fn chain(error: &dyn Error) -> String {
 #[serde(rename_all = "camelCase")]
 #[schema(as = Error)]
 pub struct ErrorBody {
-    /// 1000 invalid parameter, 1200 not authenticated, 1201 forbidden, 1300 not found, 2000 internal error,
-    /// 5001 invalid definition.
+    /// 429 too many requests, 1000 invalid parameter, 1200 not authenticated, 1201 forbidden, 1300 not found,
+    /// 2000 internal error, 5001 invalid definition.
     #[schema(example = 1300)]
     code: i32,
     /// What happened, for people.
@@ -188,9 +201,13 @@ pub enum AccountErrors {
     /// There is no `Authorization: Bearer` header with a key in force.
     #[response(status = 401, headers(("WWW-Authenticate" = String, description = "`Bearer`")))]
     Unauthenticated(ErrorBody),
-    /// The key belongs to another account.
+    /// The key belongs to another account; or, when an instance is started by hand, the account has started
+    /// all that it may start this month.
     #[response(status = 403)]
     Forbidden(ErrorBody),
+    /// The account calls more often than this server allows; by default any number of requests is taken.
+    #[response(status = 429, headers(("Retry-After" = i32, description = "Seconds")))]
+    TooManyRequests(ErrorBody),
     /// A defect of ours.
     #[response(status = 500)]
     Internal(ErrorBody),
@@ -233,6 +250,10 @@ mod tests {
         let unready = ApiError::NotReady(StoreError::Damaged("row 7".to_owned())).into_response();
         assert_eq!(unready.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(unready.headers()[RETRY_AFTER], "1");
+        let keyless = ApiError::from(StoreError::UnknownMasterKey("66687aad".to_owned()));
+        let (status, _) = keyless.status_and_code();
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(!keyless.message(status).contains("66687aad"));
         let defect = ApiError::from(StoreError::Damaged("row 7".to_owned()));
         let (status, code) = defect.status_and_code();
         assert_eq!((status, code), (StatusCode::INTERNAL_SERVER_ERROR, 2000));

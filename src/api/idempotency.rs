@@ -41,7 +41,8 @@ impl<S: Sync> FromRequestParts<S> for RequestKey {
 }
 
 impl RequestKey {
-    /// Starts them, or says what the same request started before.
+    /// Starts them, or says what the same request started before, which may be the very start that used up
+    /// the account's quota: such a repetition is no new start.
     pub async fn start(
         self,
         state: &ApiState,
@@ -49,9 +50,22 @@ impl RequestKey {
         body: &[u8],
         instances: Vec<NewInstance>,
     ) -> Result<Vec<InstanceId>, ApiError> {
-        let Some((key, asked)) = self.0 else { return Ok(state.store.start(instances).await?) };
+        let may_start = instances.is_empty() || state.may_start(&account).await?;
+        let Some((key, asked)) = self.0 else {
+            return if may_start {
+                Ok(state.store.start(instances).await?)
+            } else {
+                Err(ApiError::QuotaUsedUp)
+            };
+        };
         let request = asked.chain_update(body).finalize().into();
-        match state.store.start_once(IdempotencyKey { account, key, request }, instances).await? {
+        let key = IdempotencyKey { account, key, request };
+        let started = if may_start {
+            state.store.start_once(key, instances).await?
+        } else {
+            state.store.started_before(&key).await?.ok_or(ApiError::QuotaUsedUp)?
+        };
+        match started {
             StartedOnce::Started(ids) | StartedOnce::Repeated(ids) => Ok(ids),
             StartedOnce::Mismatch => Err(ApiError::KeyReused),
         }

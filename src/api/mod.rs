@@ -17,6 +17,7 @@ pub mod openapi;
 mod page;
 mod path;
 mod query;
+mod rate_limit;
 mod recent;
 pub mod router;
 pub mod state;
@@ -24,4 +25,4 @@ mod timestamp;
 pub mod webhooks;
 
 pub use router::router;
-pub use state::{ApiConfig, ApiState};
+pub use state::{ApiConfig, ApiState, EndedCalls, SmsAliases};

@@ -8,7 +8,7 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::automation::{definitions, triggers, workflows};
+use super::automation::{definitions, steps, triggers, usage, workflows};
 use super::json::JSON;
 use super::{health, webhooks};
 
@@ -25,13 +25,21 @@ use super::{health, webhooks};
         definitions::history::history,
         definitions::update::update,
         definitions::delete::delete,
+        definitions::validate::validate,
+        definitions::schema::show,
         workflows::list::list,
         workflows::start::start,
         workflows::show::show,
         workflows::control::control,
         workflows::errors::errors,
         triggers::http_request::http_request,
+        steps::timezones::timezones,
+        steps::functions::functions,
+        usage::show::show,
+        usage::history::history,
         webhooks::messages::receive,
+        webhooks::voice::receive,
+        webhooks::dtmf::receive,
         health::healthz,
         health::readyz,
     ),
@@ -41,6 +49,8 @@ use super::{health, webhooks};
         (name = "Definitions", description = "Blueprints of workflows. Every update makes a new version."),
         (name = "Workflows", description = "Instances: runs of one version of a definition."),
         (name = "Triggers", description = "Events that start instances of every definition they match."),
+        (name = "Steps", description = "What scripts in steps can use."),
+        (name = "Usage", description = "How much an account started, by month."),
         (name = "Webhooks", description = "Called by the messaging platform."),
         (name = "Health", description = "For those who run the server."),
     )
@@ -57,7 +67,7 @@ impl Modify for SecuritySchemes {
         components.add_security_scheme("bearerAuth", SecurityScheme::Http(bearer));
         let webhook = ApiKeyValue::with_description(
             "Authorization",
-            "The whole value that the webhook was registered with, when the server asks for one.",
+            "The account's webhook secret, with which the webhook was registered.",
         );
         let webhook = SecurityScheme::ApiKey(ApiKey::Header(webhook));
         components.add_security_scheme("webhookAuthorization", webhook);

@@ -1,6 +1,7 @@
 //! Every route and its handler. `openapi.rs` documents the same routes; a test compares the two.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{Method, Uri};
@@ -9,20 +10,24 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::automation::{definitions, triggers, workflows};
+use super::automation::{definitions, steps, triggers, usage, workflows};
 use super::error::ApiError;
 use super::log_refusals::log_refusals;
+use super::rate_limit::{RateLimit, limit_rate};
 use super::state::ApiState;
-use super::webhooks::messages;
+use super::webhooks::{dtmf, messages, voice};
 use super::{auth, docs, health, openapi};
 
 /// The HTTP APIs. May be merged with routers that have no fallback of their own.
 pub fn router(state: ApiState) -> Router {
     with_key(&state)
         .route("/webhooks/v1/accounts/{accountId}/messages", post(messages::receive))
+        .route("/webhooks/v1/accounts/{accountId}/voice", post(voice::receive))
+        .route("/webhooks/v1/accounts/{accountId}/dtmf", post(dtmf::receive))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/openapi.json", get(openapi::show))
+        .route("/schemas/definition.json", get(definitions::schema::show))
         .route("/docs", get(docs::redirect))
         .route("/docs/", get(docs::index))
         .route("/docs/{*file}", get(docs::file))
@@ -35,11 +40,14 @@ pub fn router(state: ApiState) -> Router {
 
 /// The routes of an account: none is reached without a key of it.
 fn with_key(state: &ApiState) -> Router<ApiState> {
-    Router::new()
+    let routes = Router::new()
         .route(
             "/api/v1/accounts/{accountId}/definitions",
             get(definitions::list::list).post(definitions::create::create),
         )
+        // What some say in place of it (spec 2.3). Not documented.
+        .route("/api/v1/accounts/{accountId}/definition", post(definitions::create::create))
+        .route("/api/v1/accounts/{accountId}/definitions/validate", post(definitions::validate::validate))
         .route(
             "/api/v1/accounts/{accountId}/definitions/{definitionId}",
             put(definitions::update::update)
@@ -62,7 +70,19 @@ fn with_key(state: &ApiState) -> Router<ApiState> {
             "/api/v1/accounts/{accountId}/triggers/http_request",
             post(triggers::http_request::http_request),
         )
-        .route_layer(from_fn_with_state(state.clone(), auth::require_key))
+        .route("/api/v1/accounts/{accountId}/steps/timezones", get(steps::timezones::timezones))
+        .route("/api/v1/accounts/{accountId}/steps/functions", get(steps::functions::functions))
+        .route("/api/v1/accounts/{accountId}/usage", get(usage::show::show))
+        .route("/api/v1/accounts/{accountId}/usage/history", get(usage::history::history));
+    // The key comes first, so that nobody uses up another account's requests.
+    let limited = match state.config.rate_limit {
+        Some(rate) => {
+            let limit = Arc::new(RateLimit::new(rate));
+            routes.route_layer(from_fn_with_state(limit, limit_rate))
+        }
+        None => routes,
+    };
+    limited.route_layer(from_fn_with_state(state.clone(), auth::require_key))
 }
 
 async fn unknown_path(uri: Uri) -> ApiError {

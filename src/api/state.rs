@@ -1,35 +1,58 @@
 //! What handlers are given.
 
-use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use trunkline_connectors::clock::Clock;
+use trunkline_connectors::outbound::IpNet;
+use trunkline_store::events::Recipients;
 use trunkline_store::keys::KeySecret;
+use trunkline_store::usage::Allowance;
 use trunkline_store::{Store, StoreError};
 use trunkline_workflow::AccountId;
 
+use super::automation::usage::show::UsageShape;
 use super::recent::Recent;
+use super::webhooks::credentials::Expected;
 
-/// How long a key or an account is taken on trust after it was looked up: so long may a revoked key work.
+/// How long a key, an account or a webhook's secret is taken on trust after it was looked up: so long may a
+/// revoked one work.
 const TRUST: Duration = Duration::from_secs(3);
 /// Lookups remembered at most; a few megabytes.
 const REMEMBERED: usize = 10_000;
+/// Between two lines in the log about the refused webhooks of one account.
+const SILENCE: Duration = Duration::from_secs(60);
 
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ApiConfig {
-    /// The `Authorization` value that the messaging platform was told to send with its webhooks. `None`:
-    /// webhooks are taken from everybody.
-    pub webhook_secret: Option<String>,
+    /// Proxies in front of the server, whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Requests with a key, a second and account; `None`: any number.
+    pub rate_limit: Option<NonZeroU32>,
+    pub usage_shape: UsageShape,
+    /// Which of several waits for the same message goes on (U-18).
+    pub recipients: Recipients,
+    pub sms_aliases: SmsAliases,
+    pub ended_calls: EndedCalls,
 }
 
-impl fmt::Debug for ApiConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ApiConfig")
-            .field("webhook_secret", &self.webhook_secret.as_ref().map(|_| "…"))
-            .finish()
-    }
+/// Whether inbound SMS also have their text and sender where chat messages have them (U-41).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SmsAliases {
+    #[default]
+    None,
+    Added,
+}
+
+/// What the end of a call means to a step that waits for its keys (U-27).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum EndedCalls {
+    /// It waits on: keys may still be reported.
+    #[default]
+    LeaveWaits,
+    /// It goes on without keys.
+    EndWaits,
 }
 
 /// Cheap to clone.
@@ -40,6 +63,9 @@ pub struct ApiState {
     pub config: Arc<ApiConfig>,
     keys: Arc<Recent<[u8; 32], AccountId>>,
     accounts: Arc<Recent<AccountId, ()>>,
+    webhooks: Arc<Recent<AccountId, Arc<Expected>>>,
+    told: Arc<Recent<AccountId, ()>>,
+    unlimited: Arc<Recent<AccountId, ()>>,
 }
 
 impl ApiState {
@@ -50,6 +76,9 @@ impl ApiState {
             config: Arc::new(config),
             keys: Arc::new(Recent::new(TRUST, REMEMBERED)),
             accounts: Arc::new(Recent::new(TRUST, REMEMBERED)),
+            webhooks: Arc::new(Recent::new(TRUST, REMEMBERED)),
+            told: Arc::new(Recent::new(SILENCE, REMEMBERED)),
+            unlimited: Arc::new(Recent::new(TRUST, REMEMBERED)),
         }
     }
 
@@ -77,10 +106,40 @@ impl ApiState {
         Ok(exists)
     }
 
-    /// Whether the platform may send webhooks with this `Authorization` value. Digests are compared, so the
-    /// time it takes says nothing about the secret.
-    pub(super) fn accepts_webhook(&self, authorization: &[u8]) -> bool {
-        let expected = self.config.webhook_secret.as_ref();
-        expected.is_none_or(|secret| Sha256::digest(secret) == Sha256::digest(authorization))
+    /// Whether the account's quota (U-36) allows another start. Accounts without one are not asked about
+    /// again for a moment: so long a new quota may go unnoticed.
+    pub(super) async fn may_start(&self, account: &AccountId) -> Result<bool, StoreError> {
+        if self.unlimited.get(account).is_some() {
+            return Ok(true);
+        }
+        let allowance = self.store.allowance(account).await?;
+        if allowance == Allowance::Unlimited {
+            self.unlimited.put(account.clone(), ());
+        }
+        Ok(allowance != Allowance::UsedUp)
+    }
+
+    /// What a webhook of the account has to show; `None`: the account takes none, or there is no such account.
+    pub(super) async fn webhook_expected(
+        &self,
+        account: &AccountId,
+    ) -> Result<Option<Arc<Expected>>, StoreError> {
+        if let Some(expected) = self.webhooks.get(account) {
+            return Ok(Some(expected));
+        }
+        let Some(settings) = self.store.webhook_settings(account).await? else { return Ok(None) };
+        let expected = Arc::new(Expected::new(&settings)?);
+        self.webhooks.put(account.clone(), expected.clone());
+        Ok(Some(expected))
+    }
+
+    /// Whether the log has said nothing about the account's refused webhooks for a while. The account must
+    /// exist: strangers could make up any number of others.
+    pub(super) fn is_time_to_tell(&self, account: &AccountId) -> bool {
+        let is_time = self.told.get(account).is_none();
+        if is_time {
+            self.told.put(account.clone(), ());
+        }
+        is_time
     }
 }

@@ -7,7 +7,9 @@ use clap::{Parser, Subcommand};
 use super::error::CliError;
 use super::evaluator::EvaluatorChild;
 use super::settings::LogSettings;
-use super::{account, dev, key, migrate, name_environment, serve, sim, verify, worker};
+use super::{
+    account, connector, dev, key, master_key, migrate, name_environment, serve, sim, verify, webhook, worker,
+};
 
 /// A self-hosted automation server for messaging, on PostgreSQL
 ///
@@ -30,6 +32,9 @@ enum Command {
     Migrate(migrate::Migrate),
     Account(account::AccountCommand),
     Key(key::KeyCommand),
+    MasterKey(master_key::MasterKey),
+    Connector(connector::ConnectorCommand),
+    Webhook(webhook::WebhookCommand),
     Verify(verify::Verify),
     Sim(sim::Sim),
     #[command(hide = true)]
@@ -60,6 +65,12 @@ pub fn run(cli: Cli) -> Result<ExitCode, CliError> {
             Command::Migrate(migrate) => migrate.run().await,
             Command::Account(account) => account.run().await,
             Command::Key(key) => key.run().await,
+            Command::MasterKey(_) => {
+                master_key::MasterKey::run();
+                Ok(())
+            }
+            Command::Connector(connector) => return connector.run().await,
+            Command::Webhook(webhook) => webhook.run().await,
             Command::Verify(verify) => return verify.run().await,
             Command::Sim(sim) => sim.run().await,
             Command::Evaluator(_) => EvaluatorChild::run(),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use trunkline_store::StoreError;
 use trunkline_store::cluster::ClusterError;
+use trunkline_store::sealing::MasterKeyError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
@@ -24,6 +25,15 @@ pub enum CliError {
     BadSetting { name: &'static str, problem: &'static str },
     #[error("`DATABASE_URL` is not usable: it reads `postgres://user:password@host:port/database`")]
     BadDatabaseUrl(#[source] Option<StoreError>),
+    #[error(
+        "there is no master key: `trunkline master-key` makes one, `TRUNKLINE_MASTER_KEY` or a file named by \
+         `TRUNKLINE_MASTER_KEY_FILE` holds it"
+    )]
+    NoMasterKey,
+    #[error("both `TRUNKLINE_MASTER_KEY` and `TRUNKLINE_MASTER_KEY_FILE` are set: one of them is enough")]
+    TwoMasterKeys,
+    #[error("the master key in {place} is not usable: {source}")]
+    BadMasterKey { place: String, source: MasterKeyError },
     #[error("no answer from the database within {0} seconds")]
     NoAnswer(u64),
     #[error("`--reset` is for the private PostgreSQL; the database of `DATABASE_URL` is yours to empty")]
@@ -32,6 +42,8 @@ pub enum CliError {
     AccountExists(String),
     #[error("there is no account `{0}`: `trunkline account create {0}` makes it")]
     NoAccount(String),
+    #[error("account `{account}` has no connector `{kind}`{}: `trunkline connector list {account}` shows those it has", of_subaccount(subaccount.as_deref()))]
+    NoConnector { account: String, kind: &'static str, subaccount: Option<String> },
     #[error("no key with id `{0}` is in force")]
     NoKey(uuid::Uuid),
     #[error(
@@ -52,4 +64,8 @@ pub enum CliError {
     Cluster(#[from] ClusterError),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+fn of_subaccount(subaccount: Option<&str>) -> String {
+    subaccount.map(|id| format!(" for subaccount `{id}`")).unwrap_or_default()
 }

@@ -1,4 +1,5 @@
-//! Serves a router on an address until it is told to stop.
+//! Serves a router on an address until it is told to stop. Handlers find the client's address in the request's
+//! extensions, as axum's own server puts it there.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -6,12 +7,16 @@ use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
 use axum::serve::Listener;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tower::ServiceExt;
 
 use super::error::CliError;
 
@@ -51,7 +56,7 @@ async fn take_connections(
     let router = router.with_state(());
     let mut stop = pin!(stop);
     loop {
-        let (stream, _) = tokio::select! {
+        let (stream, peer) = tokio::select! {
             accepted = Listener::accept(&mut listener) => accepted,
             () = &mut stop => return connections,
         };
@@ -59,7 +64,11 @@ async fn take_connections(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection keeps its delay");
         }
-        let service = TowerToHyperService::new(router.clone());
+        let service = router.clone().map_request(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            request
+        });
+        let service = TowerToHyperService::new(service);
         let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -110,6 +119,18 @@ mod tests {
             stream.write_all(sent.as_bytes()).await.unwrap();
             assert_eq!(read(&mut stream).await.ends_with("well"), answered, "{sent}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_handler_knows_who_called() {
+        let (listener, address) = listener().await;
+        let tell = async |ConnectInfo(peer): ConnectInfo<SocketAddr>| peer.to_string();
+        let router = Router::new().route("/", get(tell));
+        tokio::spawn(take_connections(listener, router, std::future::pending(), Duration::from_millis(100)));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        let us = stream.local_addr().unwrap().to_string();
+        assert!(read(&mut stream).await.ends_with(&us));
     }
 
     #[tokio::test]

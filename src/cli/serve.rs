@@ -3,7 +3,7 @@
 use trunkline_connectors::clock;
 
 use super::error::CliError;
-use super::settings::{DatabaseSettings, ListenSettings};
+use super::settings::{ListenSettings, SealingStoreSettings};
 use super::shutdown::Shutdown;
 use super::{listen, reach_database};
 use crate::api::{self, ApiState};
@@ -14,19 +14,15 @@ pub struct Serve {
     #[command(flatten)]
     server: ListenSettings,
     #[command(flatten)]
-    database: DatabaseSettings,
+    store: SealingStoreSettings,
 }
 
 impl Serve {
     /// A database that is down does not end it: requests are answered with 503 meanwhile.
     pub(super) async fn run(self) -> Result<(), CliError> {
         let shutdown = Shutdown::on_signal()?;
-        let store = self.database.open()?;
-        let config = self.server.api_config()?;
-        if config.webhook_secret.is_none() {
-            tracing::warn!("webhooks are taken from everybody: set `TRUNKLINE_WEBHOOK_SECRET`");
-        }
-        let state = ApiState::new(store.clone(), clock::now, config);
+        let store = self.store.open()?;
+        let state = ApiState::new(store.clone(), clock::now, self.server.api_config());
         let listener = listen::bind(self.server.listen).await?;
         let address = listener.local_addr().unwrap_or(self.server.listen);
         tracing::info!("listening on http://{address}");

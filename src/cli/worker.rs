@@ -2,7 +2,7 @@
 
 use super::error::CliError;
 use super::reach_database;
-use super::settings::{DatabaseSettings, WorkerSettings};
+use super::settings::{SealingStoreSettings, WorkerSettings};
 use super::shutdown::Shutdown;
 
 /// Execute steps; run as many as the load needs, on as many machines
@@ -11,20 +11,17 @@ pub struct Worker {
     #[command(flatten)]
     worker: WorkerSettings,
     #[command(flatten)]
-    database: DatabaseSettings,
+    store: SealingStoreSettings,
 }
 
 impl Worker {
     /// A database that is down does not end it, neither at the start nor later.
     pub(super) async fn run(self) -> Result<(), CliError> {
         let shutdown = Shutdown::on_signal()?;
-        let store = self.database.open()?;
+        let store = self.store.open()?;
         let settings = self.worker.settings();
-        let tools = self.worker.tools()?;
+        let tools = self.worker.tools();
         tracing::info!(worker.name = settings.name, "starting");
-        if tools.messaging.is_none() {
-            tracing::warn!("steps that send will fail: set `TRUNKLINE_PROVIDER_API_KEY`");
-        }
         tokio::select! {
             () = reach_database::until_ready(&store) => {}
             () = shutdown.requested() => return Ok(()),

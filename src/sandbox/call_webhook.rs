@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use serde_json::Value;
-use trunkline_connectors::outbound::{OutboundRequest, call_failed};
+use trunkline_connectors::outbound::{OutboundRequest, OutboundResponse, call_failed};
 
 use super::carrier::Sandbox;
 use super::refusal::Refusal;
@@ -12,27 +12,35 @@ use super::refusal::Refusal;
 /// The platform's deadline for an answer (spec 7.8).
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// One attempt. Returns the status that the webhook answered, or the refusal to answer with when
-/// it did not answer at all.
+/// The webhook for messages and receipts. Returns the status that it answered, or the refusal to
+/// answer with when it did not answer at all.
 pub(super) async fn call_webhook(sandbox: &Sandbox, event: &Value) -> Result<u16, Refusal> {
     let config = sandbox.config();
+    let authorization = config.webhook_authorization.as_deref();
+    match post_event(sandbox, &config.webhook_url, authorization, event).await {
+        Ok(response) => Ok(response.status),
+        Err(message) => Err(Refusal::new(StatusCode::BAD_GATEWAY, 2000, message, sandbox.now())),
+    }
+}
+
+/// One attempt. The error says why there was no answer.
+pub(super) async fn post_event(
+    sandbox: &Sandbox,
+    url: &str,
+    authorization: Option<&str>,
+    event: &Value,
+) -> Result<OutboundResponse, String> {
     let mut headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
-    if let Some(authorization) = &config.webhook_authorization {
-        headers.push(("Authorization".to_owned(), authorization.clone()));
+    if let Some(authorization) = authorization {
+        headers.push(("Authorization".to_owned(), authorization.to_owned()));
     }
     let request = OutboundRequest {
         method: "POST".to_owned(),
-        url: config.webhook_url.clone(),
+        url: url.to_owned(),
         headers,
         body: Some(event.to_string().into_bytes()),
         timeout: DEADLINE,
         follow_redirects: false,
     };
-    match sandbox.http().send(request).await {
-        Ok(response) => Ok(response.status),
-        Err(error) => {
-            let message = call_failed(&error, "POST", &config.webhook_url);
-            Err(Refusal::new(StatusCode::BAD_GATEWAY, 2000, message, sandbox.now()))
-        }
-    }
+    sandbox.http().send(request).await.map_err(|error| call_failed(&error, "POST", url))
 }

@@ -6,12 +6,15 @@ use chrono::{DateTime, Utc};
 use trunkline_connectors::clock::Clock;
 use trunkline_connectors::outbound::{AddressPolicy, OutboundClient};
 
+use super::calls::Calls;
 use super::outbox::Outbox;
+use super::own_service::ServiceRequests;
 
 /// Where the sandbox delivers to, and in whose name.
 #[derive(Clone)]
 pub struct SandboxConfig {
-    /// The server's own endpoint for messages and receipts, account included.
+    /// The server's own endpoint for messages and receipts, account included. The one for calls is
+    /// next to it: `/voice` instead of `/messages`.
     pub webhook_url: String,
     /// The `Authorization` header to call it with.
     pub webhook_authorization: Option<String>,
@@ -23,6 +26,17 @@ pub struct SandboxConfig {
     pub clock: Clock,
 }
 
+impl SandboxConfig {
+    /// The server's own endpoint for events of calls. A URL that does not end in `/messages` takes
+    /// everything.
+    pub fn voice_webhook_url(&self) -> String {
+        match self.webhook_url.strip_suffix("/messages") {
+            Some(account) => format!("{account}/voice"),
+            None => self.webhook_url.clone(),
+        }
+    }
+}
+
 /// The carrier. Clones are the same carrier.
 #[derive(Clone)]
 pub struct Sandbox {
@@ -32,6 +46,8 @@ pub struct Sandbox {
 struct Inner {
     config: SandboxConfig,
     outbox: Mutex<Outbox>,
+    calls: Mutex<Calls>,
+    service_requests: Mutex<ServiceRequests>,
     http: OutboundClient,
 }
 
@@ -39,7 +55,14 @@ impl Sandbox {
     pub fn new(config: SandboxConfig) -> Self {
         // The webhook is the server on this machine.
         let http = OutboundClient::new(AddressPolicy { allow_private: true, allowed: Vec::new() });
-        Self { inner: Arc::new(Inner { config, outbox: Mutex::default(), http }) }
+        let inner = Inner {
+            config,
+            outbox: Mutex::default(),
+            calls: Mutex::default(),
+            service_requests: Mutex::default(),
+            http,
+        };
+        Self { inner: Arc::new(inner) }
     }
 
     pub(super) fn config(&self) -> &SandboxConfig {
@@ -56,5 +79,13 @@ impl Sandbox {
 
     pub(super) fn outbox(&self) -> MutexGuard<'_, Outbox> {
         self.inner.outbox.lock().expect("nothing panics while it holds the outbox")
+    }
+
+    pub(super) fn calls(&self) -> MutexGuard<'_, Calls> {
+        self.inner.calls.lock().expect("nothing panics while it holds the calls")
+    }
+
+    pub(super) fn service_requests(&self) -> MutexGuard<'_, ServiceRequests> {
+        self.inner.service_requests.lock().expect("nothing panics while it holds the requests")
     }
 }

@@ -13,5 +13,6 @@ pub(super) async fn describe(State(sandbox): State<Sandbox>) -> Json<Value> {
         "smsSubAccount": config.sms_sub_account,
         "chatSubAccount": config.chat_sub_account,
         "webhookUrl": config.webhook_url,
+        "voiceWebhookUrl": config.voice_webhook_url(),
     }))
 }

@@ -3,34 +3,43 @@
 //!
 //! ```text
 //! worker ── POST /sandbox/8x8/{sms|chatapps}/api/v1/subaccounts/{id}/messages ──▶ outbox
-//! you    ── GET /sandbox/outbox ───────────────────────────────────────────────▶ what was sent
+//! worker ── POST /sandbox/8x8/voice/api/v1/subaccounts/{id}/{callflows|calls} ──▶ calls
+//! you    ── GET /sandbox/outbox, /sandbox/calls ───────────────────────────────▶ what was sent, who was called
 //! you    ── POST /sandbox/sms | /sandbox/chat ──▶ webhook: a user wrote
 //! you    ── POST /sandbox/outbox/{umid}/status ─▶ webhook: a receipt
+//! you    ── POST /sandbox/calls/{uid}/{answer|dtmf|busy|no-answer|hangup} ─▶ webhooks: how the call went
+//! step   ── any method /sandbox/service/… ───────▶ a service of your own; GET /sandbox/service: what it was asked
 //! ```
 //!
 //! Webhooks are real HTTP requests to the server's own webhook URL, each tried once; the platform
 //! would try again after 1, 10, 30 and 90 seconds. What the webhook answered is in the response.
+//! What becomes of a call is drawn in `calls`.
 //!
 //! The last digits of a destination provoke what a platform does on a bad day:
 //!
-//! | destination ends in | answer |
-//! | --- | --- |
-//! | `0400` | 400, code 1002: the number is not valid |
-//! | `0429` | 429 with `Retry-After: 1` for the first attempt, accepted afterwards |
-//! | `0500` | 500, code 2000 |
-//! | `0999` | 200, the message is rejected |
+//! | destination ends in | answer for a message | answer for a call |
+//! | --- | --- | --- |
+//! | `0400` | 400, code 1002: the number is not valid | 400, code -1017 |
+//! | `0429` | 429 with `Retry-After: 1` for the first attempt, accepted afterwards | likewise |
+//! | `0500` | 500, code 2000 | 500, code 500 |
+//! | `0999` | 200, the message is rejected | 200, `NOT_CREATED` (`calls`: `REJECTED`) |
 //!
-//! A repeated request (same `Idempotency-Key` for the same subaccount; without that header, same
-//! `clientMessageId`) gets the first answer again and counts in the entry's `deliveries`; it makes
-//! no second message.
+//! A repeated request (same `Idempotency-Key` for the same subaccount; for a message without that
+//! header, same `clientMessageId`) gets the first answer again and counts in the entry's `deliveries`;
+//! it makes no second message or call.
 
 mod call_webhook;
+mod calls;
 mod carrier;
+mod check_access;
 mod check_chat_message;
 mod check_sms;
 mod describe_sandbox;
+mod find_message;
 mod list_outbox;
+mod memory;
 mod outbox;
+mod own_service;
 mod provoke_failure;
 mod receive_message;
 mod refusal;
@@ -44,5 +53,6 @@ mod submit_message;
 mod tests;
 
 pub use carrier::{Sandbox, SandboxConfig};
-pub use outbox::{OUTBOX_CAPACITY, OutboxMessage, Product};
+pub use memory::CAPACITY;
+pub use outbox::{OutboxMessage, Product};
 pub use router::router;

@@ -35,6 +35,7 @@ pub(super) async fn report(
             .find_mut(umid)
             .ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, 1300, "Message not found.", now))?;
         message.status = status["state"].as_str().unwrap_or_default().to_owned();
+        message.last_status = Value::Object(status.clone());
         message.clone()
     };
     let webhook_status = call_webhook(&sandbox, &receipt_event(&message, status)).await?;

@@ -3,17 +3,19 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use trunkline_connectors::eight_by_eight::wire::write_timestamp;
 use uuid::Uuid;
 
 use super::carrier::Sandbox;
+use super::check_access::{check_access, idempotency_key};
 use super::check_chat_message::check_chat_message;
 use super::check_sms::check_sms;
-use super::outbox::{OutboxMessage, Product, RequestKey};
-use super::provoke_failure::{Provoked, provoked_by};
+use super::memory::{Reception, RequestKey};
+use super::outbox::{OutboxMessage, Product};
+use super::provoke_failure::{Fault, provoked_by};
 use super::refusal::{Invalid, Refusal};
 use super::request_body::json_object;
 use super::sms_encoding::encoding_of;
@@ -43,24 +45,14 @@ pub(super) async fn submit_chat_message(
     submit(&sandbox, sub_account_id, &headers, request, submission, now).map(Json)
 }
 
-/// Key, subaccount and JSON. Every key that is not empty is good.
+/// Key, subaccount and JSON.
 fn admit(
     sub_account_id: &str,
     headers: &HeaderMap,
     body: &[u8],
     now: DateTime<Utc>,
 ) -> Result<Map<String, Value>, Refusal> {
-    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let key = authorization.and_then(|value| value.split_once(' '));
-    if !key.is_some_and(|(scheme, key)| scheme.eq_ignore_ascii_case("bearer") && !key.trim().is_empty()) {
-        let message = "Request was not authenticated properly";
-        return Err(Refusal::new(StatusCode::UNAUTHORIZED, 1200, message, now));
-    }
-    let is_sub_account_id = (3..=50).contains(&sub_account_id.len())
-        && sub_account_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._&".contains(&byte));
-    if !is_sub_account_id {
-        return Err(Invalid::new(1001, "Provided subAccountId doesn't belongs to your account").at(now));
-    }
+    check_access(sub_account_id, headers, now)?;
     json_object(body).map_err(|invalid| invalid.at(now))
 }
 
@@ -72,53 +64,30 @@ fn submit(
     submission: Submission,
     now: DateTime<Utc>,
 ) -> Result<Value, Refusal> {
-    let idempotency_key = headers
-        .get("idempotency-key")
-        .and_then(|value| value.to_str().ok())
-        .filter(|key| !key.is_empty())
-        .map(str::to_owned);
-    // Authors may give several messages one client message id; it stands in only where nothing
-    // better tells a repetition from a new message.
-    let key = idempotency_key.as_ref().or(submission.client_message_id.as_ref()).map(|id| RequestKey {
-        product: submission.product,
+    let idempotency_key = idempotency_key(headers);
+    let request_key = |id: &String| RequestKey {
+        endpoint: submission.product.into(),
         sub_account_id: sub_account_id.clone(),
         id: id.clone(),
-    });
+    };
+    // Authors may give several messages one client message id; it stands in only where nothing
+    // better tells a repetition from a new message.
+    let key = idempotency_key.as_ref().or(submission.client_message_id.as_ref()).map(request_key);
+    let attempts = key.clone().unwrap_or_else(|| request_key(&submission.destination));
     let mut outbox = sandbox.outbox();
-    if let Some(answer) = key.as_ref().and_then(|key| outbox.repeat(key)) {
-        return Ok(answer);
-    }
-    let provoked = provoked_by(&submission.destination);
-    let attempt_key = key.clone().unwrap_or_else(|| RequestKey {
-        product: submission.product,
-        sub_account_id: sub_account_id.clone(),
-        id: submission.destination.clone(),
-    });
-    match provoked {
-        Some(Provoked::InvalidNumber) => {
-            outbox.refuse(&attempt_key);
-            let message = "Invalid MSISDN format (not E.164 international number)";
-            return Err(Invalid::new(1002, message).at(now));
-        }
-        Some(Provoked::InternalError) => {
-            outbox.refuse(&attempt_key);
-            let status = StatusCode::INTERNAL_SERVER_ERROR;
-            return Err(Refusal::new(status, 2000, "Internal server error", now));
-        }
-        Some(Provoked::TooManyRequests) if outbox.refusals(&attempt_key) == 0 => {
-            outbox.refuse(&attempt_key);
-            let message = "Quota exceeded. Please try again in 1 second(s).";
-            return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, 429, message, now).retry_after(1));
-        }
-        Some(Provoked::TooManyRequests | Provoked::Rejected) | None => {}
-    }
+    let is_rejected = match outbox.receive(key.as_ref(), &attempts, provoked_by(&submission.destination)) {
+        Reception::Repeated(answer) => return Ok(answer),
+        Reception::Refused(fault) => return Err(refusal(fault, now)),
+        Reception::Rejected => true,
+        Reception::Accepted => false,
+    };
 
     let umid = Uuid::new_v4();
-    let is_rejected = provoked == Some(Provoked::Rejected);
     let answer = match submission.product {
         Product::Sms => sms_answer(umid, &submission, &request, is_rejected),
         Product::ChatApps => chat_answer(umid, &submission, &request, is_rejected, now),
     };
+    let state = if is_rejected { "rejected" } else { "queued" };
     let message = OutboxMessage {
         umid,
         product: submission.product,
@@ -130,14 +99,30 @@ fn submit(
         request: Value::Object(request),
         idempotency_key,
         client_message_id: submission.client_message_id,
-        status: if is_rejected { "rejected" } else { "queued" }.to_owned(),
+        status: state.to_owned(),
         sent_at: write_timestamp(now),
         attempts: 1,
         deliveries: 1,
         answer: answer.clone(),
+        last_status: json!({"state": state, "timestamp": write_timestamp(now)}),
     };
-    outbox.add(message, key, &attempt_key);
+    outbox.add(message, key, &attempts);
     Ok(answer)
+}
+
+fn refusal(fault: Fault, now: DateTime<Utc>) -> Refusal {
+    match fault {
+        Fault::InvalidNumber => {
+            Invalid::new(1002, "Invalid MSISDN format (not E.164 international number)").at(now)
+        }
+        Fault::InternalError => {
+            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, 2000, "Internal server error", now)
+        }
+        Fault::TooManyRequests => {
+            let message = "Quota exceeded. Please try again in 1 second(s).";
+            Refusal::new(StatusCode::TOO_MANY_REQUESTS, 429, message, now).retry_after(1)
+        }
+    }
 }
 
 fn sms_answer(umid: Uuid, submission: &Submission, request: &Map<String, Value>, is_rejected: bool) -> Value {

@@ -8,19 +8,20 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, test_kill_process};
 use serde_json::{Value, json};
 
+use crate::examples::examples;
 use crate::program::{Client, LIMIT, Running, TestDir, look_again, run};
 
 const ANY_PORT: [&str; 3] = ["dev", "--listen", "127.0.0.1:0"];
 
 /// A `dev` that said it is ready, and what its file says.
-struct Dev {
-    process: Running,
-    url: String,
-    key: String,
+pub struct Dev {
+    pub process: Running,
+    pub url: String,
+    pub key: String,
 }
 
 impl Dev {
-    async fn start(dir: &TestDir, more: &[&str]) -> Self {
+    pub async fn start(dir: &TestDir, more: &[&str]) -> Self {
         let mut process = Running::start(dir, &[&ANY_PORT, more].concat(), &[]);
         process.says("Ctrl-C stops everything").await;
         let env = std::fs::read_to_string(dir.data_dir().join("env")).unwrap();
@@ -30,29 +31,31 @@ impl Dev {
             line.unwrap_or_else(|| panic!("no {name} in {env}")).to_owned()
         };
         assert_eq!(value("TRUNKLINE_ACCOUNT"), "dev");
+        let secret = value("TRUNKLINE_WEBHOOK_SECRET");
+        assert!(secret.starts_with("'Bearer trunkline_whk_") && secret.ends_with('\''), "{env}");
         let [url, key] = ["TRUNKLINE_URL", "TRUNKLINE_API_KEY"].map(value);
         let banner = process.stdout();
         assert!(banner.contains(&url) && banner.contains(&key), "{banner}");
         Self { process, url, key }
     }
 
-    fn client(&self) -> Client {
+    pub fn client(&self) -> Client {
         Client::new(&self.url, Some(&self.key))
     }
 
-    async fn write_in(&self, path: &str, message: Value) {
+    pub async fn write_in(&self, path: &str, message: Value) {
         let (status, answer) = self.client().call("POST", path, Some(&message)).await;
         assert_eq!((status, &answer["webhookStatus"]), (200, &json!(200)), "{answer}");
     }
 
     /// Waits until the newest message to this number reads so.
-    async fn sends(&self, destination: &str, text: &str) {
+    pub async fn sends(&self, destination: &str, text: &str) {
         let path = format!("/sandbox/outbox?destination={destination}&limit=1");
         self.client().get_until(&path, text, |outbox| outbox[0]["body"] == text).await;
     }
 
     /// The definition of this name.
-    async fn definition(&self, name: &str) -> String {
+    pub async fn definition(&self, name: &str) -> String {
         let all = self.client().get("/api/v1/accounts/dev/definitions").await;
         let found = all.as_array().unwrap().iter().find(|one| one["definition"]["name"] == name);
         found.unwrap_or_else(|| panic!("no {name} in {all}"))["id"].as_str().unwrap().to_owned()
@@ -78,10 +81,16 @@ fn is_gone(pid: Pid) -> bool {
 async fn dev_answers_messages_keeps_its_data_and_starts_over() {
     let dir = TestDir::new();
     let dev = Dev::start(&dir, &[]).await;
-    let mode = dir.data_dir().join("env").metadata().unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
+    for secret in ["env", "master.key"] {
+        let mode = dir.data_dir().join(secret).metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let master_key = || std::fs::read_to_string(dir.data_dir().join("master.key")).unwrap();
+    let first_master_key = master_key();
+    let webhook = "/webhooks/v1/accounts/dev/messages";
+    assert_eq!(dev.client().call("POST", webhook, Some(&json!({}))).await.0, 401);
     let all = dev.client().get("/api/v1/accounts/dev/definitions").await;
-    assert_eq!(all.as_array().unwrap().len(), 5);
+    assert_eq!(all.as_array().unwrap().len(), examples().len());
 
     let words = format!("is in use by process {}", dev.process.id());
     run(&dir, &ANY_PORT, &[]).failed(1, &words);
@@ -103,14 +112,15 @@ async fn dev_answers_messages_keeps_its_data_and_starts_over() {
     let begun = Instant::now();
     let again = Dev::start(&dir, &[]).await;
     assert!(begun.elapsed() < Duration::from_secs(5), "a warm start took {:?}", begun.elapsed());
-    assert_eq!(again.key, key);
+    assert_eq!((&again.key, master_key()), (&key, first_master_key.clone()));
     let all = again.client().get("/api/v1/accounts/dev/definitions").await;
-    assert_eq!(all.as_array().unwrap().len(), 5);
+    assert_eq!(all.as_array().unwrap().len(), examples().len());
     assert_eq!(again.instances("Pong").await.len(), 1);
     assert_eq!(again.process.stop().await, Some(0));
 
     let anew = Dev::start(&dir, &["--reset", "--workers", "1"]).await;
     assert_ne!(anew.key, key);
+    assert_ne!(master_key(), first_master_key);
     assert_eq!(anew.instances("Pong").await.len(), 0);
     let (status, _) =
         Client::new(&anew.url, Some(&key)).call("GET", "/api/v1/accounts/dev/definitions", None).await;

@@ -1,6 +1,9 @@
 //! The program as people start it: its flags, its words, its life from start to signal.
 
+mod connectors;
 mod dev;
+mod examples;
 mod production;
 mod program;
+mod quota;
 mod settings;

@@ -6,8 +6,11 @@ use trunkline_store::cluster::{Cluster, ClusterOptions};
 
 use crate::program::{Client, Running, TestDir, run};
 
+/// As `TRUNKLINE_MASTER_KEY` has it.
+pub const MASTER_KEY: &str = "dHJ1bmtsaW5lIHRlc3RzLCAzMiBieXRlcyBpbiBhbGw=";
+
 /// A PostgreSQL for the test; its folder goes with the test's.
-async fn postgres(dir: &TestDir) -> Cluster {
+pub async fn postgres(dir: &TestDir) -> Cluster {
     Cluster::start(ClusterOptions::for_tests(dir.data_dir())).await.unwrap()
 }
 
@@ -16,7 +19,7 @@ async fn a_deployment_from_migration_to_revoked_key() {
     let dir = TestDir::new();
     let cluster = postgres(&dir).await;
     let url = cluster.url("postgres");
-    let environment = [("DATABASE_URL", url.as_str())];
+    let environment = [("DATABASE_URL", url.as_str()), ("TRUNKLINE_MASTER_KEY", MASTER_KEY)];
     let trunkline = |args: &[&str]| run(&dir, args, &environment);
 
     trunkline(&["account", "list"]).failed(1, "run `trunkline migrate`");
@@ -62,6 +65,7 @@ async fn a_deployment_from_migration_to_revoked_key() {
         client.call("POST", "/api/v1/accounts/acme/triggers/http_request", Some(&json!({}))).await.0,
         200
     );
+    a_secret_of_a_definition_is_not_in_the_database(&client, &url).await;
     let instances = format!("{definitions}/{}/workflows", definition["id"].as_str().unwrap());
     client.get_until(&instances, "the worker did it", |all| all[0]["status"] == "Complete").await;
 
@@ -87,6 +91,24 @@ async fn a_deployment_from_migration_to_revoked_key() {
     cluster.stop().await;
 }
 
+async fn a_secret_of_a_definition_is_not_in_the_database(client: &Client, url: &str) {
+    let steps = json!([{"id": "call", "stepType": "HttpRequest",
+        "inputs": {"url": "https://example.com", "method": "GET", "headers": {"Authorization": "Basic aHVzaA=="}}}]);
+    let body = json!({"trigger": "http_request", "definition": {"name": "Sealed", "steps": steps}});
+    let (status, saved) = client.call("POST", "/api/v1/accounts/acme/definitions", Some(&body)).await;
+    assert_eq!((status, &saved["definition"]["steps"]), (201, &steps));
+    let list = client.get("/api/v1/accounts/acme/definitions").await;
+    assert!(list.as_array().unwrap().iter().any(|shown| shown["definition"]["steps"] == steps), "{list}");
+    let store = Store::open(url, 1).unwrap();
+    let rows: Vec<String> = sqlx::query_scalar("select row_to_json(v)::text from definition_versions v")
+        .fetch_all(store.pool())
+        .await
+        .unwrap();
+    store.close().await;
+    assert_eq!(rows.len(), 2);
+    assert!(rows.iter().all(|row| !row.contains("aHVzaA") && !row.contains("stepType")), "{rows:?}");
+}
+
 /// By a server that has not met it before, and therefore does not take it on trust.
 async fn the_key_is_refused(mut server: Running, key: &str) {
     server.says("listening on ").await;
@@ -103,7 +125,7 @@ async fn server_and_worker_wait_for_a_database_that_is_down() {
     let cluster = postgres(&dir).await;
     let url = cluster.url("postgres");
     cluster.stop().await;
-    let environment = [("DATABASE_URL", url.as_str())];
+    let environment = [("DATABASE_URL", url.as_str()), ("TRUNKLINE_MASTER_KEY", MASTER_KEY)];
     run(&dir, &["migrate"], &environment).failed(1, "the database is unavailable");
 
     let mut server = Running::start(&dir, &["serve", "--listen", "127.0.0.1:0"], &environment);
@@ -128,7 +150,8 @@ async fn server_and_worker_wait_for_a_database_that_is_down() {
 #[tokio::test]
 async fn a_worker_that_waits_for_the_database_stops_at_once() {
     let dir = TestDir::new();
-    let mut worker = Running::start(&dir, &["worker"], &[("DATABASE_URL", "postgres://127.0.0.1:1/x")]);
+    let environment = [("DATABASE_URL", "postgres://127.0.0.1:1/x"), ("TRUNKLINE_MASTER_KEY", MASTER_KEY)];
+    let mut worker = Running::start(&dir, &["worker"], &environment);
     worker.says("waiting for the database").await;
     assert_eq!(worker.stop().await, Some(0));
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
+use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -62,6 +63,11 @@ pub struct Ended {
 }
 
 impl Ended {
+    fn of(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
     #[track_caller]
     pub fn succeeded(self) -> Self {
         assert_eq!(self.code, Some(0), "{self:?}");
@@ -77,9 +83,16 @@ impl Ended {
 }
 
 pub fn run(dir: &TestDir, args: &[&str], environment: &[(&str, &str)]) -> Ended {
-    let Output { status, stdout, stderr } = trunkline(dir, args, environment).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ended { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+    Ended::of(trunkline(dir, args, environment).output().unwrap())
+}
+
+/// A run that is told something on its standard input.
+pub fn run_with_input(dir: &TestDir, args: &[&str], environment: &[(&str, &str)], input: &str) -> Ended {
+    let mut command = trunkline(dir, args, environment);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    Ended::of(child.wait_with_output().unwrap())
 }
 
 /// A run that goes on until it is told to stop. What it says is in two files.

@@ -6,9 +6,18 @@ use crate::program::{TestDir, run};
 fn help_lists_every_setting_with_its_default() {
     let dir = TestDir::new();
     let of_all = [("TRUNKLINE_LOG", "info"), ("TRUNKLINE_LOG_FORMAT", "text")];
-    let of_both =
-        [("DATABASE_URL", ""), ("TRUNKLINE_DATABASE_CONNECTIONS", "16"), ("TRUNKLINE_GRACE_SECONDS", "20")];
-    let of_serve = [("TRUNKLINE_LISTEN", "127.0.0.1:8080"), ("TRUNKLINE_WEBHOOK_SECRET", "none, ")];
+    let of_both = [
+        ("DATABASE_URL", ""),
+        ("TRUNKLINE_DATABASE_CONNECTIONS", "16"),
+        ("TRUNKLINE_GRACE_SECONDS", "20"),
+        ("TRUNKLINE_MASTER_KEY_FILE", ""),
+    ];
+    let of_serve = [
+        ("TRUNKLINE_LISTEN", "127.0.0.1:8080"),
+        ("TRUNKLINE_RATE_LIMIT", "any number"),
+        ("TRUNKLINE_USAGE_SHAPE", "array"),
+        ("TRUNKLINE_TRUSTED_PROXIES", "none"),
+    ];
     let of_worker = [
         ("TRUNKLINE_WORKER_NAME", "the machine's name and the process id"),
         ("TRUNKLINE_WORKER_SLOTS", "256"),
@@ -18,9 +27,10 @@ fn help_lists_every_setting_with_its_default() {
         ("TRUNKLINE_EVALUATORS", "one per processor core"),
         ("TRUNKLINE_SCRIPT_MILLISECONDS", "500"),
         ("TRUNKLINE_ALLOW_ADDRESSES", "none"),
-        ("TRUNKLINE_SMS_URL", "https://sms.8x8.com"),
-        ("TRUNKLINE_CHAT_APPS_URL", "https://chatapps.8x8.com"),
-        ("TRUNKLINE_PROVIDER_API_KEY", ""),
+        ("TRUNKLINE_PUBLIC_URL", "none, "),
+        ("TRUNKLINE_INTERRUPTED_SENDS", "repeat"),
+        ("TRUNKLINE_TEXT_ANSWERS", "fault"),
+        ("TRUNKLINE_SEND_RETRY", "none"),
     ];
     for (command, own) in [("serve", &of_serve[..]), ("worker", &of_worker)] {
         let help = run(&dir, &[command, "--help"], &[]).succeeded().stdout;
@@ -39,10 +49,13 @@ fn help_lists_every_setting_with_its_default() {
 #[test]
 fn help_does_not_show_secrets_of_the_environment() {
     let dir = TestDir::new();
-    let names = ["DATABASE_URL", "TRUNKLINE_PROVIDER_API_KEY", "TRUNKLINE_WEBHOOK_SECRET"];
+    let names = ["DATABASE_URL", "TRUNKLINE_PROVIDER_API_KEY", "TRUNKLINE_MASTER_KEY"];
     let environment = names.map(|name| (name, "hush-hush"));
-    for command in ["serve", "worker", "dev", "migrate"] {
-        let help = run(&dir, &[command, "--help"], &environment).succeeded().stdout;
+    let set = ["connector", "set", "acme", "8x8", "--help"];
+    for command in
+        [&["serve", "--help"][..], &["worker", "--help"], &["dev", "--help"], &["migrate", "--help"], &set]
+    {
+        let help = run(&dir, command, &environment).succeeded().stdout;
         assert!(!help.contains("hush"), "{help}");
     }
 }
@@ -54,7 +67,10 @@ fn a_wrong_value_is_refused_by_name() {
     for (command, name, value) in [
         ("serve", "TRUNKLINE_LISTEN", "8080"),
         ("serve", "TRUNKLINE_GRACE_SECONDS", "-1"),
-        ("serve", "TRUNKLINE_WEBHOOK_SECRET", ""),
+        ("serve", "TRUNKLINE_RATE_LIMIT", "0"),
+        ("serve", "TRUNKLINE_USAGE_SHAPE", "list"),
+        ("serve", "TRUNKLINE_TRUSTED_PROXIES", "10.0.0.0/8,balancer"),
+        ("serve", "TRUNKLINE_MASTER_KEY", "hush"),
         ("serve", "TRUNKLINE_DATABASE_CONNECTIONS", "0"),
         ("worker", "TRUNKLINE_WORKER_NAME", " "),
         ("worker", "TRUNKLINE_WORKER_SLOTS", "0"),
@@ -65,15 +81,17 @@ fn a_wrong_value_is_refused_by_name() {
         ("worker", "TRUNKLINE_EVALUATORS", "0"),
         ("worker", "TRUNKLINE_SCRIPT_MILLISECONDS", "60001"),
         ("worker", "TRUNKLINE_ALLOW_ADDRESSES", "10.0.0.0/8,intranet"),
-        ("worker", "TRUNKLINE_SMS_URL", "sms.8x8.com"),
-        ("worker", "TRUNKLINE_CHAT_APPS_URL", "ftp://chatapps.8x8.com"),
-        ("worker", "TRUNKLINE_PROVIDER_API_KEY", "hush\nhush"),
+        ("worker", "TRUNKLINE_PUBLIC_URL", "trunkline.example"),
+        ("worker", "TRUNKLINE_INTERRUPTED_SENDS", "drop"),
+        ("worker", "TRUNKLINE_TEXT_ANSWERS", "guess"),
+        ("worker", "TRUNKLINE_SEND_RETRY", "{}"),
+        ("worker", "TRUNKLINE_MASTER_KEY", "hush\nhush"),
         ("migrate", "TRUNKLINE_LOG", "loud"),
         ("migrate", "TRUNKLINE_LOG_FORMAT", "xml"),
     ] {
         let ended = run(&dir, &[command], &[("DATABASE_URL", url), (name, value)]);
         assert!(!ended.stderr.contains("hush"), "a secret was shown: {ended:?}");
-        let code = if name.contains("SECRET") || name.contains("KEY") { 1 } else { 2 };
+        let code = if name.contains("KEY") { 1 } else { 2 };
         ended.failed(code, name);
     }
     run(&dir, &["worker", "--slots", "0"], &[("DATABASE_URL", url)]).failed(2, "'--slots <COUNT>'");
@@ -90,6 +108,37 @@ fn the_database_must_be_named_and_its_password_is_not_repeated() {
         assert!(!ended.stderr.contains("hush"), "{ended:?}");
         ended.failed(1, "`DATABASE_URL` is not usable");
     }
+}
+
+#[test]
+fn the_master_key_is_demanded_where_secrets_are() {
+    let dir = TestDir::new();
+    let database = ("DATABASE_URL", "postgres://localhost:1/x");
+    let key = run(&dir, &["master-key"], &[]).succeeded().stdout;
+    assert_ne!(run(&dir, &["master-key"], &[]).succeeded().stdout, key);
+    std::fs::write(dir.path().join("master.key"), &key).unwrap();
+    std::fs::write(dir.path().join("empty.key"), "\n").unwrap();
+    for command in [
+        &["serve"][..],
+        &["worker"],
+        &["connector", "list", "a"],
+        &["webhook", "rotate", "a"],
+        &["webhook", "show", "a", "--url", "https://t.example"],
+    ] {
+        run(&dir, command, &[database]).failed(1, "`trunkline master-key` makes one");
+        run(&dir, command, &[database, ("TRUNKLINE_MASTER_KEY", "")]).failed(1, "there is no master key");
+    }
+    let list = ["connector", "list", "a"];
+    let file = ("TRUNKLINE_MASTER_KEY_FILE", "master.key");
+    for good in [file, ("TRUNKLINE_MASTER_KEY", key.trim())] {
+        run(&dir, &list, &[database, good]).failed(1, "the database is unavailable");
+    }
+    run(&dir, &list, &[database, file, ("TRUNKLINE_MASTER_KEY", key.trim())])
+        .failed(1, "one of them is enough");
+    let missing = ("TRUNKLINE_MASTER_KEY_FILE", "nowhere.key");
+    run(&dir, &list, &[database, missing]).failed(1, "cannot read `nowhere.key`");
+    let empty = ("TRUNKLINE_MASTER_KEY_FILE", "empty.key");
+    run(&dir, &list, &[database, empty]).failed(1, "there is no key in it");
 }
 
 #[test]

@@ -636,3 +636,17 @@ async fn updates_and_deletions_at_the_same_time_leave_one_newest_version_or_none
         assert_eq!(app.get(&path).await.expect(200), json!([]));
     }
 }
+
+/// As some of those who wrote about the API spell it (spec 2.3).
+#[tokio::test]
+async fn a_definition_is_created_at_the_singular_path_too() {
+    let app = TestApp::start().await;
+    let answer = app.post("/definition", sample::pong()).await;
+    let saved = answer.expect(201);
+    let path = format!("/definitions/{}", saved["id"].as_str().unwrap());
+    assert_eq!(answer.header("location"), Some(format!("/api/v1/accounts/acme{path}").as_str()));
+    assert_eq!(app.get(&path).await.expect(200), json!([saved]));
+    app.get("/definition").await.expect_error(405, 1000);
+    let stranger = app.request(reqwest::Method::POST, "/api/v1/accounts/acme/definition");
+    Answer::of(stranger.json(&sample::pong())).await.expect_error(401, 1200);
+}

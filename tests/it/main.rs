@@ -3,15 +3,23 @@
 #![expect(clippy::needless_pass_by_value, reason = "`json!` values read better without borrows")]
 
 mod architecture;
+mod bad_input;
+mod contract;
+mod credentials;
 mod deaths;
 mod definitions;
+mod error_codes;
 mod idempotency;
 mod instances;
 mod openapi;
 mod races;
+mod schedules;
+mod steps;
 mod stories;
 mod support;
 mod transport;
 mod triggers;
 mod upkeep;
+mod usage;
+mod validate;
 mod webhooks;

@@ -148,7 +148,7 @@ async fn c_007_c_008_what_is_no_json_is_an_invalid_body_everywhere() {
         }
     }
     for body in bodies {
-        let request = app.request(Method::POST, "/webhooks/v1/accounts/acme/messages").body(body.to_vec());
+        let request = app.webhook_request("messages").body(body.to_vec());
         assert_eq!(Answer::of(request).await.expect_error(400, 1000), "Invalid request body.");
     }
 }

@@ -9,33 +9,39 @@
 //! A job that was parked comes back with what ended its wait, and goes on behind the activity.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use trunkline_expressions::EvaluationError;
+use trunkline_store::messages::Sent;
 use trunkline_store::waits::Resume;
 use trunkline_store::{Store, StoreError};
 use trunkline_workflow::context::{MAX_DEPTH, RESERVED, depth};
 use trunkline_workflow::graph::{Landing, Step};
+use trunkline_workflow::retry::RetryPolicy;
 use trunkline_workflow::{Outcome, route};
 
+use crate::connectors::Connectors;
 use crate::definitions::{Compiled, CompiledStep, Definitions};
 use crate::lease::Backoff;
 use crate::queue::{End, Held};
 use crate::steps::{self, Activity, Input};
-use crate::tools::Tools;
+use crate::tools::{InterruptedSends, Tools};
 
 /// U-07, bytes of JSON.
 const MAX_CONTEXT: usize = 1 << 20;
 /// Claims of one job: a step that takes its worker down every time must not go on for ever.
 const MAX_ATTEMPTS: i32 = 20;
+const INTERRUPTED: &str = "Step interrupted.";
 /// The evaluator could not answer; its children are being started again.
-const EVALUATOR_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+const EVALUATOR_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Clone)]
 pub(crate) struct Executor {
     pub(crate) store: Store,
     pub(crate) tools: Tools,
     pub(crate) definitions: Definitions,
+    pub(crate) connectors: Connectors,
 }
 
 impl Executor {
@@ -96,39 +102,120 @@ impl Executor {
             (_, Some(Err(message))) => return unchanged(failed(message.clone())),
             _ => return unchanged(failed("The step does not exist.".to_owned())),
         };
-        if job.path.attempt > MAX_ATTEMPTS {
-            return unchanged(failed("Step interrupted.".to_owned()));
+        let policy = self.retry_policy(step);
+        if job.path.attempt > MAX_ATTEMPTS + policy.map_or(0, |policy| policy.max_attempts) {
+            return unchanged(failed(INTERRUPTED.to_owned()));
         }
-        let activity = match &job.resume {
-            Some(resume) => match Resume::parse(resume) {
-                Ok(resume) => steps::resume(step.step_type, resume),
-                Err(error) => return unchanged(failed(error.to_string())),
+        let resume = match job.resume.as_deref().map(Resume::parse).transpose() {
+            Ok(resume) => resume,
+            Err(error) => return unchanged(failed(error.to_string())),
+        };
+        let activity = match resume {
+            Some(Resume::Interrupted) if self.must_not_repeat(step) => {
+                return unchanged(failed(INTERRUPTED.to_owned()));
+            }
+            None | Some(Resume::Interrupted) => match self.act(held, context, step, parts).await {
+                Ok(activity) => activity,
+                Err(outcome) => return unchanged(outcome),
             },
-            None => match self.tools.evaluator.inputs(job.account.as_str(), &parts.inputs, context).await {
-                Ok(value) => {
-                    if steps::has_side_effect(step.step_type) && held.lease.hold().await.is_err() {
-                        return None;
-                    }
-                    let input = Input { step, value, job, tools: &self.tools };
-                    steps::execute(step.step_type, input).await
-                }
-                Err(error @ EvaluationError::Script { .. }) => return unchanged(failed(error.to_string())),
-                Err(error @ EvaluationError::Unavailable { .. }) => {
-                    return unchanged(Outcome::Retry { after: EVALUATOR_PAUSE, message: error.to_string() });
-                }
-            },
+            Some(resume) => steps::resume(step.step_type, &resume),
+        };
+        let try_again = |after: Option<Duration>, message: &str| {
+            let pause = policy?.pause(job.path.attempt)?;
+            let after = pause.max(after.unwrap_or_default());
+            Some(Outcome::Retry { after, message: message.to_owned() })
         };
         let (result, timed_out) = match activity {
             Activity::Done(result) => (result, false),
             Activity::TimedOut(result) => (result, true),
+            Activity::Sent { result, sent } => {
+                if let Some(sent) = sent
+                    && !self.record(held, &sent).await
+                {
+                    return None;
+                }
+                (result, false)
+            }
+            Activity::Unwelcome { result, after, message } => match try_again(after, &message) {
+                Some(retry) => return unchanged(retry),
+                None => (result, false),
+            },
             Activity::EnterBodies => return unchanged(Outcome::EnterBodies),
             Activity::Wait { wait, due_after } => return unchanged(Outcome::Waiting { wait, due_after }),
+            Activity::Retry { after, message } if policy.is_some() => {
+                return unchanged(try_again(after, &message).unwrap_or_else(|| failed(message)));
+            }
             Activity::Retry { after, message } => {
                 return unchanged(steps::retry_or_fail(job.path.attempt, after, message));
             }
-            Activity::Failed { message } => return unchanged(failed(message)),
+            Activity::Failed { message } => {
+                return unchanged(try_again(None, &message).unwrap_or_else(|| failed(message)));
+            }
+            Activity::Abandoned => return None,
         };
         self.finish(held, context, step, parts, (&result, timed_out)).await
+    }
+
+    /// Inputs, then the activity. The error is an outcome: scripts fail the same way every time.
+    async fn act(
+        &self,
+        held: &Held,
+        context: &Map<String, Value>,
+        step: &Step,
+        parts: &CompiledStep,
+    ) -> Result<Activity, Outcome> {
+        let job = &held.job;
+        let value = match self.tools.evaluator.inputs(job.account.as_str(), &parts.inputs, context).await {
+            Ok(value) => value,
+            Err(error @ EvaluationError::Script { .. }) => return Err(failed(error.to_string())),
+            Err(error @ EvaluationError::Unavailable { .. }) => {
+                return Err(Outcome::Retry { after: EVALUATOR_PAUSE, message: error.to_string() });
+            }
+        };
+        if steps::has_side_effect(step.step_type) && held.lease.hold().await.is_err() {
+            return Ok(Activity::Abandoned);
+        }
+        let input = Input {
+            step,
+            value,
+            data: context,
+            job,
+            tools: &self.tools,
+            store: &self.store,
+            connectors: &self.connectors,
+            lease: &held.lease,
+        };
+        Ok(steps::execute(step.step_type, input).await)
+    }
+
+    /// The step's own, else the installation's for steps that send.
+    fn retry_policy<'a>(&'a self, step: &'a Step) -> Option<&'a RetryPolicy> {
+        let installed = self.tools.rules.send_retry.as_ref().filter(|_| steps::is_send(step.step_type));
+        step.retry.as_ref().or(installed)
+    }
+
+    fn must_not_repeat(&self, step: &Step) -> bool {
+        self.tools.rules.interrupted_sends == InterruptedSends::Fault && steps::is_send(step.step_type)
+    }
+
+    /// Writes down what was sent before anything that follows can wait for a receipt of it. The send has
+    /// happened: a database that is down is waited for. `false`: the worker is no longer believed.
+    async fn record(&self, held: &Held, sent: &Sent) -> bool {
+        let mut pause = Backoff::default();
+        loop {
+            match self.store.record_sent(&held.job.account, held.job.id(), sent).await {
+                Ok(()) => return true,
+                Err(error) if error.is_refusal() => {
+                    tracing::error!(error = %error, job.id = %held.job.id().as_uuid(), "cannot keep a sent message");
+                    return true;
+                }
+                Err(_) if held.lease.is_lost() => return false,
+                Err(error) => {
+                    pause.report(&error, "cannot write down what was sent; trying again");
+                    pause.wait().await;
+                }
+            }
+        }
     }
 
     /// Outputs, then routes (spec 3.3, 5 and 6). `None`: the worker is no longer believed.

@@ -1,7 +1,9 @@
 //! The worker: claims jobs, executes them, completes them. See `README.md` for a worker's life.
 
+mod await_event;
 mod claim_jobs;
 mod complete_jobs;
+mod connectors;
 mod definitions;
 mod execute;
 mod lease;
@@ -15,5 +17,5 @@ mod worker;
 
 pub use queue::FRAME_LOG_TARGET;
 pub use settings::Settings;
-pub use tools::Tools;
+pub use tools::{InterruptedSends, Rules, TextAnswers, Tools};
 pub use worker::{Broken, run};

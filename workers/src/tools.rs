@@ -1,8 +1,9 @@
-//! What steps work with: the evaluator, the providers, the way out.
+//! What steps work with: the evaluator, the providers, the way out, and the rules of the installation.
 
-use trunkline_connectors::eight_by_eight::MessagingConfig;
+use trunkline_connectors::eight_by_eight::EightByEight;
 use trunkline_connectors::outbound::OutboundClient;
 use trunkline_expressions::Evaluator;
+use trunkline_workflow::retry::RetryPolicy;
 
 #[derive(Clone)]
 pub struct Tools {
@@ -11,6 +12,37 @@ pub struct Tools {
     pub providers: OutboundClient,
     /// For calls whose target a definition's author chose.
     pub outbound: OutboundClient,
-    /// `None`: no messaging provider is configured, and steps that need one fault.
-    pub messaging: Option<MessagingConfig>,
+    /// For accounts without a connector. `None`: their steps that send fault.
+    pub fallback: Option<EightByEight>,
+    pub rules: Rules,
+}
+
+/// What the specification leaves to each installation.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    pub interrupted_sends: InterruptedSends,
+    pub text_answers: TextAnswers,
+    /// For steps that send and have no `retry` of their own (U-01).
+    pub send_retry: Option<RetryPolicy>,
+    /// Where the world reaches our webhooks: `https://automation.example.net`.
+    pub public_url: Option<String>,
+}
+
+/// What becomes of a send whose worker died, so that the provider may have it already (U-51).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum InterruptedSends {
+    /// It is sent again, with the same idempotency key.
+    #[default]
+    Repeat,
+    /// The instance ends with `Step interrupted.`
+    Fault,
+}
+
+/// What becomes of an HTTP answer that is not JSON (U-03).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TextAnswers {
+    #[default]
+    Fault,
+    /// `responseBody` is the text.
+    Keep,
 }

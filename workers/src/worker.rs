@@ -9,6 +9,7 @@ use trunkline_store::{Store, workers};
 
 use crate::claim_jobs::Claimer;
 use crate::complete_jobs::Completer;
+use crate::connectors::Connectors;
 use crate::definitions::Definitions;
 use crate::execute::Executor;
 use crate::lease::Lease;
@@ -49,7 +50,12 @@ pub async fn run(
         };
         parts.spawn(completer.run());
     }
-    let executor = Executor { store: store.clone(), tools, definitions: Definitions::default() };
+    let executor = Executor {
+        store: store.clone(),
+        tools,
+        definitions: Definitions::default(),
+        connectors: Connectors::new(store.clone()),
+    };
     let name = settings.name.clone();
     parts.spawn(async move { queue::run(&name, executor, received_jobs, finished).await });
     let listener = tokio::spawn(listen(store.clone()));

@@ -1,4 +1,6 @@
-//! The key by which a waiting step and an incoming message find each other (spec 6.5 and 7.7).
+//! The keys by which a waiting step and what comes in find each other (spec 6.5 and 7.7).
+
+use uuid::Uuid;
 
 /// The key of "this user on this channel". A wait is registered under it and an event is looked
 /// up by it; both sides come through here, so equal users have equal keys.
@@ -7,6 +9,29 @@
 /// because replies match across subaccounts (spec 6.5, U-20).
 pub fn reply_key(channel: &str, identity: &str) -> String {
     format!("{}:{}", channel.trim().to_lowercase(), normalise_identity(identity))
+}
+
+/// The key of "keys pressed in this call", by either of the call's ids: the platform's or the
+/// `clientRequestId` of whoever placed it.
+pub fn dtmf_key(id: &str) -> String {
+    format!("dtmf:{}", normalise_id(id))
+}
+
+/// The key of "what became of this message or call", by the platform's id of it.
+pub fn receipt_key(umid: &str) -> String {
+    format!("receipt:{}", normalise_id(umid))
+}
+
+/// UUIDs are compared by their digits, whatever their case and with or without hyphens; everything
+/// else exactly.
+fn normalise_id(id: &str) -> String {
+    let trimmed = id.trim();
+    // The parser knows more ways to write a UUID, which nobody uses for a call.
+    let is_plain = matches!(trimmed.len(), 32 | 36);
+    match Uuid::try_parse(trimmed) {
+        Ok(uuid) if is_plain => uuid.as_simple().to_string(),
+        _ => id.to_owned(),
+    }
 }
 
 /// Phone numbers are compared by their digits, everything else exactly: `+65 9000-1111`,
@@ -36,7 +61,7 @@ fn phone_digits(identity: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{normalise_identity, reply_key};
+    use super::{dtmf_key, normalise_identity, receipt_key, reply_key};
 
     #[test]
     fn c_172_a_number_matches_with_and_without_its_plus_both_ways() {
@@ -72,6 +97,32 @@ mod tests {
             assert_eq!(normalise_identity(id), id);
         }
         assert_ne!(reply_key("whatsapp", "SG.aB1"), reply_key("whatsapp", "SG.ab1"));
+    }
+
+    #[test]
+    fn uuids_are_one_id_in_either_case_and_without_their_hyphens() {
+        let expected = "dtmf:3c0e9b5211d211f19a440b7c5d1e2f30";
+        for id in [
+            "3C0E9B52-11D2-11F1-9A44-0B7C5D1E2F30",
+            "3c0e9b52-11d2-11f1-9a44-0b7c5d1e2f30",
+            "3C0E9B5211D211F19A440B7C5D1E2F30",
+            " 3c0e9b52-11d2-11f1-9a44-0b7c5d1e2f30 ",
+        ] {
+            assert_eq!(dtmf_key(id), expected);
+        }
+        assert_eq!(
+            receipt_key("3C0E9B5211D211F19A440B7C5D1E2F30"),
+            "receipt:3c0e9b5211d211f19a440b7c5d1e2f30"
+        );
+    }
+
+    #[test]
+    fn ids_that_are_no_uuids_are_compared_exactly() {
+        for id in
+            ["order-7", "Order-7", " order-7", "", "{3c0e9b52-11d2-11f1-9a44-0b7c5d1e2f30}", "6590001111"]
+        {
+            assert_eq!(dtmf_key(id), format!("dtmf:{id}"));
+        }
     }
 
     #[test]

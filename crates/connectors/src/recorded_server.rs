@@ -2,9 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::outbound::{AddressPolicy, OutboundClient, parse_network};
 
 #[derive(Clone)]
 pub enum Reply {
@@ -76,8 +80,44 @@ impl RecordedServer {
         self.log.lock().unwrap().requests.iter().map(|request| request.replace(&host, "HOST")).collect()
     }
 
+    /// The JSON bodies of all requests so far.
+    pub fn bodies(&self) -> Vec<Value> {
+        let body = |request: String| serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap();
+        self.requests().into_iter().map(body).collect()
+    }
+
     pub fn connections(&self) -> usize {
         self.log.lock().unwrap().connections
+    }
+}
+
+/// A client that may call recorded servers.
+pub fn loopback_client() -> OutboundClient {
+    let allowed = vec![parse_network("127.0.0.1").unwrap()];
+    OutboundClient::new(AddressPolicy { allow_private: false, allowed })
+}
+
+/// An address where nobody listens.
+pub fn closed_url() -> String {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    format!("http://{closed}")
+}
+
+/// What becomes of a call whose server has read the request and hangs, when all its time is over.
+/// Time only begins to fly once the request is there.
+pub async fn given_up<T>(server: &RecordedServer, call: impl Future<Output = T>) -> T {
+    let read = async {
+        let begun = std::time::Instant::now();
+        while server.requests().is_empty() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "no request came in");
+            tokio::task::yield_now().await;
+        }
+        tokio::time::pause();
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        outcome = call => outcome,
+        () = read => unreachable!("it is pending for ever"),
     }
 }
 

@@ -13,11 +13,11 @@ mod protocol;
 mod sandbox;
 mod script;
 mod template;
-pub mod time_zones;
 
 pub use evaluator::{After, AfterResult, EvaluationError, Evaluator, EvaluatorCommand};
 pub use limits::Limits;
 pub use native::truth;
 pub use sandbox::run_child;
 pub use script::ScriptError;
-pub use template::Template;
+pub use template::{Template, check_scripts};
+pub use trunkline_workflow::time_zones;

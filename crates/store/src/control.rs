@@ -8,7 +8,7 @@ use sqlx::postgres::PgConnection;
 use trunkline_workflow::advance::{LogEntry, cancel};
 use trunkline_workflow::control::{Command, control};
 use trunkline_workflow::path::{Path, Place};
-use trunkline_workflow::{AccountId, DefinitionId, Graph, InstanceId, InstanceStatus};
+use trunkline_workflow::{AccountId, DefinitionId, Graph, InstanceId, InstanceStatus, Version};
 
 use crate::transitions::append_log;
 use crate::{Store, StoreError};
@@ -51,8 +51,8 @@ impl Store {
     ) -> Result<Controlled, StoreError> {
         let mut transaction = self.pool.begin().await?;
         lock_jobs(&mut transaction, instance).await?;
-        let found: Option<(String, String)> = sqlx::query_as(
-            "select i.status, v.steps
+        let found: Option<(String, Version, String)> = sqlx::query_as(
+            "select i.status, i.version, v.steps
              from instances i
              join definition_versions v on v.account_id = i.account_id
                  and v.definition_id = i.definition_id and v.version = i.version and v.deleted_at is null
@@ -64,13 +64,14 @@ impl Store {
         .bind(definition)
         .fetch_optional(&mut *transaction)
         .await?;
-        let Some((status, steps)) = found else { return Ok(Controlled::NotFound) };
+        let Some((status, version, steps)) = found else { return Ok(Controlled::NotFound) };
         let status = InstanceStatus::parse(&status).ok_or_else(|| StoreError::Damaged(status.clone()))?;
         let Some(next) = control(status, command) else { return Ok(Controlled::Refused(status)) };
         match command {
             Command::Suspend => hold(&mut transaction, instance, true).await?,
             Command::Resume => hold(&mut transaction, instance, false).await?,
             Command::Terminate => {
+                let steps = self.unseal_steps(account, definition, version, &steps)?;
                 let steps = serde_json::from_str(&steps).map_err(|e| StoreError::Damaged(e.to_string()))?;
                 take_away(&mut transaction, instance, &Graph::new(&steps)).await?;
             }

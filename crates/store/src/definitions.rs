@@ -2,13 +2,16 @@
 //!
 //! A row of `definitions` counts the versions and is what writers lock, so that two updates at once make
 //! two versions. Versions with `deleted_at` are gone for everybody but the workers that still run them.
+//!
+//! Steps and extras may hold secrets, so they are stored sealed (U-65). Those of older releases are plain.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 use trunkline_workflow::definition::{DefinitionInput, Extras};
 use trunkline_workflow::{AccountId, DefinitionId, Trigger, Version};
 
-use crate::{Store, StoreError};
+use crate::sealing::{MasterKeys, Place};
+use crate::{Store, StoreError, schedules};
 
 /// One saved version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +67,10 @@ struct Row {
 }
 
 impl Row {
-    fn read(self, account: &AccountId) -> Result<Definition, StoreError> {
+    fn read(self, store: &Store, account: &AccountId) -> Result<Definition, StoreError> {
+        let id = VersionId::new(account, self.definition_id, self.version);
+        let steps = store.unseal_or_plain(id.place(STEPS), &self.steps)?;
+        let extras = store.unseal_or_plain(id.place(EXTRAS), &self.extras)?;
         Ok(Definition {
             account: account.clone(),
             id: self.definition_id,
@@ -74,11 +80,30 @@ impl Row {
             trigger: Trigger::parse(&self.trigger)
                 .ok_or_else(|| StoreError::Damaged(format!("unknown trigger `{}`", self.trigger)))?,
             enabled: self.enabled,
-            steps: self.steps,
-            extras: serde_json::from_str(&self.extras)
+            steps,
+            extras: serde_json::from_str(&extras)
                 .map_err(|error| StoreError::Damaged(format!("extras: {error}")))?,
             created_at: self.created_at,
         })
+    }
+}
+
+const STEPS: &str = "definition_versions.steps";
+const EXTRAS: &str = "definition_versions.extras";
+
+/// The row that a version's texts are sealed for.
+struct VersionId<'a> {
+    account: &'a AccountId,
+    row: String,
+}
+
+impl<'a> VersionId<'a> {
+    fn new(account: &'a AccountId, definition: DefinitionId, version: Version) -> Self {
+        Self { account, row: format!("{definition}/{version}") }
+    }
+
+    fn place(&self, column: &'static str) -> Place<'_> {
+        Place { column, account: self.account, row: &self.row }
     }
 }
 
@@ -90,6 +115,7 @@ impl Store {
         id: DefinitionId,
         input: DefinitionInput,
     ) -> Result<Definition, StoreError> {
+        let keys = self.keys()?;
         let mut transaction = self.pool.begin().await?;
         let created_at: DateTime<Utc> = sqlx::query_scalar(
             "insert into definitions (account_id, id, last_version, newest_version)
@@ -100,8 +126,10 @@ impl Store {
         .bind(id)
         .fetch_one(&mut *transaction)
         .await?;
+        let schedule = input.schedule.clone();
         let definition = assemble(account, id, 1, created_at, input);
-        insert_version(&mut *transaction, &definition).await?;
+        insert_version(&mut *transaction, keys, &definition).await?;
+        schedules::save(&mut transaction, account, id, 1, schedule.as_ref()).await?;
         transaction.commit().await?;
         Ok(definition)
     }
@@ -113,6 +141,7 @@ impl Store {
         id: DefinitionId,
         input: DefinitionInput,
     ) -> Result<Option<Definition>, StoreError> {
+        let keys = self.keys()?;
         let mut transaction = self.pool.begin().await?;
         let counted: Option<(Version, DateTime<Utc>)> = sqlx::query_as(
             "update definitions
@@ -134,8 +163,10 @@ impl Store {
         .bind(id)
         .execute(&mut *transaction)
         .await?;
+        let schedule = input.schedule.clone();
         let definition = assemble(account, id, version, created_at, input);
-        insert_version(&mut *transaction, &definition).await?;
+        insert_version(&mut *transaction, keys, &definition).await?;
+        schedules::save(&mut transaction, account, id, version, schedule.as_ref()).await?;
         transaction.commit().await?;
         Ok(Some(definition))
     }
@@ -194,6 +225,7 @@ impl Store {
         .bind(id)
         .execute(&mut *transaction)
         .await?;
+        schedules::follow_newest(&mut transaction, account, id).await?;
         transaction.commit().await?;
         Ok(true)
     }
@@ -221,7 +253,7 @@ impl Store {
         .bind(page.offset)
         .fetch_all(&self.pool)
         .await?;
-        rows.into_iter().map(|row| row.read(account)).collect()
+        rows.into_iter().map(|row| row.read(self, account)).collect()
     }
 
     /// A definition's versions, the newest first; empty when there is no such definition.
@@ -246,7 +278,7 @@ impl Store {
         .bind(page.offset)
         .fetch_all(&self.pool)
         .await?;
-        rows.into_iter().map(|row| row.read(account)).collect()
+        rows.into_iter().map(|row| row.read(self, account)).collect()
     }
 
     /// Whether a definition of this id has a version left.
@@ -299,7 +331,7 @@ impl Store {
         id: DefinitionId,
         version: Version,
     ) -> Result<Option<String>, StoreError> {
-        Ok(sqlx::query_scalar(
+        let stored: Option<String> = sqlx::query_scalar(
             "select steps
              from definition_versions
              where account_id = $1 and definition_id = $2 and version = $3",
@@ -308,7 +340,19 @@ impl Store {
         .bind(id)
         .bind(version)
         .fetch_optional(&self.pool)
-        .await?)
+        .await?;
+        stored.map(|steps| self.unseal_steps(account, id, version, &steps)).transpose()
+    }
+
+    /// The steps' JSON text of a version, from what stands in its row.
+    pub(crate) fn unseal_steps(
+        &self,
+        account: &AccountId,
+        id: DefinitionId,
+        version: Version,
+        stored: &str,
+    ) -> Result<String, StoreError> {
+        self.unseal_or_plain(VersionId::new(account, id, version).place(STEPS), stored)
     }
 
     /// See [`triggered_by`].
@@ -369,7 +413,12 @@ fn assemble(
     }
 }
 
-async fn insert_version(executor: impl PgExecutor<'_>, definition: &Definition) -> Result<(), StoreError> {
+async fn insert_version(
+    executor: impl PgExecutor<'_>,
+    keys: &MasterKeys,
+    definition: &Definition,
+) -> Result<(), StoreError> {
+    let id = VersionId::new(&definition.account, definition.id, definition.version);
     let extras = serde_json::to_string(&definition.extras).expect("JSON values are JSON");
     sqlx::query(
         "insert into definition_versions
@@ -383,8 +432,8 @@ async fn insert_version(executor: impl PgExecutor<'_>, definition: &Definition) 
     .bind(&definition.subaccount)
     .bind(definition.trigger.as_str())
     .bind(definition.enabled)
-    .bind(&definition.steps)
-    .bind(extras)
+    .bind(keys.seal(id.place(STEPS), &definition.steps))
+    .bind(keys.seal(id.place(EXTRAS), &extras))
     .execute(executor)
     .await?;
     Ok(())

@@ -20,6 +20,12 @@ pub enum StoreError {
     /// What is stored cannot be read back: a defect or a foreign hand.
     #[error("stored data is damaged: {0}")]
     Damaged(String),
+    /// Something secret was to be written or read by a store without keys.
+    #[error("there is no master key: `trunkline master-key` makes one for `TRUNKLINE_MASTER_KEY`")]
+    NoMasterKey,
+    /// With the id of the key.
+    #[error("sealed with a master key that is not configured: `{0}`")]
+    UnknownMasterKey(String),
     #[error("the database refused a statement")]
     Database(#[source] sqlx::Error),
     /// The fate of a group that several callers shared.

@@ -247,14 +247,18 @@ async fn log_rows(executor: impl PgExecutor<'_>, instance: InstanceId) -> Result
          union all
          select n, null, step,
                 case when worker is null and started_at is null then 'Pending' else 'Running' end,
-                worker is null and held and resume is not null,
+                worker is null and held and coalesce(resume, '\"interrupted\"') <> '\"interrupted\"',
                 case when worker is null then started_at else coalesce(started_at, ready_at) end,
                 null
          from jobs
          where instance_id = $1
          union all
          select n, null, step,
-                case kind when 'timer' then 'Sleeping' when 'reply' then 'WaitingForEvent' else 'Running' end,
+                case
+                    when kind = 'timer' then 'Sleeping'
+                    when key is not null then 'WaitingForEvent'
+                    else 'Running'
+                end,
                 false,
                 started_at,
                 null
@@ -271,7 +275,9 @@ async fn log_rows(executor: impl PgExecutor<'_>, instance: InstanceId) -> Result
 fn status_while_parked(step: &Step) -> StepStatus {
     match step.step_type {
         StepType::Wait => StepStatus::Sleeping,
-        StepType::WaitForReply | StepType::WaitForDtmf => StepStatus::WaitingForEvent,
+        StepType::WaitForReply | StepType::WaitForDtmf | StepType::WaitForReceipt => {
+            StepStatus::WaitingForEvent
+        }
         _ => StepStatus::Running,
     }
 }

@@ -151,11 +151,12 @@ pub async fn release_others(
     Ok(released.rows_affected())
 }
 
-/// Gives back everything this worker holds. For the end of a worker that has nothing left in its hands.
+/// Gives back everything this worker holds, at its end: what had not ended by then may have been done in part.
 pub async fn release_all(connection: &mut PgConnection, worker: Incarnation) -> Result<u64, StoreError> {
     let released = sqlx::query(
         "update jobs
-         set worker = null, attempt = greatest(attempt - 1, 0), ready_at = now()
+         set worker = null, attempt = greatest(attempt - 1, 0), ready_at = now(),
+             resume = coalesce(resume, '\"interrupted\"')
          where worker = $1",
     )
     .bind(worker.0)

@@ -19,7 +19,7 @@ use crate::{Store, StoreError};
 
 const PREFIX: &str = "tk_";
 /// 256 bits in base 62.
-const RANDOM_LENGTH: usize = 43;
+pub(crate) const RANDOM_LENGTH: usize = 43;
 /// 32 bits in base 62.
 const CHECKSUM_LENGTH: usize = 6;
 /// What a list shows: enough to tell keys apart, useless to guess the rest.
@@ -74,7 +74,7 @@ fn checksum(body: &str) -> String {
 }
 
 /// `bytes` as one big number in `length` digits, the highest first.
-fn base62(bytes: &[u8], length: usize) -> String {
+pub(crate) fn base62(bytes: &[u8], length: usize) -> String {
     let mut number = bytes.to_vec();
     let mut digits = vec![DIGITS[0]; length];
     for digit in digits.iter_mut().rev() {

@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod cluster;
+pub mod connectors;
 pub mod control;
 pub mod definitions;
 pub mod error;
@@ -15,13 +16,17 @@ pub mod keys;
 pub mod messages;
 pub mod migrations;
 pub mod partitions;
+pub mod schedules;
+pub mod sealing;
 pub mod starts;
 pub mod store;
 pub mod transitions;
 pub mod upkeep;
+pub mod usage;
 pub mod verify;
 pub mod waits;
 pub mod wake;
+pub mod webhook_settings;
 pub mod workers;
 
 pub use error::StoreError;

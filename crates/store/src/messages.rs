@@ -1,15 +1,47 @@
-//! The last known state of each sent message (spec 6.6).
+//! What became of the messages and calls that we sent (spec 6.6, 7.6.4, 8.4.4).
+//!
+//! Two sides write a row, in any order: the worker when the provider took the message ([`Store::record_sent`]),
+//! and receipts ([`record_receipt`]). Each fills in its own columns; the state is the one of the highest rank.
 
 use chrono::{DateTime, Utc};
-use trunkline_workflow::AccountId;
+use sqlx::PgExecutor;
+use sqlx::postgres::PgConnection;
+use trunkline_workflow::{AccountId, JobId};
 
+use crate::events::{self, lock_keys, lock_name};
 use crate::{Store, StoreError};
 
-/// What a delivery receipt says.
+/// The channel of calls.
+pub const VOICE: &str = "voice";
+
+/// A message or call that a provider took.
 #[derive(Debug, Clone)]
-pub struct ReceiptRecord {
-    pub account: AccountId,
-    pub umid: String,
+pub struct Sent {
+    /// The provider's id: `umid` of a message, session or `uid` of a call.
+    pub id: String,
+    /// `sms`, `whatsapp`, …, or [`VOICE`]; `None`: not known yet.
+    pub channel: Option<String>,
+    /// As in receipts.
+    pub state: String,
+    pub rank: i32,
+    pub call: Option<SentCall>,
+}
+
+/// What key presses of a call are matched by.
+#[derive(Debug, Clone)]
+pub struct SentCall {
+    /// The correlation key of the provider's id.
+    pub key: String,
+    pub client_request_id: Option<String>,
+    /// The correlation key of `client_request_id`.
+    pub client_key: Option<String>,
+    pub destination: Option<String>,
+}
+
+/// What a delivery receipt or a session summary says.
+#[derive(Debug, Clone)]
+pub struct Receipt {
+    pub id: String,
     pub channel: Option<String>,
     pub state: String,
     /// Orders the states of a message's life: a lower rank never replaces a higher one.
@@ -20,7 +52,23 @@ pub struct ReceiptRecord {
     pub changed_at: DateTime<Utc>,
 }
 
-/// A message's last known state.
+/// A call as it was written down.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct Call {
+    #[sqlx(rename = "call_key")]
+    key: Option<String>,
+    client_key: Option<String>,
+    pub(crate) client_id: Option<String>,
+}
+
+impl Call {
+    /// Every correlation key of the call.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = String> {
+        [&self.key, &self.client_key].into_iter().flatten().cloned()
+    }
+}
+
+/// A message's or call's last known state.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct MessageState {
     pub umid: String,
@@ -30,49 +78,131 @@ pub struct MessageState {
     pub error_code: Option<i32>,
     pub error_message: Option<String>,
     pub changed_at: DateTime<Utc>,
+    /// Who sent it, when that is known.
+    pub instance_id: Option<Vec<u8>>,
+    pub n: Option<i32>,
+    /// The newest receipt or session summary, as JSON text.
+    pub report: Option<String>,
 }
 
 impl Store {
-    /// Keeps the receipt if it is news. Receipts come in any order and more than once; the end state is
-    /// the same for every order.
-    pub async fn record_receipt(&self, receipt: ReceiptRecord) -> Result<(), StoreError> {
-        sqlx::query(
-            "insert into messages as m (account_id, umid, channel, state, rank, detail, error_code,
-                 error_message, changed_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-             on conflict (account_id, umid) do update
-             set channel = coalesce(excluded.channel, m.channel), state = excluded.state,
-                 rank = excluded.rank, detail = excluded.detail, error_code = excluded.error_code,
-                 error_message = excluded.error_message, changed_at = excluded.changed_at
-             where (excluded.rank, excluded.changed_at, excluded.state) > (m.rank, m.changed_at, m.state)",
-        )
-        .bind(receipt.account.as_str())
-        .bind(&receipt.umid)
-        .bind(&receipt.channel)
-        .bind(&receipt.state)
-        .bind(receipt.rank)
-        .bind(&receipt.detail)
-        .bind(receipt.error_code)
-        .bind(&receipt.error_message)
-        .bind(receipt.changed_at)
-        .execute(&self.pool)
-        .await?;
+    /// Writes down what a provider took from a job. Receipts may have come before (they are joined here), and
+    /// of a call even the keys that were pressed in it.
+    pub async fn record_sent(&self, account: &AccountId, job: JobId, sent: &Sent) -> Result<(), StoreError> {
+        let Some(call) = &sent.call else {
+            return insert_sent(&self.pool, account, job, sent).await;
+        };
+        let mut transaction = self.pool.begin().await?;
+        lock_keys(&mut transaction, &[lock_name(account, &call.key)]).await?;
+        insert_sent(&mut *transaction, account, job, sent).await?;
+        let keys: Vec<String> = std::iter::once(&call.key).chain(&call.client_key).cloned().collect();
+        let resumed = events::adopt_early_keys(&mut transaction, account, &keys).await?;
+        transaction.commit().await?;
+        if resumed > 0 {
+            self.wake.hint();
+        }
         Ok(())
     }
 
     pub async fn message_state(
         &self,
         account: &AccountId,
-        umid: &str,
+        id: &str,
     ) -> Result<Option<MessageState>, StoreError> {
         Ok(sqlx::query_as(
-            "select umid, channel, state, detail, error_code, error_message, changed_at
+            "select umid, channel, state, detail, error_code, error_message, changed_at, instance_id, n, report
              from messages
              where account_id = $1 and umid = $2",
         )
         .bind(account.as_str())
-        .bind(umid)
+        .bind(id)
         .fetch_optional(&self.pool)
         .await?)
     }
+}
+
+async fn insert_sent(
+    executor: impl PgExecutor<'_>,
+    account: &AccountId,
+    job: JobId,
+    sent: &Sent,
+) -> Result<(), StoreError> {
+    let call = sent.call.as_ref();
+    sqlx::query(
+        "insert into messages as m (account_id, umid, channel, state, rank, changed_at, instance_id, n,
+             client_id, call_key, client_key, destination)
+         values ($1, $2, $3, $4, $5, now(), $6, $7, $8, $9, $10, $11)
+         on conflict (account_id, umid) do update
+         set channel = coalesce(m.channel, excluded.channel), instance_id = excluded.instance_id,
+             n = excluded.n, client_id = excluded.client_id, call_key = excluded.call_key,
+             client_key = excluded.client_key, destination = excluded.destination",
+    )
+    .bind(account.as_str())
+    .bind(&sent.id)
+    .bind(&sent.channel)
+    .bind(&sent.state)
+    .bind(sent.rank)
+    .bind(&job.instance.as_bytes()[..])
+    .bind(job.n)
+    .bind(call.and_then(|call| call.client_request_id.as_deref()))
+    .bind(call.map(|call| call.key.as_str()))
+    .bind(call.and_then(|call| call.client_key.as_deref()))
+    .bind(call.and_then(|call| call.destination.as_deref()))
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
+/// The call that one of the correlation keys belongs to.
+pub(crate) async fn find_call(
+    connection: &mut PgConnection,
+    account: &AccountId,
+    keys: &[String],
+) -> Result<Option<Call>, StoreError> {
+    Ok(sqlx::query_as(
+        "select call_key, client_key, client_id
+         from messages
+         where account_id = $1 and (call_key = any($2) or client_key = any($2))
+         order by received_at desc
+         limit 1",
+    )
+    .bind(account.as_str())
+    .bind(keys)
+    .fetch_optional(connection)
+    .await?)
+}
+
+/// Keeps the receipt if it is news. Receipts come in any order and more than once; the end state is the
+/// same for every order.
+pub(crate) async fn record_receipt(
+    connection: &mut PgConnection,
+    account: &AccountId,
+    receipt: &Receipt,
+    report: &str,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into messages as m (account_id, umid, channel, state, rank, detail, error_code,
+             error_message, changed_at, report)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+         on conflict (account_id, umid) do update
+         set channel = coalesce(excluded.channel, m.channel), state = excluded.state,
+             rank = excluded.rank, detail = excluded.detail, error_code = excluded.error_code,
+             error_message = excluded.error_message, changed_at = excluded.changed_at,
+             report = excluded.report
+         where m.report is null and excluded.rank >= m.rank
+             or (excluded.rank, excluded.changed_at, excluded.state) > (m.rank, m.changed_at, m.state)",
+    )
+    .bind(account.as_str())
+    .bind(&receipt.id)
+    .bind(&receipt.channel)
+    .bind(&receipt.state)
+    .bind(receipt.rank)
+    .bind(&receipt.detail)
+    .bind(receipt.error_code)
+    .bind(&receipt.error_message)
+    .bind(receipt.changed_at)
+    .bind(report)
+    .execute(connection)
+    .await?;
+    Ok(())
 }

@@ -84,24 +84,41 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         if inserted.rows_affected() == 0 {
-            let (request, instances): (Vec<u8>, Vec<Vec<u8>>) = sqlx::query_as(
-                "select request, instances from idempotency_keys where account_id = $1 and key = $2",
-            )
-            .bind(key.account.as_str())
-            .bind(&key.key)
-            .fetch_one(&mut *transaction)
-            .await?;
-            if request != key.request {
-                return Ok(StartedOnce::Mismatch);
-            }
-            let ids = instances.iter().map(|id| InstanceId::from_bytes(id)).collect::<Result<_, _>>();
-            return Ok(StartedOnce::Repeated(ids.map_err(|e| StoreError::Damaged(e.to_string()))?));
+            let answered = find_answer(&mut *transaction, &key).await?;
+            // It was there a moment ago: upkeep removed it, and a repetition starts anew.
+            return answered.ok_or_else(|| StoreError::Conflict(sqlx::Error::RowNotFound));
         }
         write(&mut *transaction, &rows).await?;
         transaction.commit().await?;
         self.wake.hint();
         Ok(StartedOnce::Started(ids))
     }
+
+    /// What the same request started before, if it came before: never `Started`.
+    pub async fn started_before(&self, key: &IdempotencyKey) -> Result<Option<StartedOnce>, StoreError> {
+        find_answer(&self.pool, key).await
+    }
+}
+
+async fn find_answer(
+    executor: impl PgExecutor<'_>,
+    key: &IdempotencyKey,
+) -> Result<Option<StartedOnce>, StoreError> {
+    let answered: Option<(Vec<u8>, Vec<Vec<u8>>)> = sqlx::query_as(
+        "select request, instances
+         from idempotency_keys
+         where account_id = $1 and key = $2 and created_at >= now() - interval '24 hours'",
+    )
+    .bind(key.account.as_str())
+    .bind(&key.key)
+    .fetch_optional(executor)
+    .await?;
+    let Some((request, instances)) = answered else { return Ok(None) };
+    if request != key.request {
+        return Ok(Some(StartedOnce::Mismatch));
+    }
+    let ids = instances.iter().map(|id| InstanceId::from_bytes(id)).collect::<Result<_, _>>();
+    Ok(Some(StartedOnce::Repeated(ids.map_err(|e| StoreError::Damaged(e.to_string()))?)))
 }
 
 /// Gathers starts into groups.
@@ -194,7 +211,13 @@ impl Rows {
     }
 }
 
-/// One statement, one commit: the instances and the jobs of their first steps.
+/// One statement, one commit: the instances, the jobs of their first steps, and the accounts' counts of this
+/// month (spec 5.7), so that whatever starts an instance counts it, once, and a rollback counts nothing.
+///
+/// The counts' rows are the only ones here that somebody else may hold; a shard per connection makes that
+/// rare. Nobody waits in a circle for them: a statement takes them in the order of the accounts, and they
+/// are the last thing that a transaction waits for. A transaction that starts instances must therefore call
+/// this once and lock nothing afterwards.
 pub(crate) async fn write(executor: impl PgExecutor<'_>, rows: &Rows) -> Result<(), StoreError> {
     if rows.ids.is_empty() {
         return Ok(());
@@ -208,6 +231,15 @@ pub(crate) async fn write(executor: impl PgExecutor<'_>, rows: &Rows) -> Result<
              insert into instances (id, account_id, definition_id, version, status, data)
              select id, account_id, definition_id, version, 'Runnable', data
              from new
+         ), counted as (
+             insert into usage_counts as counts (account_id, year, month, shard, started)
+             select account_id, extract(year from now() at time zone 'UTC'),
+                 extract(month from now() at time zone 'UTC'), pg_backend_pid() % 32, count(*)
+             from new
+             group by account_id
+             order by account_id
+             on conflict (account_id, year, month, shard)
+             do update set started = counts.started + excluded.started
          )
          insert into jobs (instance_id, path, account_id, n, step, issued, alone)
          select id, 1, account_id, 1, 0, 1, true

@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection};
 
 use crate::StoreError;
+use crate::sealing::MasterKeys;
 use crate::starts::Starter;
 use crate::wake::Wake;
 
@@ -19,6 +20,7 @@ pub struct Store {
     pub(crate) pool: PgPool,
     options: PgConnectOptions,
     pub(crate) starter: Starter,
+    pub(crate) keys: Option<MasterKeys>,
     pub(crate) wake: Wake,
 }
 
@@ -35,7 +37,7 @@ impl Store {
             .connect_lazy_with(options.clone());
         let wake = Wake::new(pool.clone());
         let starter = Starter::new(pool.clone(), wake.clone());
-        Ok(Self { pool, options, starter, wake })
+        Ok(Self { pool, options, starter, keys: None, wake })
     }
 
     /// A connection of its own, outside the pool: for a worker's statements that run all day.

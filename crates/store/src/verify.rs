@@ -105,7 +105,12 @@ const RULES: [(&str, &str); 14] = [
                  select from event_uses u
                  join events e on e.id = u.event_id
                  where u.instance_id = i.id and e.account_id <> i.account_id
-             )",
+             )
+         union all
+         select encode(i.id, 'hex')
+         from messages m
+         join instances i on i.id = m.instance_id
+         where m.account_id <> i.account_id",
     ),
     (
         "every instance runs on a version that exists",

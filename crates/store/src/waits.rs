@@ -1,6 +1,6 @@
 //! Parked paths and how they go on.
 //!
-//! A wait ends in one of four ways ([`Resume`]). However it ends, its row moves from `waits` to `jobs` in
+//! How a wait ended travels with its job ([`Resume`]). However it ends, its row moves from `waits` to `jobs` in
 //! one statement ([`resume`]), under the lock of the instance, so that exactly one of a reply and its
 //! deadline wins. In a suspended instance the job is made all the same, but held: what arrived is kept.
 
@@ -20,10 +20,12 @@ use crate::{Store, StoreError};
 pub enum Resume {
     /// The time is over: the end of a `Wait`, the deadline of a reply.
     Due,
-    /// The message that came.
+    /// What came: a message, keys, a receipt.
     Event(Box<RawValue>),
     /// The bodies of an `If` ended.
     BodiesEnded,
+    /// Nothing: the worker that held the job was lost, and may have begun it.
+    Interrupted,
 }
 
 impl Resume {

@@ -88,7 +88,8 @@ pub async fn retire(connection: &mut PgConnection, worker: Incarnation) -> Resul
 
 impl Store {
     /// Declares incarnations lost whose lease has passed, and frees the jobs of everybody who is lost or
-    /// gone: a claim may have been on its way while its worker was declared lost. Answers how many jobs.
+    /// gone: a claim may have been on its way while its worker was declared lost. The jobs know from then on
+    /// that they may have been done in part ([`Resume::Interrupted`](crate::waits::Resume)). Answers how many.
     pub async fn rescue_jobs(&self) -> Result<u64, StoreError> {
         let (lost, freed): (Vec<i64>, i64) = sqlx::query_as(
             "with lost as (
@@ -103,7 +104,7 @@ impl Store {
                  returning id
              ), freed as (
                  update jobs j
-                 set worker = null, ready_at = now()
+                 set worker = null, ready_at = now(), resume = coalesce(j.resume, '\"interrupted\"')
                  where j.worker is not null
                      and (j.worker in (select id from lost)
                          or j.worker in (select id from workers where lost_at is not null))

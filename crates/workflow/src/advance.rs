@@ -14,7 +14,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::graph::{Graph, Landing, StepIndex};
-use crate::outcome::{Outcome, Wait};
+use crate::outcome::{Awaited, Outcome, Wait};
 use crate::path::{Path, Place, View};
 use crate::status::{InstanceStatus, StepStatus};
 
@@ -78,9 +78,9 @@ pub struct Parked {
 pub enum ParkedFor {
     /// After the start of the step.
     Time(Duration),
-    /// The same, unless a message with this key comes first.
-    Reply {
-        key: String,
+    /// The same, unless what it awaits comes first.
+    Event {
+        awaited: Awaited,
         timeout: Duration,
     },
     /// From now.
@@ -122,7 +122,7 @@ pub fn advance(graph: &Graph, view: &View, path: &Path, outcome: Outcome) -> Tra
         Outcome::EnterBodies => decision.enter_bodies(),
         Outcome::Waiting { wait, due_after } => decision.park(match wait {
             Wait::Timer => ParkedFor::Time(due_after),
-            Wait::Reply { key } => ParkedFor::Reply { key, timeout: due_after },
+            Wait::Event(awaited) => ParkedFor::Event { awaited, timeout: due_after },
         }),
         Outcome::Retry { after, message } => decision.park(ParkedFor::Retry { after, message }),
         Outcome::Failed { message, result } => {

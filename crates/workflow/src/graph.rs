@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use crate::inputs;
+use crate::retry::RetryPolicy;
 use crate::step::StepType;
 
 /// A position in [`Graph::steps`].
@@ -26,6 +27,7 @@ pub struct Step {
     pub inputs: Value,
     pub outputs: Vec<(String, Value)>,
     pub routes: Routes,
+    pub retry: Option<RetryPolicy>,
     /// First steps of the sequences in `do`; empty for every other type (U-63).
     pub bodies: Vec<StepIndex>,
     sequence: usize,
@@ -129,6 +131,7 @@ impl Graph {
                 _ => Vec::new(),
             },
             routes: Routes::None,
+            retry: inputs::get(members, "retry").and_then(|retry| RetryPolicy::read(retry).ok()),
             bodies: Vec::new(),
             sequence,
         });

@@ -4,10 +4,16 @@ use serde_json::{Map, Value};
 
 /// The member `name`, whatever its letter case. `null` equals absent.
 pub fn get<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    entry(members, name).map(|(_, value)| value)
+}
+
+/// The same with the name as it is spelled.
+pub fn entry<'a>(members: &'a Map<String, Value>, name: &str) -> Option<(&'a str, &'a Value)> {
     members
-        .get(name)
-        .or_else(|| members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))
-        .filter(|value| !value.is_null())
+        .get_key_value(name)
+        .or_else(|| members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)))
+        .filter(|(_, value)| !value.is_null())
+        .map(|(key, value)| (key.as_str(), value))
 }
 
 /// The member as text: strings as they are, numbers and booleans by their JSON spelling (spec 4.2).

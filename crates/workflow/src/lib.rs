@@ -13,9 +13,13 @@ pub mod ids;
 pub mod inputs;
 pub mod outcome;
 pub mod path;
+pub mod retry;
 pub mod route;
+pub mod schedule;
 pub mod status;
 pub mod step;
+mod step_input;
+pub mod time_zones;
 pub mod timespan;
 pub mod trigger;
 

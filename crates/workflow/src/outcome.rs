@@ -30,8 +30,42 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wait {
     Timer,
-    /// A message with this correlation key.
-    Reply {
-        key: String,
-    },
+    /// An event from outside, or the end of the time.
+    Event(Awaited),
+}
+
+/// What a parked path listens for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Awaited {
+    pub event: AwaitedEvent,
+    /// The correlation key that the event must have.
+    pub key: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AwaitedEvent {
+    /// A message from a user (spec 6.5).
+    Reply,
+    /// Keys pressed in a call (spec 7.7).
+    Dtmf,
+    /// A receipt with one of these states.
+    Receipt { states: Vec<String> },
+}
+
+impl AwaitedEvent {
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Reply => "reply",
+            Self::Dtmf => "dtmf",
+            Self::Receipt { .. } => "receipt",
+        }
+    }
+
+    /// The states that end the wait; empty: all of them.
+    pub fn states(&self) -> &[String] {
+        match self {
+            Self::Receipt { states } => states,
+            Self::Reply | Self::Dtmf => &[],
+        }
+    }
 }

@@ -6,16 +6,23 @@ pub enum Trigger {
     InboundSms,
     InboundChatApps,
     HttpRequest,
+    /// Ours: the state of a sent message changed.
+    DeliveryReceipt,
+    /// Ours: a time of a cron expression came.
+    Schedule,
 }
 
 impl Trigger {
-    pub const ALL: [Self; 3] = [Self::InboundSms, Self::InboundChatApps, Self::HttpRequest];
+    pub const ALL: [Self; 5] =
+        [Self::InboundSms, Self::InboundChatApps, Self::HttpRequest, Self::DeliveryReceipt, Self::Schedule];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InboundSms => "inbound_sms",
             Self::InboundChatApps => "inbound_chat_apps",
             Self::HttpRequest => "http_request",
+            Self::DeliveryReceipt => "delivery_receipt",
+            Self::Schedule => "schedule",
         }
     }
 

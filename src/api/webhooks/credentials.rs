@@ -1,16 +1,25 @@
 //! Whether a webhook really comes from the platform: it repeats the `Authorization` value that it was
-//! registered with (spec 7.8).
+//! registered with, and it calls from where the account expects it (spec 7.8).
 
-use axum::extract::{FromRef, FromRequestParts, RawPathParams};
+use axum::extract::{FromRef, FromRequestParts, MatchedPath, RawPathParams};
 use axum::http::HeaderValue;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use sha2::{Digest, Sha256};
+use trunkline_connectors::outbound::{IpNet, parse_network};
+use trunkline_store::StoreError;
+use trunkline_store::webhook_settings::{WebhookSettings, dtmf_token};
 use trunkline_workflow::AccountId;
 use utoipa::IntoParams;
 
+use super::caller_address::caller_address;
 use crate::api::error::ApiError;
 use crate::api::path;
+use crate::api::query::Query;
 use crate::api::state::ApiState;
+
+/// The route that the platform can be told no header for.
+const OF_KEY_PRESSES: &str = "/dtmf";
 
 /// The account that a webhook was registered for. Comes before the body, which is not read for a stranger.
 #[derive(IntoParams)]
@@ -28,20 +37,84 @@ where
 {
     type Rejection = ApiError;
 
+    /// Strangers are not told which accounts there are: they all get the same answer.
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let state = ApiState::from_ref(state);
-        let authorization = parts.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
-        if !state.accepts_webhook(authorization.unwrap_or_default()) {
-            return Err(ApiError::WebhookUnauthenticated);
-        }
         let params = RawPathParams::from_request_parts(parts, &()).await.ok();
         let id = params.as_ref().and_then(|params| path::find(params, "accountId"));
         let id = id.filter(|id| !id.contains('\0')).ok_or(ApiError::InvalidParameter("account id"))?;
         let account = AccountId::new(id);
-        if state.account_exists(&account).await? {
-            Ok(Self(account))
-        } else {
-            Err(ApiError::AccountNotFound(account))
+        let Some(expected) = state.webhook_expected(&account).await? else {
+            if state.account_exists(&account).await? && state.is_time_to_tell(&account) {
+                tracing::warn!(
+                    account.id = %account,
+                    "webhooks are refused because the account has no secret for them: \
+                     `trunkline webhook show {account}` makes one"
+                );
+            }
+            return Err(ApiError::WebhookUnauthenticated);
+        };
+        let header = parts.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+        if !expected.is_secret(header) && !has_token(parts, &expected).await {
+            return Err(ApiError::WebhookUnauthenticated);
         }
+        if expected.networks.is_empty() {
+            return Ok(Self(account));
+        }
+        let caller = caller_address(parts, &state.config.trusted_proxies);
+        if caller.is_some_and(|caller| expected.networks.iter().any(|network| network.contains(&caller))) {
+            return Ok(Self(account));
+        }
+        if state.is_time_to_tell(&account) {
+            let caller = caller.map_or_else(|| "an unknown address".to_owned(), |caller| caller.to_string());
+            tracing::warn!(
+                account.id = %account,
+                "webhooks with the right secret are refused because they come from {caller}: \
+                 `trunkline webhook allow {account}` says from where they may"
+            );
+        }
+        Err(ApiError::WebhookUnauthenticated)
     }
+}
+
+async fn has_token(parts: &mut Parts, expected: &Expected) -> bool {
+    let route = parts.extensions.get::<MatchedPath>();
+    if !route.is_some_and(|route| route.as_str().ends_with(OF_KEY_PRESSES)) {
+        return false;
+    }
+    let query = Query::from_request_parts(parts, &()).await.ok();
+    query.as_ref().and_then(|query| query.text("token")).is_some_and(|token| expected.is_token(token))
+}
+
+/// What a webhook of an account has to show. Digests are compared, so the time it takes says nothing about
+/// the secret.
+pub(in crate::api) struct Expected {
+    secret: [u8; 32],
+    token: [u8; 32],
+    networks: Vec<IpNet>,
+}
+
+impl Expected {
+    pub(in crate::api) fn new(settings: &WebhookSettings) -> Result<Self, StoreError> {
+        let network = |text: &String| {
+            parse_network(text).map_err(|_| StoreError::Damaged(format!("`{text}` is no network")))
+        };
+        Ok(Self {
+            secret: digest(settings.secret.as_bytes()),
+            token: digest(dtmf_token(&settings.secret).as_bytes()),
+            networks: settings.allowed.iter().map(network).collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn is_secret(&self, authorization: &[u8]) -> bool {
+        digest(authorization) == self.secret
+    }
+
+    fn is_token(&self, token: &str) -> bool {
+        digest(token.as_bytes()) == self.token
+    }
+}
+
+fn digest(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! message ─► written down once ─► waits that it answers ─► definitions that it triggers ─► 200
-//! receipt ─► last state of the sent message ───────────────────────────────────────────► 200
+//! receipt ─► last state of the sent message ─► the same ───────────────────────────────► 200
 //! anything else ───────────────────────────────────────────────────────────────────────► 200
 //! ```
 //!
@@ -10,20 +10,19 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde_json::Value;
+use serde_json::{Map, Value};
+use trunkline_connectors::correlation::receipt_key;
 use trunkline_connectors::eight_by_eight::inbound::{self, Inbound, InboundMessage};
 use trunkline_connectors::eight_by_eight::receipt::Receipt;
-use trunkline_store::events::Incoming;
-use trunkline_store::messages::ReceiptRecord;
-use trunkline_workflow::AccountId;
+use trunkline_store::events::{EventKind, Incoming, Recipients};
+use trunkline_store::messages;
+use trunkline_workflow::{AccountId, Trigger};
 
 use super::credentials::Registered;
+use super::storable::{is_storable, is_text};
 use crate::api::body::Body;
 use crate::api::error::{ApiError, BodyErrors, ErrorBody};
-use crate::api::state::ApiState;
-
-/// Ids and keys are indexed, and PostgreSQL indexes no more than about 2,700 bytes.
-const MAX_KEY: usize = 1000;
+use crate::api::state::{ApiState, SmsAliases};
 
 /// Receive a message event
 ///
@@ -34,15 +33,21 @@ const MAX_KEY: usize = 1000;
     path = "/webhooks/v1/accounts/{accountId}/messages",
     operation_id = "receive-message-event",
     tag = "Webhooks",
-    security((), ("webhookAuthorization" = [])),
+    security(("webhookAuthorization" = [])),
     params(Registered),
-    request_body(content = Object, description = "The platform's event: `namespace`, `eventType`, `payload`."),
+    request_body(
+        content = Object,
+        description = "The platform's event: `namespace`, `eventType`, `payload`.",
+        example = json!({"namespace": "SMS", "eventType": "inbound_message_received", "payload": {
+            "umid": "5f0c1d7e-2b34-4f0e-8a55-0a4b6e1c9d21", "subAccountId": "acme_sms",
+            "timestamp": "2026-02-03T04:05:06.117Z", "source": "+6590001111", "destination": "+6580002222",
+            "body": "hi"}})
+    ),
     responses(
         (status = 200, description = "Stored, known already, or of no concern."),
         (status = 400, description = "The body is no JSON object, or an event without `payload`.",
          body = ErrorBody),
-        (status = 401, description = "The `Authorization` value is not the one expected.", body = ErrorBody),
-        (status = 404, description = "There is no such account.", body = ErrorBody),
+        (status = 401, description = "The `Authorization` value is not the account's, or the caller's address is not allowed.", body = ErrorBody),
         (status = 500, description = "A defect of ours.", body = ErrorBody),
         (status = 503, description = "The database is not available.", body = ErrorBody),
         BodyErrors,
@@ -56,7 +61,7 @@ pub async fn receive(
     let body = body.json()?;
     match inbound::parse(&body).map_err(|_| ApiError::InvalidBody)? {
         Inbound::Message(message) => take_message(&state, account, message, body).await?,
-        Inbound::Receipt(receipt) => take_receipt(&state, account, receipt).await?,
+        Inbound::Receipt(receipt) => take_receipt(&state, account, receipt, body).await?,
         Inbound::Ignored { reason } => {
             tracing::debug!(account.id = %account, reason, "a webhook was ignored");
         }
@@ -68,23 +73,27 @@ async fn take_message(
     state: &ApiState,
     account: AccountId,
     message: InboundMessage,
-    body: Value,
+    mut body: Value,
 ) -> Result<(), ApiError> {
     let keys = message.reply_keys();
     let names = keys.iter().chain([&message.dedupe_key]).chain(&message.sub_account_id);
-    if !names.into_iter().all(|name| can_be_indexed(name)) {
+    if !names.into_iter().all(|name| is_storable(name)) {
         return Err(ApiError::InvalidBody);
+    }
+    if message.trigger == Trigger::InboundSms && state.config.sms_aliases == SmsAliases::Added {
+        add_aliases(&mut body);
     }
     let received = state
         .store
         .receive(Incoming {
             account: account.clone(),
             dedupe_key: message.dedupe_key,
-            trigger: message.trigger,
+            kind: EventKind::Message(message.trigger),
             subaccount: message.sub_account_id.clone(),
             keys,
             body,
-            triggered_at: (state.clock)(),
+            received_at: (state.clock)(),
+            recipients: state.config.recipients,
         })
         .await?;
     if received.resumed.is_empty() && received.started.is_empty() && !received.duplicate {
@@ -95,35 +104,71 @@ async fn take_message(
     Ok(())
 }
 
-async fn take_receipt(state: &ApiState, account: AccountId, receipt: Receipt) -> Result<(), ApiError> {
-    let is_storable = can_be_indexed(&receipt.umid)
-        && [
-            Some(&receipt.channel),
-            Some(&receipt.state),
-            receipt.detail.as_ref(),
-            receipt.error_message.as_ref(),
-        ]
-        .into_iter()
-        .flatten()
-        .all(|text| !text.contains('\0'));
-    if !is_storable {
-        return Err(ApiError::InvalidBody);
+/// Where chat messages have their text and sender, for definitions written when SMS had them there too (U-41).
+fn add_aliases(body: &mut Value) {
+    let Some(payload) = body.get_mut("payload").and_then(Value::as_object_mut) else { return };
+    for (at, member, from) in [("content", "text", "body"), ("user", "msisdn", "source")] {
+        let Some(value) = payload.get(from).cloned() else { continue };
+        if let Value::Object(members) = payload.entry(at).or_insert_with(|| Value::Object(Map::new())) {
+            members.entry(member).or_insert(value);
+        }
     }
-    let record = ReceiptRecord {
-        account,
-        umid: receipt.umid,
-        channel: Some(receipt.channel).filter(|channel| !channel.is_empty()),
-        state: receipt.state,
-        rank: receipt.rank.into(),
-        detail: receipt.detail,
-        error_code: receipt.error_code.and_then(|code| i32::try_from(code).ok()),
-        error_message: receipt.error_message,
-        changed_at: receipt.timestamp.unwrap_or_else(state.clock),
-    };
-    Ok(state.store.record_receipt(record).await?)
 }
 
-/// PostgreSQL's text holds no NUL.
-fn can_be_indexed(text: &str) -> bool {
-    text.len() <= MAX_KEY && !text.contains('\0')
+async fn take_receipt(
+    state: &ApiState,
+    account: AccountId,
+    receipt: Receipt,
+    body: Value,
+) -> Result<(), ApiError> {
+    let texts = [&receipt.channel, &receipt.state].into_iter().chain(&receipt.detail);
+    if !is_storable(&receipt.umid)
+        || !is_storable(&receipt.dedupe_key)
+        || !texts.chain(&receipt.error_message).chain(&receipt.sub_account_id).all(|text| is_text(text))
+    {
+        return Err(ApiError::InvalidBody);
+    }
+    let now = (state.clock)();
+    let id = receipt.umid.to_lowercase();
+    let incoming = Incoming {
+        account,
+        dedupe_key: receipt.dedupe_key,
+        subaccount: receipt.sub_account_id,
+        keys: vec![receipt_key(&id)],
+        kind: EventKind::Receipt {
+            receipt: messages::Receipt {
+                id,
+                channel: Some(receipt.channel).filter(|channel| !channel.is_empty()),
+                state: receipt.state,
+                rank: receipt.rank.into(),
+                detail: receipt.detail,
+                error_code: receipt.error_code.and_then(|code| i32::try_from(code).ok()),
+                error_message: receipt.error_message,
+                changed_at: receipt.timestamp.unwrap_or(now),
+            },
+            trigger: Some(Trigger::DeliveryReceipt),
+        },
+        body,
+        received_at: now,
+        recipients: Recipients::All,
+    };
+    state.store.receive(incoming).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn aliases_are_added_where_nothing_stands() {
+        let mut body = json!({"payload": {"source": "+65", "body": "hi", "user": {"msisdn": "own"}}});
+        add_aliases(&mut body);
+        assert_eq!(
+            body["payload"],
+            json!({"source": "+65", "body": "hi", "user": {"msisdn": "own"}, "content": {"text": "hi"}})
+        );
+    }
 }

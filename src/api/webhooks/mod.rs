@@ -1,4 +1,8 @@
 //! The providers call us (spec 7).
 
-mod credentials;
+mod caller_address;
+pub(super) mod credentials;
+pub mod dtmf;
 pub mod messages;
+mod storable;
+pub mod voice;

@@ -20,7 +20,7 @@ pub(super) struct Banner<'a> {
 
 impl fmt::Display for Banner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let EnvFile { url, account, api_key } = self.env;
+        let EnvFile { url, account, api_key, webhook_secret } = self.env;
         let env_file = EnvFile::path(self.data_dir);
         let seconds = self.started_in.as_secs_f64();
         writeln!(f, "\nTrunkline {}, ready after {seconds:.1} s\n", env!("CARGO_PKG_VERSION"))?;
@@ -28,6 +28,7 @@ impl fmt::Display for Banner<'_> {
         writeln!(f, "  API          {url}/api/v1/accounts/{account}")?;
         writeln!(f, "  Reference    {url}/docs, {url}/openapi.json")?;
         writeln!(f, "  Webhook      {url}/webhooks/v1/accounts/{account}/messages")?;
+        writeln!(f, "               Authorization: {webhook_secret}")?;
         writeln!(f, "  Sandbox      {url}/sandbox/outbox (what was sent), {url}/sandbox")?;
         writeln!(f, "  Steps        may call this machine and the public internet, no private network")?;
         writeln!(f, "  Health       {url}/healthz, {url}/readyz")?;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use trunkline_store::Store;
 use trunkline_store::cluster::{self, Cluster, ClusterOptions};
+use trunkline_store::sealing::MasterKeys;
 
 use crate::cli::error::CliError;
 use crate::cli::reach_database::reach;
@@ -51,6 +52,12 @@ impl Database {
         // "15.18 (Debian 15.18-1)": the number tells enough.
         let version = version.split(' ').next().unwrap_or_default().to_owned();
         Ok(Self { store, version, place, cluster })
+    }
+
+    /// Sealed with the keys from now on.
+    pub(super) fn with_master_keys(mut self, keys: MasterKeys) -> Self {
+        self.store = self.store.with_master_keys(keys);
+        self
     }
 
     /// Comes last: nothing may use the store any more.

@@ -7,12 +7,15 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::cli::error::CliError;
+use crate::cli::shell_word::shell_word;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::cli) struct EnvFile {
     pub(in crate::cli) url: String,
     pub(in crate::cli) account: String,
     pub(in crate::cli) api_key: String,
+    /// What webhooks carry as `Authorization`.
+    pub(in crate::cli) webhook_secret: String,
 }
 
 impl EnvFile {
@@ -31,6 +34,11 @@ impl EnvFile {
             url: value("TRUNKLINE_URL")?,
             account: value("TRUNKLINE_ACCOUNT")?,
             api_key: value("TRUNKLINE_API_KEY")?,
+            // Earlier releases had none.
+            webhook_secret: value("TRUNKLINE_WEBHOOK_SECRET")
+                .unwrap_or_default()
+                .trim_matches('\'')
+                .to_owned(),
         })
     }
 
@@ -47,12 +55,16 @@ impl EnvFile {
         std::fs::rename(&new, &path).map_err(|source| CliError::File { action: "write", path, source })
     }
 
-    /// None of the values needs quoting in a shell.
+    /// Only the last of the values needs quoting in a shell.
     fn text(&self) -> String {
         format!(
             "# Written by `trunkline dev` at each start.\n\
-             export TRUNKLINE_URL={}\nexport TRUNKLINE_ACCOUNT={}\nexport TRUNKLINE_API_KEY={}\n",
-            self.url, self.account, self.api_key
+             export TRUNKLINE_URL={}\nexport TRUNKLINE_ACCOUNT={}\nexport TRUNKLINE_API_KEY={}\n\
+             export TRUNKLINE_WEBHOOK_SECRET={}\n",
+            self.url,
+            self.account,
+            self.api_key,
+            shell_word(&self.webhook_secret)
         )
     }
 

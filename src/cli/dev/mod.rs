@@ -1,7 +1,7 @@
 //! `trunkline dev`: the whole server in one process, on a PostgreSQL of its own, with a carrier to play with.
 //!
 //! ```text
-//!  start   data folder ── PostgreSQL ── schema ── account and key ── server ── examples ── workers ── banner
+//!  start   data folder ── PostgreSQL ── schema ── keys and account ── server ── examples ── workers ── banner
 //!  stop    workers drain ── server finishes its requests ── PostgreSQL stops
 //! ```
 //!
@@ -15,6 +15,9 @@ mod run_all;
 mod run_dev;
 mod seed_account;
 mod seed_examples;
+mod seed_handover;
+mod seed_master_key;
+mod seed_webhook;
 
 pub(super) use env_file::EnvFile;
 pub use run_dev::{DEFAULT_DATA_DIR, Dev};

@@ -7,17 +7,19 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use trunkline_connectors::clock;
-use trunkline_connectors::eight_by_eight::MessagingConfig;
+use trunkline_connectors::eight_by_eight::{EightByEight, VoiceApi};
 use trunkline_connectors::outbound::{AddressPolicy, OutboundClient, parse_network};
 use trunkline_expressions::Limits;
 use trunkline_store::Store;
-use trunkline_workers::{Settings, Tools};
+use trunkline_workers::{Rules, Settings, Tools};
 
 use super::banner::Banner;
 use super::database::Database;
 use super::env_file::EnvFile;
 use super::seed_account::{ACCOUNT, seed_account};
 use super::seed_examples::seed_examples;
+use super::seed_handover::seed_handover;
+use super::seed_webhook::seed_webhook;
 use crate::api::{self, ApiConfig, ApiState};
 use crate::cli::call_server::Server;
 use crate::cli::error::CliError;
@@ -43,15 +45,18 @@ pub(super) async fn run_all(
     let address =
         listener.local_addr().map_err(|source| CliError::System { action: "look at the port", source })?;
     let api_key = seed_account(store, data_dir).await?;
-    let env = EnvFile { url: format!("http://{address}"), account: ACCOUNT.to_owned(), api_key };
+    let webhook_secret = seed_webhook(store).await?;
+    let url = format!("http://{address}");
+    let env = EnvFile { url, account: ACCOUNT.to_owned(), api_key, webhook_secret };
 
     let (stop_server, server_stop) = Shutdown::on_demand();
     let mut server = JoinSet::new();
-    server.spawn(listen::serve(listener, router(store, &env.url), server_stop.requested(), GRACE));
+    server.spawn(listen::serve(listener, router(store, &env), server_stop.requested(), GRACE));
 
     let (stop_workers, workers_stop) = Shutdown::on_demand();
     let mut working = JoinSet::new();
     let ready = async {
+        seed_handover(store, &env.url).await?;
         seed_examples(&Server::new(&env.url, Some(&env.api_key))).await?;
         let tools = tools(&env.url);
         for number in 1..=workers {
@@ -70,8 +75,8 @@ pub(super) async fn run_all(
             let data_dir = data_dir.canonicalize().unwrap_or_else(|_| data_dir.to_owned());
             let started_in = begun.elapsed();
             // One write: whoever sees a part of it sees all of it.
-            let banner = Banner { database, env: &env, data_dir: &data_dir, workers, start_over, started_in }
-                .to_string();
+            let banner = Banner { database, env: &env, data_dir: &data_dir, workers, start_over, started_in };
+            let banner = banner.to_string();
             print!("{banner}");
             tokio::select! {
                 () = shutdown.requested() => Ok(()),
@@ -89,10 +94,10 @@ pub(super) async fn run_all(
     outcome
 }
 
-fn router(store: &Store, url: &str) -> Router {
+fn router(store: &Store, env: &EnvFile) -> Router {
     let carrier = Sandbox::new(SandboxConfig {
-        webhook_url: format!("{url}/webhooks/v1/accounts/{ACCOUNT}/messages"),
-        webhook_authorization: None,
+        webhook_url: format!("{}/webhooks/v1/accounts/{ACCOUNT}/messages", env.url),
+        webhook_authorization: Some(env.webhook_secret.clone()),
         account: ACCOUNT.to_owned(),
         sms_sub_account: "dev_sms".to_owned(),
         chat_sub_account: "dev_chat".to_owned(),
@@ -108,11 +113,14 @@ fn tools(url: &str) -> Tools {
         evaluator: evaluators(None, Limits::default().timeout),
         providers: OutboundClient::new(AddressPolicy { allow_private: true, allowed: Vec::new() }),
         outbound: OutboundClient::new(policy_of_steps()),
-        messaging: Some(MessagingConfig {
+        fallback: Some(EightByEight {
             sms_url: format!("{url}/sandbox/8x8/sms"),
             chat_apps_url: format!("{url}/sandbox/8x8/chatapps"),
+            voice_url: format!("{url}/sandbox/8x8/voice"),
+            voice_api: VoiceApi::default(),
             api_key: "sandbox".to_owned(),
         }),
+        rules: Rules { public_url: Some(url.to_owned()), ..Rules::default() },
     }
 }
 

@@ -7,9 +7,10 @@ use super::database::Database;
 use super::env_file::EnvFile;
 use super::resolve_loopback::resolve_loopback;
 use super::run_all::run_all;
+use super::seed_master_key::{remove_master_key, seed_master_key};
 use crate::cli::error::CliError;
 use crate::cli::listen;
-use crate::cli::settings::{DEFAULT_ADDRESS, PoolSettings, Secret};
+use crate::cli::settings::{DEFAULT_ADDRESS, MasterKeySettings, PoolSettings, Secret};
 use crate::cli::shell_word::{shell_word, this_program};
 use crate::cli::shutdown::Shutdown;
 
@@ -36,6 +37,8 @@ pub struct Dev {
     database_url: Option<Secret>,
     #[command(flatten)]
     pool: PoolSettings,
+    #[command(flatten)]
+    master_key: MasterKeySettings,
 }
 
 impl Dev {
@@ -47,6 +50,7 @@ impl Dev {
         if self.reset && url.is_some() {
             return Err(CliError::ResetOfForeignDatabase);
         }
+        let keys = self.master_key.find()?;
         let shutdown = Shutdown::on_signal()?;
         // Looked at later: that the data folder is in use explains more than that the port is. But data is
         // not deleted for a start that cannot succeed.
@@ -54,6 +58,7 @@ impl Dev {
         if self.reset && listener.is_ok() {
             Database::remove(&self.data_dir).await?;
             EnvFile::remove(&self.data_dir)?;
+            remove_master_key(&self.data_dir)?;
         }
         if url.is_some() {
             tracing::warn!(
@@ -61,17 +66,20 @@ impl Dev {
                  no phone"
             );
         }
-        let database = tokio::select! {
+        let mut database = tokio::select! {
             database = Database::open(url, &self.data_dir, &self.pool) => database?,
             () = shutdown.requested() => return Ok(()),
         };
-        let outcome = match listener {
-            Ok(listener) => {
+        // Now that the data folder is there, and ours alone.
+        let keys = keys.map_or_else(|| seed_master_key(&self.data_dir), Ok);
+        let outcome = match (listener, keys) {
+            (Ok(listener), Ok(keys)) => {
+                database = database.with_master_keys(keys);
                 let start_over = self.start_over();
                 run_all(&database, listener, &self.data_dir, self.workers, &start_over, begun, &shutdown)
                     .await
             }
-            Err(error) => Err(error),
+            (Err(error), _) | (_, Err(error)) => Err(error),
         };
         database.close().await;
         outcome

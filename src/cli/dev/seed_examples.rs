@@ -7,13 +7,23 @@ use crate::cli::call_server::Server;
 use crate::cli::error::CliError;
 
 /// The newest is listed first, so the simplest is created last.
-const EXAMPLES: [&str; 5] = [
+const EXAMPLES: [&str; 12] = [
+    include_str!("../../../examples/weekly-report.json"),
+    include_str!("../../../examples/undelivered-to-api.json"),
+    include_str!("../../../examples/fallback-to-sms.json"),
+    include_str!("../../../examples/customer-care.json"),
+    include_str!("../../../examples/voice-confirmation.json"),
+    include_str!("../../../examples/appointment-reminder.json"),
+    include_str!("../../../examples/order-intake.json"),
     include_str!("../../../examples/service-check.json"),
     include_str!("../../../examples/country-routing.json"),
     include_str!("../../../examples/keyword-menu.json"),
     include_str!("../../../examples/out-of-office.json"),
     include_str!("../../../examples/pong.json"),
 ];
+
+/// Where the examples look for services, and where `dev` is unless it is told otherwise.
+const USUAL_URL: &str = "http://127.0.0.1:8080";
 
 /// Does nothing when the account has definitions already. How many there are now is not told: 100 are as good
 /// as one.
@@ -24,7 +34,8 @@ pub(super) async fn seed_examples(server: &Server) -> Result<(), CliError> {
         return Ok(());
     }
     for example in EXAMPLES {
-        server.post(&path, example.as_bytes().to_vec()).await?;
+        let example = example.replace(USUAL_URL, server.url());
+        server.post(&path, example.into_bytes()).await?;
     }
     Ok(())
 }

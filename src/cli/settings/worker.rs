@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use trunkline_connectors::eight_by_eight::MessagingConfig;
-use trunkline_connectors::outbound::{AddressPolicy, IpNet, OutboundClient, parse_network};
+use trunkline_connectors::outbound::{AddressPolicy, OutboundClient};
 use trunkline_expressions::{Evaluator, EvaluatorCommand, Limits};
 use trunkline_workers::{Settings, Tools};
 
-use super::secret::Secret;
-use crate::cli::error::CliError;
+use super::networks::{Networks, parse_networks};
+use super::rules::RulesSettings;
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -88,39 +87,9 @@ pub struct WorkerSettings {
         value_parser = parse_networks
     )]
     allow_addresses: Option<Networks>,
-    /// The messaging platform's key; without it, steps that send fail
-    #[arg(
-        long,
-        env = "TRUNKLINE_PROVIDER_API_KEY",
-        hide_env_values = true,
-        value_name = "KEY",
-        help_heading = "Messaging platform"
-    )]
-    provider_api_key: Option<Secret>,
-    /// Where the platform takes SMS
-    #[arg(
-        long,
-        env = "TRUNKLINE_SMS_URL",
-        value_name = "URL",
-        default_value = "https://sms.8x8.com",
-        value_parser = parse_base_url,
-        help_heading = "Messaging platform"
-    )]
-    sms_url: String,
-    /// Where the platform takes chat messages
-    #[arg(
-        long,
-        env = "TRUNKLINE_CHAT_APPS_URL",
-        value_name = "URL",
-        default_value = "https://chatapps.8x8.com",
-        value_parser = parse_base_url,
-        help_heading = "Messaging platform"
-    )]
-    chat_apps_url: String,
+    #[command(flatten)]
+    rules: RulesSettings,
 }
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Networks(Vec<IpNet>);
 
 impl WorkerSettings {
     pub fn settings(&self) -> Settings {
@@ -134,21 +103,17 @@ impl WorkerSettings {
         }
     }
 
-    pub fn tools(&self) -> Result<Tools, CliError> {
-        let key = self.provider_api_key.as_ref().map(|key| key.as_header("TRUNKLINE_PROVIDER_API_KEY"));
-        let messaging = key.transpose()?.map(|key| MessagingConfig {
-            sms_url: self.sms_url.clone(),
-            chat_apps_url: self.chat_apps_url.clone(),
-            api_key: key.to_owned(),
-        });
+    pub fn tools(&self) -> Tools {
         let allowed = self.allow_addresses.as_ref().map(|networks| networks.0.clone()).unwrap_or_default();
-        Ok(Tools {
+        Tools {
             evaluator: evaluators(self.evaluators, Duration::from_millis(self.script)),
             // Their targets are the operator's own choice.
             providers: OutboundClient::new(AddressPolicy { allow_private: true, allowed: Vec::new() }),
             outbound: OutboundClient::new(AddressPolicy { allow_private: false, allowed }),
-            messaging,
-        })
+            // Accounts have connectors.
+            fallback: None,
+            rules: self.rules.rules(),
+        }
     }
 }
 
@@ -177,48 +142,4 @@ fn check_name(text: &str) -> Result<String, String> {
         return Err("a name has 1 to 100 visible characters".to_owned());
     }
     Ok(name.to_owned())
-}
-
-/// A list with commas; an empty one is what deployments write for "none".
-fn parse_networks(text: &str) -> Result<Networks, String> {
-    if text.trim().is_empty() {
-        return Ok(Networks(Vec::new()));
-    }
-    let network = |part: &str| {
-        parse_network(part)
-            .map_err(|_| format!("`{part}` is neither a network (`10.1.0.0/16`) nor an address"))
-    };
-    text.split(',').map(network).collect::<Result<_, _>>().map(Networks)
-}
-
-/// Without the slash at its end: paths are appended to it.
-fn parse_base_url(text: &str) -> Result<String, String> {
-    let url = reqwest::Url::parse(text.trim()).map_err(|error| error.to_string())?;
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() || url.query().is_some() {
-        return Err("it reads `https://host` or `https://host/path`".to_owned());
-    }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn networks_are_read_from_a_list() {
-        assert_eq!(parse_networks(" "), Ok(Networks(Vec::new())));
-        assert_eq!(parse_networks("10.1.0.0/16, ::1").unwrap().0.len(), 2);
-        for bad in ["10.1.0.0/33", "10.1.0.0/16,", "intranet"] {
-            assert!(parse_networks(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn base_urls_are_absolute_and_end_without_a_slash() {
-        assert_eq!(parse_base_url("https://a.example/"), Ok("https://a.example".to_owned()));
-        assert_eq!(parse_base_url("http://127.0.0.1:9/sms/"), Ok("http://127.0.0.1:9/sms".to_owned()));
-        for bad in ["", "a.example", "ftp://a.example", "https://a.example/?x=1", "https:"] {
-            assert!(parse_base_url(bad).is_err(), "{bad}");
-        }
-    }
 }

@@ -2,7 +2,8 @@
 //! database is checked for every invariant.
 
 mod database_dies;
-mod processes;
+pub mod processes;
+mod send_interrupted;
 mod worker_dies;
 mod worker_drains;
 mod worker_sleeps;

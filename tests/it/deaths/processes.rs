@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::until;
+use crate::support::{MASTER_KEY, until};
 
 /// Seconds; the shortest that the command line takes.
 pub const LEASE: &str = "3";
@@ -21,6 +21,10 @@ pub struct WorkerProcess {
 
 impl WorkerProcess {
     pub fn start(database_url: &str) -> Self {
+        Self::start_with(database_url, &[])
+    }
+
+    pub fn start_with(database_url: &str, environment: &[(&str, &str)]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("worker-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let log = std::env::temp_dir().join(format!("trunkline-{name}.log"));
@@ -29,12 +33,15 @@ impl WorkerProcess {
             .arg("worker")
             .env_clear()
             .env("DATABASE_URL", database_url)
+            .env("TRUNKLINE_MASTER_KEY", MASTER_KEY)
             .env("TRUNKLINE_WORKER_NAME", &name)
             .env("TRUNKLINE_LEASE_SECONDS", LEASE)
             .env("TRUNKLINE_ALLOW_ADDRESSES", "127.0.0.0/8")
             .env("TRUNKLINE_EVALUATORS", "1")
             .env("TRUNKLINE_SCRIPT_MILLISECONDS", "20000")
             .env("TRUNKLINE_LOG_FORMAT", "json")
+            .env("TRUNKLINE_MASTER_KEY", MASTER_KEY)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(output.try_clone().unwrap())
             .stderr(output)

@@ -111,13 +111,3 @@ async fn a_chat_message_gets_its_reply_on_the_same_channel() {
     assert_eq!(engine.outbox().await[0]["body"], "You wrote menu");
     engine.finish().await;
 }
-
-#[tokio::test]
-async fn steps_of_later_releases_fault_by_name() {
-    let engine = Engine::start().await;
-    let steps =
-        json!([{"id": "call", "stepType": "VoiceMessage", "inputs": {"action": "say", "params": {}}}]);
-    let error = engine.run(steps, json!({})).await.error().await;
-    assert_eq!(error, "Step type 'VoiceMessage' is not available on this server.");
-    engine.finish().await;
-}

@@ -1,9 +1,12 @@
 //! Instances that run: the real router, a real worker, real PostgreSQL, the sandbox carrier as provider.
 
+mod calls;
 mod commands;
 mod messages;
+mod receipts;
 mod replies;
 mod requests;
+mod retries;
 mod routing;
 mod versions;
 mod waiting;

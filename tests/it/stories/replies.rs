@@ -1,6 +1,8 @@
 //! Waiting for a reply: matching, deadlines, duplicates, early replies (spec 3.5.7, 6.5).
 
 use serde_json::{Value, json};
+use trunkline::api::{ApiConfig, SmsAliases};
+use trunkline_store::events::Recipients;
 
 use crate::support::{Engine, enabled, inbound_chat, inbound_chat_v3, inbound_sms};
 
@@ -234,5 +236,31 @@ async fn a_reply_and_its_deadline_are_decided_once() {
             if answered { ["ask:Complete", "got_it:Complete"] } else { ["ask:Cancelled", "silent:Complete"] };
         assert_eq!(logs, expected);
     }
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn a_reply_goes_to_the_newest_wait_alone_where_the_installation_says_so() {
+    let config = ApiConfig { recipients: Recipients::Newest, ..ApiConfig::default() };
+    let engine = Engine::start_with(config).await;
+    let older = engine.run(asks("sms", "+6590001111", None), json!({})).await;
+    let newer = engine.run(asks("sms", "+6590001111", None), json!({})).await;
+    engine.sms("+6590001111", "one").await;
+    assert_eq!((older.status().await, newer.status().await), ("Runnable".to_owned(), "Complete".to_owned()));
+    engine.sms("+6590001111", "two").await;
+    assert_eq!(older.data().await["answer"], "two");
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn sms_have_the_members_of_chat_messages_where_the_installation_says_so() {
+    let config = ApiConfig { sms_aliases: SmsAliases::Added, ..ApiConfig::default() };
+    let engine = Engine::start_with(config).await;
+    let definition = engine.app.define(enabled("inbound_sms", None)).await;
+    engine.sms("+6590001111", "hi").await;
+    let payload = engine.newest(&definition).await.unwrap().data().await["payload"].clone();
+    assert_eq!(payload["content"], json!({"text": "hi"}));
+    assert_eq!(payload["user"], json!({"msisdn": "+6590001111"}));
+    assert_eq!((&payload["body"], &payload["source"]), (&json!("hi"), &json!("+6590001111")));
     engine.finish().await;
 }

@@ -1,15 +1,25 @@
 //! A server of its own for a test, with an account and its key.
 
+use std::net::SocketAddr;
+
+use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use trunkline::api::{ApiConfig, ApiState, router};
 use trunkline_connectors::clock;
 use trunkline_store::Store;
 use trunkline_store::keys::KeySecret;
+use trunkline_store::sealing::MasterKeys;
 use trunkline_workflow::{AccountId, InstanceId};
 
 use super::answer::Answer;
 use super::postgres::Database;
+
+/// Of every test, as `TRUNKLINE_MASTER_KEY` has it.
+pub const MASTER_KEY: &str = "dHJ1bmtsaW5lIHRlc3RzLCAzMiBieXRlcyBpbiBhbGw=";
+
+/// What the platform sends as `Authorization` for the test's account.
+pub const WEBHOOK_SECRET: &str = "Basic c2VjcmV0";
 
 /// Serves until it is dropped. Nothing runs the instances: a test that wants them to go on brings a worker
 /// for [`TestApp::store`].
@@ -43,11 +53,17 @@ impl TestApp {
     }
 
     async fn build(database_url: String, database: Option<Database>, config: ApiConfig) -> Self {
-        let store = Store::open(&database_url, 8).unwrap();
+        let store = open_store(&database_url);
         let url = serve(store.clone(), config).await;
         let account = AccountId::new("acme");
         let key = new_key(&store, &account).await;
+        assert!(store.replace_webhook_secret(&account, WEBHOOK_SECRET).await.unwrap());
         Self { url, account, key, store, http: http_client(), database_url, _database: database }
+    }
+
+    /// The server's root.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     pub fn database_url(&self) -> &str {
@@ -110,8 +126,18 @@ impl TestApp {
 
     /// The platform calls.
     pub async fn webhook(&self, body: Value) -> Answer {
-        let path = format!("/webhooks/v1/accounts/{}/messages", self.account);
-        Answer::of(self.request(Method::POST, &path).json(&body)).await
+        self.webhook_to("messages", body).await
+    }
+
+    /// The platform calls one of the account's webhooks: `messages`, `voice`, `dtmf`.
+    pub async fn webhook_to(&self, webhook: &str, body: Value) -> Answer {
+        Answer::of(self.webhook_request(webhook).json(&body)).await
+    }
+
+    /// Such a call, to be changed yet.
+    pub fn webhook_request(&self, webhook: &str) -> RequestBuilder {
+        let path = format!("/webhooks/v1/accounts/{}/{webhook}", self.account);
+        self.request(Method::POST, &path).header(AUTHORIZATION, WEBHOOK_SECRET)
     }
 
     /// Saves a definition; gives its id.
@@ -157,8 +183,15 @@ pub async fn serve(store: Store, config: ApiConfig) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = router(ApiState::new(store, clock::now, config));
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, service).await });
     format!("http://{address}")
+}
+
+/// A store with the tests' master key.
+pub fn open_store(database_url: &str) -> Store {
+    let keys = MasterKeys::parse(MASTER_KEY).unwrap();
+    Store::open(database_url, 8).unwrap().with_master_keys(keys)
 }
 
 pub fn http_client() -> reqwest::Client {

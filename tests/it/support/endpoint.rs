@@ -1,5 +1,6 @@
 //! An HTTP endpoint for steps to call: it keeps what it got and answers by path.
 
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use axum::body::Bytes;
@@ -30,6 +31,8 @@ impl Received {
     }
 }
 
+type Scripted = (StatusCode, Value);
+
 pub struct Endpoint {
     pub url: String,
     shared: Shared,
@@ -38,19 +41,36 @@ pub struct Endpoint {
 #[derive(Clone)]
 struct Shared {
     received: Arc<Mutex<Vec<Received>>>,
+    /// What paths that a test set up answer, the last answer again and again.
+    scripts: Arc<Mutex<HashMap<String, VecDeque<Scripted>>>>,
     /// Answers are given while this is true.
     answering: watch::Sender<bool>,
 }
 
 impl Endpoint {
     pub async fn start() -> Self {
-        let shared = Shared { received: Arc::default(), answering: watch::Sender::new(true) };
+        let shared =
+            Shared { received: Arc::default(), scripts: Arc::default(), answering: watch::Sender::new(true) };
         let router = Router::new().fallback(routing::any(answer)).with_state(shared.clone());
         Self { url: serve(router).await, shared }
     }
 
     pub fn received(&self) -> Vec<Received> {
         self.shared.received.lock().unwrap().clone()
+    }
+
+    /// From now on the path answers these one after the other, and the last one for ever.
+    pub fn script(&self, path: &str, answers: &[(u16, Value)]) {
+        let answers =
+            answers.iter().map(|(status, body)| (StatusCode::from_u16(*status).unwrap(), body.clone()));
+        self.shared.scripts.lock().unwrap().insert(path.to_owned(), answers.collect());
+    }
+
+    /// The bodies that came in at a path.
+    pub fn bodies_at(&self, path: &str) -> Vec<Value> {
+        let received = self.received();
+        let at_path = received.iter().filter(|request| request.target.split('?').next() == Some(path));
+        at_path.map(Received::json).collect()
     }
 
     /// Requests are kept, their answers wait for [`Endpoint::give_answers`].
@@ -76,6 +96,16 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
     };
     let mut answering = shared.answering.subscribe();
     answering.wait_for(|answering| *answering).await.unwrap();
+    let scripted = {
+        let mut scripts = shared.scripts.lock().unwrap();
+        scripts.get_mut(&path).and_then(|answers| match answers.len() {
+            0 | 1 => answers.front().cloned(),
+            _ => answers.pop_front(),
+        })
+    };
+    if let Some((status, body)) = scripted {
+        return (status, axum::Json(body)).into_response();
+    }
     match path.as_str() {
         "/html" => ([(header::CONTENT_TYPE, "text/html")], "<html></html>").into_response(),
         "/empty" => StatusCode::NO_CONTENT.into_response(),

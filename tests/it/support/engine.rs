@@ -5,14 +5,16 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
+use trunkline::api::ApiConfig;
 use trunkline::sandbox::{self, Sandbox, SandboxConfig};
 use trunkline_connectors::clock;
-use trunkline_connectors::eight_by_eight::MessagingConfig;
+use trunkline_connectors::eight_by_eight::{EightByEight, VoiceApi};
 use trunkline_connectors::outbound::{AddressPolicy, OutboundClient};
 use trunkline_expressions::{Evaluator, EvaluatorCommand, Limits};
-use trunkline_workers::{Settings, Tools};
+use trunkline_store::connectors::{ConnectorKind, NewConnector};
+use trunkline_workers::{Rules, Settings, Tools};
 
-use super::app::{TestApp, http_client};
+use super::app::{TestApp, WEBHOOK_SECRET, http_client};
 use super::endpoint::Endpoint;
 
 /// No story takes longer unless something is stuck.
@@ -33,10 +35,14 @@ struct RunningWorker {
 
 impl Engine {
     pub async fn start() -> Self {
-        let app = TestApp::start().await;
+        Self::start_with(ApiConfig::default()).await
+    }
+
+    pub async fn start_with(config: ApiConfig) -> Self {
+        let app = TestApp::start_with(config).await;
         let sandbox = Sandbox::new(SandboxConfig {
             webhook_url: app.webhook_url(),
-            webhook_authorization: None,
+            webhook_authorization: Some(WEBHOOK_SECRET.to_owned()),
             account: app.account().to_string(),
             sms_sub_account: "acme_sms".to_owned(),
             chat_sub_account: "acme_chat".to_owned(),
@@ -55,6 +61,15 @@ impl Engine {
     }
 
     pub fn start_worker_with(&mut self, settings: Settings, policy: AddressPolicy) {
+        self.run_worker(settings, policy, Rules::default());
+    }
+
+    pub fn start_worker_with_rules(&mut self, rules: Rules) {
+        let policy = AddressPolicy { allow_private: true, ..AddressPolicy::default() };
+        self.run_worker(Settings::default(), policy, rules);
+    }
+
+    fn run_worker(&mut self, settings: Settings, policy: AddressPolicy, rules: Rules) {
         let providers =
             OutboundClient::new(AddressPolicy { allow_private: true, ..AddressPolicy::default() });
         let evaluator = EvaluatorCommand::new(env!("CARGO_BIN_EXE_trunkline"), ["evaluator"]);
@@ -62,17 +77,38 @@ impl Engine {
             evaluator: Evaluator::new(evaluator, 1, Limits::default()),
             providers,
             outbound: OutboundClient::new(policy),
-            messaging: Some(MessagingConfig {
+            fallback: Some(EightByEight {
                 sms_url: format!("{}/sandbox/8x8/sms", self.sandbox_url),
                 chat_apps_url: format!("{}/sandbox/8x8/chatapps", self.sandbox_url),
+                voice_url: format!("{}/sandbox/8x8/voice", self.sandbox_url),
+                voice_api: VoiceApi::default(),
                 api_key: "sandbox".to_owned(),
             }),
+            rules,
         };
         let (stop, stopped) = oneshot::channel();
         let running = trunkline_workers::run(self.app.store().clone(), tools, settings, async {
             let _ = stopped.await;
         });
         self.worker = Some(RunningWorker { stop, task: tokio::spawn(running) });
+    }
+
+    /// The account's provider is the endpoint from now on, in place of the sandbox.
+    pub async fn connect_endpoint(&self, voice_api: VoiceApi) {
+        let url = &self.endpoint.url;
+        let settings = json!({"smsUrl": url, "chatAppsUrl": url, "voiceUrl": url, "voiceApi": voice_api});
+        self.connect(ConnectorKind::EightByEight, &settings, "endpoint-key").await;
+    }
+
+    pub async fn connect(&self, kind: ConnectorKind, settings: &Value, secret: &str) {
+        let connector = NewConnector {
+            account: self.app.account(),
+            kind,
+            subaccount: None,
+            settings,
+            secret: Some(secret),
+        };
+        assert!(self.app.store().set_connector(connector).await.unwrap());
     }
 
     /// Drains the worker and waits for its end.

@@ -8,7 +8,7 @@ mod postgres;
 pub mod sample;
 
 pub use answer::{Answer, is_timestamp};
-pub use app::{TestApp, http_client, instance_id, serve};
+pub use app::{MASTER_KEY, TestApp, WEBHOOK_SECRET, http_client, instance_id, open_store, serve};
 pub use endpoint::Endpoint;
 pub use engine::{Engine, Run, until};
 pub use sample::{definition, enabled, inbound_chat, inbound_chat_v3, inbound_sms, pong, sms};

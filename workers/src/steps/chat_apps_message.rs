@@ -2,15 +2,21 @@
 
 use trunkline_connectors::eight_by_eight::send_chat_apps_message;
 
-use super::{Activity, Input, NO_PROVIDER, not_sent};
+use super::{Activity, Input, not_sent, sent_message};
 
 pub(super) async fn execute(input: Input<'_>) -> Activity {
-    let Some(messaging) = &input.tools.messaging else {
-        return Activity::Failed { message: NO_PROVIDER.to_owned() };
+    let members = input.members();
+    let provider = match input.eight_by_eight(&members).await {
+        Ok(provider) => provider,
+        Err(activity) => return activity,
     };
-    let key = input.job.id().as_uuid();
-    match send_chat_apps_message(&input.tools.providers, messaging, &input.members(), key).await {
-        Ok(result) => Activity::Done(result),
+    match send_chat_apps_message(&input.tools.providers, &provider, &members, input.key()).await {
+        Ok(result) => {
+            let state = result["status"].as_str().map(str::to_lowercase);
+            // The platform chooses the channel; receipts name it.
+            let sent = sent_message(&result, None, state);
+            Activity::Sent { result, sent }
+        }
         Err(failure) => not_sent(failure),
     }
 }

@@ -3,14 +3,21 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use trunkline_connectors::outbound::{OutboundError, OutboundRequest, call_failed, parse_json_body};
+use trunkline_connectors::clock;
+use trunkline_connectors::outbound::{
+    OutboundError, OutboundRequest, OutboundResponse, call_failed, parse_json_body,
+};
 use trunkline_workflow::inputs;
 
 use super::{Activity, Input, input_required};
+use crate::tools::TextAnswers;
 
 /// Seconds: the default and the bounds (U-04).
 const DEFAULT_TIMEOUT: u64 = 5;
 const TIMEOUTS: std::ops::RangeInclusive<u64> = 1..=120;
+
+/// Answers after which a step that asks for retries tries again.
+const WORTH_ANOTHER_TRY: [u16; 7] = [408, 425, 429, 500, 502, 503, 504];
 
 pub(super) async fn execute(input: Input<'_>) -> Activity {
     let members = input.members();
@@ -40,14 +47,7 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
         follow_redirects: true,
     };
     match input.tools.outbound.send(request).await {
-        Ok(response) => match parse_json_body(&response.body) {
-            Ok(body) => Activity::Done(json!({
-                "responseCode": response.status,
-                "reasonPhrase": response.reason,
-                "responseBody": body,
-            })),
-            Err(message) => Activity::Failed { message },
-        },
+        Ok(response) => answered(&response, input.tools.rules.text_answers),
         Err(error) => {
             let message = call_failed(&error, &method, &url);
             match error {
@@ -58,6 +58,25 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
             }
         }
     }
+}
+
+fn answered(response: &OutboundResponse, text_answers: TextAnswers) -> Activity {
+    let body = match (parse_json_body(&response.body), text_answers) {
+        (Ok(body), _) => body,
+        (Err(_), TextAnswers::Keep) => String::from_utf8_lossy(&response.body).into_owned().into(),
+        (Err(message), TextAnswers::Fault) => return Activity::Failed { message },
+    };
+    let result = json!({
+        "responseCode": response.status,
+        "reasonPhrase": response.reason,
+        "responseBody": body,
+    });
+    if !WORTH_ANOTHER_TRY.contains(&response.status) {
+        return Activity::Done(result);
+    }
+    let after = response.retry_after(clock::now());
+    let message = format!("HTTP {} {}", response.status, response.reason);
+    Activity::Unwelcome { result, after, message }
 }
 
 fn timeout(members: &Map<String, Value>) -> Duration {

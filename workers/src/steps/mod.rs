@@ -3,21 +3,32 @@
 mod chat_apps_message;
 mod http_request;
 mod r#if;
+mod send_to_converse;
 mod sms;
+mod voice_message;
 mod wait;
+mod wait_for_dtmf;
+mod wait_for_receipt;
 mod wait_for_reply;
 
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use trunkline_connectors::eight_by_eight::SendFailure;
+use trunkline_connectors::eight_by_eight::receipt::Receipt;
+use trunkline_connectors::eight_by_eight::{EightByEight, SendFailure};
+use trunkline_store::Store;
 use trunkline_store::jobs::LeasedJob;
+use trunkline_store::messages::Sent;
 use trunkline_store::waits::Resume;
-use trunkline_workflow::Outcome;
 use trunkline_workflow::graph::Step;
 use trunkline_workflow::outcome::Wait;
 use trunkline_workflow::step::StepType;
+use trunkline_workflow::{Outcome, inputs};
+use uuid::Uuid;
 
+use crate::await_event;
+use crate::connectors::{Connectors, NoConnector};
+use crate::lease::{Backoff, Lease};
 use crate::tools::Tools;
 
 /// A step about to be done.
@@ -25,21 +36,88 @@ pub(crate) struct Input<'a> {
     pub(crate) step: &'a Step,
     /// The evaluated inputs; of an `If` its condition.
     pub(crate) value: Value,
+    pub(crate) data: &'a Map<String, Value>,
     pub(crate) job: &'a LeasedJob,
     pub(crate) tools: &'a Tools,
+    pub(crate) store: &'a Store,
+    pub(crate) connectors: &'a Connectors,
+    pub(crate) lease: &'a Lease,
 }
 
 impl Input<'_> {
     fn members(&self) -> Map<String, Value> {
         self.value.as_object().cloned().unwrap_or_default()
     }
+
+    /// The idempotency key of every attempt.
+    fn key(&self) -> Uuid {
+        self.job.id().as_uuid()
+    }
+
+    /// The subaccount that the step names, else the one that the instance runs under.
+    fn subaccount(&self, members: &Map<String, Value>) -> Option<String> {
+        text(members, "subAccountId").or_else(|| text(self.data, "subAccountId"))
+    }
+
+    async fn eight_by_eight(&self, members: &Map<String, Value>) -> Result<EightByEight, Activity> {
+        let subaccount = text(members, "subAccountId");
+        let account = &self.job.account;
+        match self.connectors.eight_by_eight(account, subaccount.as_deref(), self.lease).await {
+            Ok(provider) => Ok(provider),
+            Err(NoConnector::None) => self.tools.fallback.clone().ok_or_else(|| Activity::Failed {
+                message: "No messaging provider is configured.".to_owned(),
+            }),
+            Err(NoConnector::Unusable(detail)) => {
+                Err(Activity::Failed { message: format!("The messaging provider cannot be used: {detail}.") })
+            }
+            Err(NoConnector::Lost) => Err(Activity::Abandoned),
+        }
+    }
+
+    /// The secret of the account's webhooks, asked for until the database answers.
+    async fn webhook_secret(&self) -> Result<Option<String>, Activity> {
+        let mut pause = Backoff::default();
+        loop {
+            match self.store.webhook_secret(&self.job.account).await {
+                Ok(secret) => return Ok(secret),
+                Err(error) if error.is_unavailable() => {
+                    if self.lease.is_lost() {
+                        return Err(Activity::Abandoned);
+                    }
+                    pause.report(&error, "cannot load a webhook secret; trying again");
+                    pause.wait().await;
+                }
+                Err(error) => {
+                    return Err(Activity::Failed {
+                        message: format!("The webhook secret cannot be used: {error}."),
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// An input as text; blank is none.
+fn text(members: &Map<String, Value>, name: &str) -> Option<String> {
+    inputs::text(members, name).filter(|text| !text.trim().is_empty())
 }
 
 /// What the activity of a step came to.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) enum Activity {
     /// The result is what expressions see as `step`.
     Done(Value),
+    /// A provider took something that receipts or key presses will refer to.
+    Sent {
+        result: Value,
+        sent: Option<Sent>,
+    },
+    /// An answer that a step which asks for retries does not put up with; for all others it is the result.
+    Unwelcome {
+        result: Value,
+        after: Option<Duration>,
+        message: String,
+    },
     /// A wait that ended without what it waited for.
     TimedOut(Value),
     Wait {
@@ -55,6 +133,8 @@ pub(crate) enum Activity {
     Failed {
         message: String,
     },
+    /// The worker is no longer believed.
+    Abandoned,
 }
 
 /// Whether doing the step twice can be noticed outside.
@@ -70,8 +150,14 @@ pub(crate) fn has_side_effect(step_type: StepType) -> bool {
         | StepType::Wait
         | StepType::WaitForReply
         | StepType::WaitForDtmf
+        | StepType::WaitForReceipt
         | StepType::Jump => false,
     }
+}
+
+/// Whether the step hands something to a provider.
+pub(crate) fn is_send(step_type: StepType) -> bool {
+    has_side_effect(step_type) && step_type != StepType::HttpRequest
 }
 
 pub(crate) async fn execute(step_type: StepType, input: Input<'_>) -> Activity {
@@ -83,18 +169,24 @@ pub(crate) async fn execute(step_type: StepType, input: Input<'_>) -> Activity {
         StepType::If => r#if::execute(&input),
         StepType::Wait => wait::execute(&input),
         StepType::WaitForReply => wait_for_reply::execute(&input),
-        StepType::VoiceMessage | StepType::WaitForDtmf | StepType::SendToConverse => Activity::Failed {
-            message: format!("Step type '{}' is not available on this server.", step_type.name()),
-        },
+        StepType::VoiceMessage => voice_message::execute(input).await,
+        StepType::WaitForDtmf => wait_for_dtmf::execute(&input),
+        StepType::WaitForReceipt => wait_for_receipt::execute(&input),
+        StepType::SendToConverse => send_to_converse::execute(input).await,
     }
 }
 
 /// Goes on behind the activity, with what ended the wait.
-pub(crate) fn resume(step_type: StepType, resume: Resume) -> Activity {
-    match (step_type, resume) {
-        (StepType::WaitForReply, Resume::Due) => wait_for_reply::timed_out(),
-        (StepType::WaitForReply, Resume::Event(event)) => wait_for_reply::replied(&event),
-        (_, Resume::Due | Resume::Event(_) | Resume::BodiesEnded) => Activity::Done(json!({})),
+pub(crate) fn resume(step_type: StepType, resume: &Resume) -> Activity {
+    let output = match step_type {
+        StepType::WaitForReply => wait_for_reply::OUTPUT,
+        StepType::WaitForDtmf => wait_for_dtmf::OUTPUT,
+        StepType::WaitForReceipt => wait_for_receipt::OUTPUT,
+        _ => return Activity::Done(json!({})),
+    };
+    match resume {
+        Resume::Event(event) => await_event::came(output, event),
+        Resume::Due | Resume::BodiesEnded | Resume::Interrupted => await_event::timed_out(output),
     }
 }
 
@@ -120,7 +212,13 @@ fn not_sent(failure: SendFailure) -> Activity {
     }
 }
 
-const NO_PROVIDER: &str = "No messaging provider is configured.";
+/// What receipts will refer to; `None` when the provider gave the message no id.
+fn sent_message(result: &Value, channel: Option<&str>, state: Option<String>) -> Option<Sent> {
+    let id = result["umid"].as_str().filter(|id| !id.is_empty())?.to_lowercase();
+    let state = state.unwrap_or_else(|| "queued".to_owned());
+    let rank = Receipt::rank_of(&state).into();
+    Some(Sent { id, channel: channel.map(str::to_owned), state, rank, call: None })
+}
 
 /// An input that became null or empty when it was evaluated (U-78).
 fn input_required(step: &Step, name: &str) -> Activity {

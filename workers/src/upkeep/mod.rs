@@ -6,6 +6,7 @@ mod prune_history;
 mod release_due_jobs;
 mod remove_deleted_versions;
 mod rescue_jobs;
+mod start_scheduled;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,7 @@ pub(crate) async fn run(store: Store, lease: Arc<Lease>, settings: Settings) {
     tokio::join!(
         release_due_jobs::run(&store, &lease),
         rescue_jobs::run(&store, settings.lease),
+        start_scheduled::run(&store, &lease),
         every(
             Duration::from_secs(5),
             &store,

@@ -3,9 +3,12 @@
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::config::EightByEight;
+use super::product::Product;
 use super::request_fields::{spelled_as, write_as_text};
-use super::send_message::{Accepted, MessagingConfig, Product, SendFailure, request_fields, send_message};
+use super::send_message::{Accepted, request_fields, send_message};
 use crate::outbound::OutboundClient;
+use crate::send_failure::SendFailure;
 
 const FIELDS: [&str; 9] = [
     "user",
@@ -26,7 +29,7 @@ const TEXT_CONTENT: [&str; 3] = ["text", "url", "fallbackText"];
 /// `subAccountId` among them, and returns the step's outputs. Everything else is forwarded.
 pub async fn send_chat_apps_message(
     client: &OutboundClient,
-    config: &MessagingConfig,
+    config: &EightByEight,
     inputs: &Map<String, Value>,
     idempotency_key: Uuid,
 ) -> Result<Value, SendFailure> {

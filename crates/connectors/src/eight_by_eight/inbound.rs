@@ -6,11 +6,10 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use trunkline_workflow::Trigger;
 
 use super::receipt::Receipt;
-use super::wire::read_timestamp;
+use super::wire::{digest, read_timestamp, text};
 use crate::correlation::{normalise_identity, reply_key};
 
 const MESSAGE_RECEIVED: &str = "inbound_message_received";
@@ -60,6 +59,8 @@ pub enum InboundError {
     NotAnObject,
     #[error("the webhook has no `payload` object")]
     NoPayload,
+    #[error("the callback names no call: neither `uid` nor `clientRequestId`")]
+    NoCall,
 }
 
 /// Reads a webhook body.
@@ -136,8 +137,7 @@ fn from_user(
         sub_account_id: text(&payload["subAccountId"]),
         dedupe_key: match &message_id {
             Some(umid) => format!("{}:{MESSAGE_RECEIVED}", umid.to_lowercase()),
-            // Repeated deliveries repeat the bytes; two messages differ at least in their time.
-            None => format!("{:x}:{MESSAGE_RECEIVED}", Sha256::digest(body.to_string())),
+            None => format!("{}:{MESSAGE_RECEIVED}", digest(body)),
         },
         message_id,
         channel: channel.trim().to_lowercase(),
@@ -175,19 +175,15 @@ fn receipt(payload: &Value, is_sms: bool) -> Inbound {
 }
 
 fn ignored(what: &str, value: &str) -> Inbound {
+    Inbound::Ignored { reason: not_handled(what, value) }
+}
+
+/// Why something is ignored, for the log.
+pub(super) fn not_handled(what: &str, value: &str) -> String {
     /// Longer than every name that the platform uses; what comes in is not ours to log at length.
     const SHOWN: usize = 40;
     let shown: String = value.chars().filter(char::is_ascii_graphic).take(SHOWN).collect();
-    Inbound::Ignored { reason: format!("{what} `{shown}` is not handled") }
-}
-
-/// Text that is not empty; numbers by their digits.
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
+    format!("{what} `{shown}` is not handled")
 }
 
 #[cfg(test)]

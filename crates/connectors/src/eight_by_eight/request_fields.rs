@@ -1,7 +1,8 @@
 //! From the inputs of a step to the members of a request: names in any letter case, null is
-//! absent, and numbers and booleans become text where the platform wants text (spec 4.2).
+//! absent, and a value gets the type that the platform wants: expressions inside of a text always
+//! make text (spec 4.2). What cannot be read as that type is sent as it is; the platform decides.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 /// The inputs with every known name in the platform's spelling. Unknown names stay as written;
 /// of two spellings of one name the exact one counts.
@@ -35,6 +36,47 @@ pub(super) fn write_as_text(fields: &mut Map<String, Value>, names: &[&str]) {
     }
 }
 
+/// Turns text under these names into the number that it spells, and `5.0` into `5`.
+pub(super) fn write_as_number(fields: &mut Map<String, Value>, names: &[&str]) {
+    for name in names {
+        if let Some(value) = fields.get_mut(*name)
+            && let Some(number) = number(value)
+        {
+            *value = Value::Number(number);
+        }
+    }
+}
+
+/// Turns the texts `true` and `false` under these names into booleans.
+pub(super) fn write_as_boolean(fields: &mut Map<String, Value>, names: &[&str]) {
+    for name in names {
+        if let Some(value) = fields.get_mut(*name)
+            && let Some(boolean) =
+                value.as_str().and_then(|text| text.trim().to_ascii_lowercase().parse::<bool>().ok())
+        {
+            *value = Value::Bool(boolean);
+        }
+    }
+}
+
+/// Leaves out what an editor's empty field or an expression without result left there.
+pub(super) fn leave_out_blank(fields: &mut Map<String, Value>, names: &[&str]) {
+    for name in names {
+        if fields.get(*name).and_then(Value::as_str).is_some_and(|text| text.trim().is_empty()) {
+            fields.shift_remove(*name);
+        }
+    }
+}
+
+fn number(value: &Value) -> Option<Number> {
+    let written = match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(_) => number_or_boolean_text(value)?,
+        _ => return None,
+    };
+    written.parse().map(|whole: i64| whole.into()).ok().or_else(|| Number::from_f64(written.parse().ok()?))
+}
+
 /// Spelled as JavaScript spells them: a whole number has no fraction, however it was computed.
 fn number_or_boolean_text(value: &Value) -> Option<String> {
     /// From here on JavaScript writes an exponent.
@@ -55,7 +97,7 @@ fn number_or_boolean_text(value: &Value) -> Option<String> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{spelled_as, write_as_text};
+    use super::{leave_out_blank, spelled_as, write_as_boolean, write_as_number, write_as_text};
 
     fn object(value: &Value) -> serde_json::Map<String, Value> {
         value.as_object().unwrap().clone()
@@ -91,5 +133,32 @@ mod tests {
             Value::Object(fields),
             json!({"a": "6590001111", "b": "5", "c": "1.5", "d": "true", "e": "-3", "f": {"x": 1}, "g": "6590001111"})
         );
+    }
+
+    #[test]
+    fn text_becomes_the_number_that_it_spells() {
+        let mut fields = object(&json!({"a": "5", "b": " 1.5 ", "c": 5.0, "d": 0.5, "e": "-3", "f": "5.0",
+            "g": "five", "h": true, "i": [1], "j": "", "k": "NaN", "l": 7}));
+        let names: Vec<String> = fields.keys().cloned().collect();
+        write_as_number(&mut fields, &names.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(
+            Value::Object(fields),
+            json!({"a": 5, "b": 1.5, "c": 5, "d": 0.5, "e": -3, "f": 5.0, "g": "five", "h": true, "i": [1],
+                "j": "", "k": "NaN", "l": 7})
+        );
+    }
+
+    #[test]
+    fn text_becomes_the_boolean_that_it_spells() {
+        let mut fields = object(&json!({"a": "true", "b": " False ", "c": "yes", "d": true, "e": 1}));
+        write_as_boolean(&mut fields, &["a", "b", "c", "d", "e", "missing"]);
+        assert_eq!(Value::Object(fields), json!({"a": true, "b": false, "c": "yes", "d": true, "e": 1}));
+    }
+
+    #[test]
+    fn blank_text_is_left_out() {
+        let mut fields = object(&json!({"a": "", "b": " ", "c": "x", "d": 0, "e": ""}));
+        leave_out_blank(&mut fields, &["a", "b", "c", "d", "missing"]);
+        assert_eq!(Value::Object(fields), json!({"c": "x", "d": 0, "e": ""}));
     }
 }

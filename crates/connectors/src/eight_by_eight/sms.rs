@@ -3,9 +3,12 @@
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::config::EightByEight;
+use super::product::Product;
 use super::request_fields::write_as_text;
-use super::send_message::{Accepted, MessagingConfig, Product, SendFailure, request_fields, send_message};
+use super::send_message::{Accepted, request_fields, send_message};
 use crate::outbound::OutboundClient;
+use crate::send_failure::SendFailure;
 
 const FIELDS: [&str; 11] = [
     "destination",
@@ -29,7 +32,7 @@ const FIELDS: [&str; 11] = [
 /// decision.
 pub async fn send_sms(
     client: &OutboundClient,
-    config: &MessagingConfig,
+    config: &EightByEight,
     inputs: &Map<String, Value>,
     idempotency_key: Uuid,
 ) -> Result<Value, SendFailure> {

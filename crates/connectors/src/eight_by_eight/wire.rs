@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 /// The answer to an accepted message, of both products. Members that are absent are null.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -57,6 +58,21 @@ pub struct ErrorBody {
     pub message: String,
     pub error_id: String,
     pub timestamp: String,
+}
+
+/// Text that is not empty; numbers by their digits.
+pub(super) fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// Stands in for the id of an event that has none: repeated deliveries repeat the bytes, and two
+/// events differ at least in their time.
+pub(super) fn digest(body: &Value) -> String {
+    format!("{:x}", Sha256::digest(body.to_string()))
 }
 
 /// A timestamp as the platform writes it: UTC, two fractional digits.

@@ -11,6 +11,7 @@ mod describe_failure;
 mod follow_redirect;
 mod parse_json_body;
 mod resolve_permitted;
+mod retry_after;
 mod send_request;
 
 pub use address_policy::{AddressPolicy, parse_network};

@@ -40,8 +40,10 @@ pub(crate) fn compile_script(text: &str) -> Result<Compiled, ScriptError> {
     thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, || compile(text));
         match thread {
-            Ok(thread) => thread.join().unwrap_or_else(|_| Err(ScriptError::invalid("the parser gave up"))),
-            Err(error) => Err(ScriptError::invalid(format!("no thread to parse it: {error}"))),
+            Ok(thread) => {
+                thread.join().unwrap_or_else(|_| Err(ScriptError::invalid("the parser gave up", 0)))
+            }
+            Err(error) => Err(ScriptError::invalid(format!("no thread to parse it: {error}"), 0)),
         }
     })
 }
@@ -57,11 +59,12 @@ fn compile(text: &str) -> Result<Compiled, ScriptError> {
 fn parse<'a>(allocator: &'a Allocator, source: &'a str) -> Result<Expression<'a>, ScriptError> {
     let options = ParseOptions { parse_regular_expression: true, ..ParseOptions::default() };
     Parser::new(allocator, source, SourceType::mjs()).with_options(options).parse_expression().map_err(
-        |diagnostics| {
-            let first = diagnostics.into_vec().into_iter().next();
-            ScriptError::invalid(
-                first.map_or_else(|| "it does not parse".to_owned(), |error| error.to_string()),
-            )
+        |diagnostics| match diagnostics.into_vec().into_iter().next() {
+            Some(first) => {
+                let at = first.labels.first().map_or(0, |label| label.offset() as usize);
+                ScriptError::invalid(first.to_string(), at)
+            }
+            None => ScriptError::invalid("it does not parse", 0),
         },
     )
 }
@@ -179,7 +182,27 @@ mod tests {
             "/(/",
             "debugger",
         ] {
-            assert!(matches!(compile_script(text), Err(ScriptError::Invalid(_))), "{text}");
+            assert!(matches!(compile_script(text), Err(ScriptError::Invalid { .. })), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused_has_a_place() {
+        for (text, expected) in [
+            ("data.x = 1", 0),
+            ("1 + data.x++", 4),
+            (" new Date()", 1),
+            ("[1].map(eval)", 8),
+            ("a.map(x => { throw x })", 13),
+            ("1 2", 2),
+            ("data.x +", 8),
+            ("f(() => this)", 8),
+            ("/(/", 1),
+        ] {
+            match compile_script(text) {
+                Err(ScriptError::Invalid { at, .. }) => assert_eq!(at, expected, "{text}"),
+                other => panic!("{text}: {other:?}"),
+            }
         }
     }
 

@@ -7,12 +7,16 @@ pub enum ScriptError {
     #[error("the script is longer than 1000 characters")]
     TooLong,
     /// It is no JavaScript expression, or uses something that is not allowed.
-    #[error("invalid script: {0}")]
-    Invalid(String),
+    #[error("invalid script: {detail}")]
+    Invalid {
+        detail: String,
+        /// The byte of the script that it is about.
+        at: usize,
+    },
 }
 
 impl ScriptError {
-    pub(crate) fn invalid(detail: impl Into<String>) -> ScriptError {
-        ScriptError::Invalid(detail.into())
+    pub(crate) fn invalid(detail: impl Into<String>, at: usize) -> ScriptError {
+        ScriptError::Invalid { detail: detail.into(), at }
     }
 }

@@ -21,12 +21,12 @@ pub(super) struct Read {
 pub(super) fn read_script(source: &str, expression: &Expression<'_>) -> Result<Read, ScriptError> {
     let mut reader = Reader::default();
     reader.visit_expression(expression);
-    if let Some(refusal) = reader.refusal {
-        return Err(ScriptError::invalid(refusal));
+    if let Some((refusal, at)) = reader.refusal {
+        return Err(ScriptError::invalid(refusal, at as usize));
     }
     let mutates = reader.mutates || (reader.has_calls && reader.has_computed_names);
     let code =
-        splice(source, reader.edits).ok_or_else(|| ScriptError::invalid("it could not be rewritten"))?;
+        splice(source, reader.edits).ok_or_else(|| ScriptError::invalid("it could not be rewritten", 0))?;
     Ok(Read { code, mutates })
 }
 
@@ -55,15 +55,16 @@ struct Reader {
     /// The names that the arrow functions around bind.
     bound: Vec<String>,
     edits: Vec<Edit>,
-    refusal: Option<String>,
+    /// What is not allowed, and at which byte.
+    refusal: Option<(String, u32)>,
     mutates: bool,
     has_calls: bool,
     has_computed_names: bool,
 }
 
 impl Reader {
-    fn refuse(&mut self, what: &str) {
-        self.refusal.get_or_insert_with(|| format!("{what} not allowed"));
+    fn refuse(&mut self, what: &str, at: u32) {
+        self.refusal.get_or_insert_with(|| (format!("{what} not allowed"), at));
     }
 
     fn edit(&mut self, start: u32, end: u32, text: impl Into<String>) {
@@ -75,14 +76,14 @@ impl Reader {
     }
 
     /// What has to stand in front of a name so that it is looked up in `data`.
-    fn prefix(&mut self, name: &str) -> &'static str {
+    fn prefix(&mut self, name: &str, at: u32) -> &'static str {
         if self.is_bound(name) {
             return "";
         }
         match resolve_name(name) {
             Name::Member => "data?.",
             Name::Forbidden => {
-                self.refuse(&format!("`{name}` is"));
+                self.refuse(&format!("`{name}` is"), at);
                 ""
             }
             Name::Data | Name::Step | Name::Helper(_) | Name::Builtin => "",
@@ -108,13 +109,14 @@ impl Reader {
         };
         let itself = |argument: &Argument<'_>| matches!(argument, Argument::Identifier(argument) if argument.name == callee.name);
         if self.is_bound(&callee.name) && call.arguments.iter().any(itself) {
-            self.refuse("recursive functions are");
+            self.refuse("recursive functions are", call.span.start);
         }
     }
 }
 
 impl<'a> Visit<'a> for Reader {
     fn visit_expression(&mut self, expression: &Expression<'a>) {
+        let at = expression.span().start;
         match expression {
             Expression::BooleanLiteral(_)
             | Expression::NullLiteral(_)
@@ -137,22 +139,24 @@ impl<'a> Visit<'a> for Reader {
             | Expression::StaticMemberExpression(_)
             | Expression::ComputedMemberExpression(_) => {}
             Expression::UnaryExpression(unary) if unary.operator != UnaryOperator::Delete => {}
-            Expression::UnaryExpression(_) => return self.refuse("`delete` is"),
+            Expression::UnaryExpression(_) => return self.refuse("`delete` is", at),
             Expression::AssignmentExpression(_) | Expression::UpdateExpression(_) => {
-                return self.refuse("assignments are");
+                return self.refuse("assignments are", at);
             }
-            Expression::NewExpression(_) => return self.refuse("`new` is"),
-            Expression::ClassExpression(_) => return self.refuse("classes are"),
+            Expression::NewExpression(_) => return self.refuse("`new` is", at),
+            Expression::ClassExpression(_) => return self.refuse("classes are", at),
             Expression::FunctionExpression(_) => {
-                return self.refuse("functions other than arrow functions are");
+                return self.refuse("functions other than arrow functions are", at);
             }
-            Expression::TaggedTemplateExpression(_) => return self.refuse("tagged templates are"),
-            Expression::ThisExpression(_) => return self.refuse("`this` is"),
+            Expression::TaggedTemplateExpression(_) => return self.refuse("tagged templates are", at),
+            Expression::ThisExpression(_) => return self.refuse("`this` is", at),
             Expression::AwaitExpression(_) | Expression::YieldExpression(_) => {
-                return self.refuse("asynchronous code and generators are");
+                return self.refuse("asynchronous code and generators are", at);
             }
-            Expression::ImportExpression(_) | Expression::ImportMeta(_) => return self.refuse("imports are"),
-            _ => return self.refuse("this construct is"),
+            Expression::ImportExpression(_) | Expression::ImportMeta(_) => {
+                return self.refuse("imports are", at);
+            }
+            _ => return self.refuse("this construct is", at),
         }
         walk::walk_expression(self, expression);
     }
@@ -164,13 +168,13 @@ impl<'a> Visit<'a> for Reader {
             | Statement::ExpressionStatement(_)
             | Statement::IfStatement(_)
             | Statement::ReturnStatement(_) => walk::walk_statement(self, statement),
-            _ => self.refuse("statements other than `if` and `return` are"),
+            _ => self.refuse("statements other than `if` and `return` are", statement.span().start),
         }
     }
 
     fn visit_arrow_function_expression(&mut self, arrow: &ArrowFunctionExpression<'a>) {
         if arrow.r#async {
-            return self.refuse("asynchronous code is");
+            return self.refuse("asynchronous code is", arrow.span.start);
         }
         let outer = self.bound.len();
         let mut names = BoundNames::default();
@@ -181,7 +185,7 @@ impl<'a> Visit<'a> for Reader {
     }
 
     fn visit_identifier_reference(&mut self, identifier: &IdentifierReference<'a>) {
-        let prefix = self.prefix(&identifier.name);
+        let prefix = self.prefix(&identifier.name, identifier.span.start);
         if !prefix.is_empty() {
             self.edit(identifier.span.start, identifier.span.end, format!("{prefix}{}", identifier.name));
         }
@@ -189,12 +193,12 @@ impl<'a> Visit<'a> for Reader {
 
     fn visit_object_property(&mut self, property: &ObjectProperty<'a>) {
         if property.method || property.kind != PropertyKind::Init {
-            return self.refuse("methods are");
+            return self.refuse("methods are", property.span.start);
         }
         if property.shorthand
             && let PropertyKey::StaticIdentifier(key) = &property.key
         {
-            let prefix = self.prefix(&key.name);
+            let prefix = self.prefix(&key.name, key.span.start);
             if !prefix.is_empty() {
                 self.edit(key.span.start, key.span.end, format!("{0}: {prefix}{0}", key.name));
             }

@@ -116,7 +116,7 @@ fn is_constant(node: &Node) -> bool {
 }
 
 /// The parts of a text, if there is a script among them; of a text that is one script and blanks, only it.
-fn scan_whole(text: &str) -> Option<Vec<Part<'_>>> {
+pub(super) fn scan_whole(text: &str) -> Option<Vec<Part<'_>>> {
     if !text.contains("{{") {
         return None;
     }
@@ -156,7 +156,7 @@ fn compile_parts(parts: &[Part<'_>], mode: Mode) -> Result<Leaf, ScriptError> {
 }
 
 /// `step.…`, `step[…`, `data.…` or `data[…`.
-fn is_path(text: &str) -> bool {
+pub(super) fn is_path(text: &str) -> bool {
     ["step", "data"]
         .iter()
         .filter_map(|root| text.strip_prefix(root))
@@ -164,7 +164,7 @@ fn is_path(text: &str) -> bool {
 }
 
 /// `variable` and a number.
-fn is_placeholder(text: &str) -> bool {
+pub(super) fn is_placeholder(text: &str) -> bool {
     text.strip_prefix("variable ")
         .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }

@@ -7,6 +7,16 @@ pub(super) enum Part<'a> {
     Script(&'a str),
 }
 
+impl Part<'_> {
+    /// Bytes, the braces included.
+    pub(super) fn length(self) -> usize {
+        match self {
+            Self::Literal(text) => text.len(),
+            Self::Script(text) => text.len() + 4,
+        }
+    }
+}
+
 /// The parts of a string, in order; none of them is an empty literal. A `{{` that is never closed is
 /// literal, with all that follows.
 pub(super) fn scan_text(text: &str) -> Vec<Part<'_>> {

@@ -23,13 +23,13 @@ use super::{Completion, Written, as_int, successor};
 use crate::StoreError;
 use crate::workers::{Incarnation, micros};
 
-/// Whether the decision needs nothing but what the worker already knows. A wait for a message must look
+/// Whether the decision needs nothing but what the worker already knows. A wait for an event must look
 /// back at the events under a lock of its key; near the limit of jobs the log has two entries.
 pub(super) fn fits(completion: &Completion) -> bool {
     let job = &completion.job;
-    let waits_for_message = matches!(completion.outcome, Outcome::Waiting { wait: Wait::Reply { .. }, .. });
+    let awaits_event = matches!(completion.outcome, Outcome::Waiting { wait: Wait::Event(_), .. });
     let room = trunkline_workflow::advance::MAX_JOBS - job.issued;
-    job.alone && !waits_for_message && usize::try_from(room).is_ok_and(|room| room > 500)
+    job.alone && !awaits_event && usize::try_from(room).is_ok_and(|room| room > 500)
 }
 
 const STATEMENT: &str = "
@@ -184,7 +184,7 @@ fn written(completion: &Completion, transition: &Transition, now: DateTime<Utc>)
 pub(super) fn columns(kind: &ParkedFor) -> (&'static str, Option<i64>) {
     match kind {
         ParkedFor::Time(duration) => ("timer", Some(micros(*duration))),
-        ParkedFor::Reply { timeout, .. } => ("reply", Some(micros(*timeout))),
+        ParkedFor::Event { awaited, timeout } => (awaited.event.kind(), Some(micros(*timeout))),
         ParkedFor::Retry { after, .. } => ("retry", Some(micros(*after))),
         ParkedFor::Bodies => ("body", None),
     }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgConnection;
 use trunkline_workflow::advance::{LogEntry, NewPath, Parked, ParkedFor, Then, Transition};
+use trunkline_workflow::outcome::Awaited;
 use trunkline_workflow::{InstanceId, InstanceStatus};
 
 use super::alone::{columns, note};
@@ -301,21 +302,28 @@ impl Changes {
         if self.parked.is_empty() {
             return Ok(());
         }
-        let key = |parked: &Parked| match &parked.kind {
-            ParkedFor::Reply { key, .. } => Some(key.clone()),
+        let awaited = |parked: &Parked| match &parked.kind {
+            ParkedFor::Event { awaited, .. } => Some(awaited.clone()),
             _ => None,
+        };
+        // An array in each row does not go through unnest; a JSON text does.
+        let accepts = |awaited: Awaited| {
+            let states = awaited.event.states();
+            (!states.is_empty()).then(|| serde_json::Value::from(states).to_string())
         };
         sqlx::query(
             "insert into waits (instance_id, path, account_id, n, step, scope, issued, attempt, kind, due_at,
-                 key, started_at, note, resume)
+                 key, started_at, note, resume, accepts)
              select t.instance_id, t.path, t.account_id, t.n, t.step, t.scope, t.issued, t.attempt, t.kind,
                  case when t.kind = 'retry' then now() else t.started_at end
                      + t.micros * interval '1 microsecond',
-                 t.key, t.started_at, t.note, t.resume
+                 t.key, t.started_at, t.note, t.resume,
+                 case when t.accepts is not null then array(select json_array_elements_text(t.accepts::json)) end
              from unnest($1::bytea[], $2::int[], $3::text[], $4::int[], $5::int[], $6::int[], $7::int[],
-                 $8::int[], $9::text[], $10::bigint[], $11::text[], $12::timestamptz[], $13::text[], $14::text[])
+                 $8::int[], $9::text[], $10::bigint[], $11::text[], $12::timestamptz[], $13::text[], $14::text[],
+                 $15::text[])
                  as t (instance_id, path, account_id, n, step, scope, issued, attempt, kind, micros, key,
-                     started_at, note, resume)",
+                     started_at, note, resume, accepts)",
         )
         .bind(self.parked.iter().map(|p| &p.instance.as_bytes()[..]).collect::<Vec<_>>())
         .bind(self.parked.iter().map(|p| p.path).collect::<Vec<_>>())
@@ -327,10 +335,11 @@ impl Changes {
         .bind(self.parked.iter().map(|p| p.parked.attempt).collect::<Vec<_>>())
         .bind(self.parked.iter().map(|p| columns(&p.parked.kind).0).collect::<Vec<_>>())
         .bind(self.parked.iter().map(|p| columns(&p.parked.kind).1).collect::<Vec<_>>())
-        .bind(self.parked.iter().map(|p| key(&p.parked)).collect::<Vec<_>>())
+        .bind(self.parked.iter().map(|p| awaited(&p.parked).map(|awaited| awaited.key)).collect::<Vec<_>>())
         .bind(self.parked.iter().map(|p| p.parked.started_at).collect::<Vec<_>>())
         .bind(self.parked.iter().map(|p| note(&p.parked)).collect::<Vec<_>>())
         .bind(self.parked.iter().map(|p| p.resume.as_deref()).collect::<Vec<_>>())
+        .bind(self.parked.iter().map(|p| awaited(&p.parked).and_then(accepts)).collect::<Vec<_>>())
         .execute(connection)
         .await?;
         Ok(())

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use trunkline_workflow::advance::advance;
+use trunkline_workflow::outcome::{Awaited, Wait};
 use trunkline_workflow::path::{Path, Place, View};
 use trunkline_workflow::{InstanceId, InstanceStatus, Outcome};
 
@@ -35,7 +36,8 @@ pub(super) async fn write(
 ) -> Result<Vec<Written>, StoreError> {
     let mut transaction = connection.begin().await?;
     let now: DateTime<Utc> = sqlx::query_scalar("select now()").fetch_one(&mut *transaction).await?;
-    let keys: Vec<String> = batch.iter().filter_map(|c| reply_key(c)).collect();
+    let lock_name = |c: &&Completion| Some(events::lock_name(&c.job.account, &awaited(c)?.key));
+    let keys: Vec<String> = batch.iter().filter_map(lock_name).collect();
     events::lock_keys(&mut transaction, &keys).await?;
     let ids: Vec<InstanceId> = batch.iter().map(|completion| completion.job.instance).collect();
     let locked = lock(&mut transaction, worker, &ids).await?;
@@ -71,12 +73,9 @@ pub(super) async fn write(
     Ok(answers)
 }
 
-fn reply_key(completion: &Completion) -> Option<String> {
-    use trunkline_workflow::outcome::Wait;
+fn awaited(completion: &Completion) -> Option<&Awaited> {
     match &completion.outcome {
-        Outcome::Waiting { wait: Wait::Reply { key }, .. } => {
-            Some(events::lock_name(&completion.job.account, key))
-        }
+        Outcome::Waiting { wait: Wait::Event(awaited), .. } => Some(awaited),
         _ => None,
     }
 }
@@ -166,7 +165,7 @@ struct JobRow {
     started_at: Option<DateTime<Utc>>,
 }
 
-/// Waits that were just written take a message that was faster than they were (U-22).
+/// Waits that were just written take an event that was faster than they were (U-22).
 async fn look_back(
     connection: &mut PgConnection,
     batch: &[&Completion],
@@ -174,16 +173,12 @@ async fn look_back(
 ) -> Result<bool, StoreError> {
     let mut endings: Vec<Ending> = Vec::new();
     for (completion, answer) in batch.iter().zip(answers) {
-        let Outcome::Waiting { wait: trunkline_workflow::outcome::Wait::Reply { key }, .. } =
-            &completion.outcome
-        else {
-            continue;
-        };
+        let Some(awaited) = awaited(completion) else { continue };
         if matches!(answer, Written::Refused) {
             continue;
         }
         let job = &completion.job;
-        if let Some(event) = events::look_back(&mut *connection, job, key).await? {
+        if let Some(event) = events::look_back(&mut *connection, job, awaited).await? {
             endings.push(Ending {
                 instance: job.instance,
                 path: job.path.path,

@@ -2,4 +2,5 @@
 
 use super::Shape;
 
-pub(super) const SHAPE: Shape = Shape { must_route: true, ..Shape::named("Branch") };
+pub(super) const SHAPE: Shape =
+    Shape { must_route: true, ..Shape::named("Branch", "Does nothing but choose what comes next.") };

@@ -11,27 +11,46 @@ pub mod sms;
 pub mod voice_message;
 pub mod wait;
 pub mod wait_for_dtmf;
+pub mod wait_for_receipt;
 pub mod wait_for_reply;
 
+pub use crate::step_input::{Input, Kind};
+
 /// What a definition must and may say for a step of this type (spec 3.5, V10–V15).
+#[derive(Debug)]
 pub struct Shape {
     /// As the wire spells it.
     pub name: &'static str,
     /// Other spellings that are accepted.
     pub aliases: &'static [&'static str],
-    /// Inputs that must be there and not null (V10).
-    pub required: &'static [&'static str],
-    /// Inputs that are timespans (V12).
-    pub timespans: &'static [&'static str],
-    /// Inputs whose literal value is one of a few, in any letter case (V15).
-    pub choices: &'static [(&'static str, &'static [&'static str])],
+    /// What it does, for people who write definitions, in Markdown.
+    pub description: &'static str,
+    /// Inputs that are known; others are kept and ignored.
+    pub inputs: &'static [Input],
     /// V11: the type does nothing but route.
     pub must_route: bool,
+    /// Its `do` is run (U-63).
+    pub has_bodies: bool,
+    /// Ours, not in the original.
+    pub is_extension: bool,
 }
 
 impl Shape {
-    const fn named(name: &'static str) -> Self {
-        Self { name, aliases: &[], required: &[], timespans: &[], choices: &[], must_route: false }
+    const fn named(name: &'static str, description: &'static str) -> Self {
+        Self {
+            name,
+            aliases: &[],
+            description,
+            inputs: &[],
+            must_route: false,
+            has_bodies: false,
+            is_extension: false,
+        }
+    }
+
+    /// Names of the inputs that must be there (V10).
+    pub fn required(&self) -> impl Iterator<Item = &'static str> {
+        self.inputs.iter().filter(|input| input.required).map(|input| input.name)
     }
 }
 
@@ -48,10 +67,12 @@ pub enum StepType {
     WaitForDtmf,
     SendToConverse,
     Jump,
+    /// Ours, not in the original.
+    WaitForReceipt,
 }
 
 impl StepType {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Sms,
         Self::ChatAppsMessage,
         Self::HttpRequest,
@@ -63,6 +84,7 @@ impl StepType {
         Self::WaitForDtmf,
         Self::SendToConverse,
         Self::Jump,
+        Self::WaitForReceipt,
     ];
 
     pub fn shape(self) -> &'static Shape {
@@ -78,6 +100,7 @@ impl StepType {
             Self::WaitForDtmf => &wait_for_dtmf::SHAPE,
             Self::SendToConverse => &send_to_converse::SHAPE,
             Self::Jump => &jump::SHAPE,
+            Self::WaitForReceipt => &wait_for_receipt::SHAPE,
         }
     }
 

@@ -1,6 +1,8 @@
 //! `Wait`: pauses its path (spec 3.5.6).
 
-use super::Shape;
+use super::{Input, Kind, Shape};
 
-pub(super) const SHAPE: Shape =
-    Shape { required: &["duration"], timespans: &["duration"], ..Shape::named("Wait") };
+pub(super) const SHAPE: Shape = Shape {
+    inputs: &[Input::required("duration", Kind::Timespan, "How long.")],
+    ..Shape::named("Wait", "Pauses its path.")
+};

@@ -17,7 +17,7 @@ use crate::api::state::ApiState;
 pub struct Which {
     /// Delete this version alone; the highest that is left becomes the current one.
     #[param(minimum = 1)]
-    version: Option<i32>,
+    version: Option<i64>,
 }
 
 /// Delete a definition

@@ -6,5 +6,7 @@ pub mod delete;
 pub mod history;
 pub mod input_schema;
 pub mod list;
+pub mod schema;
 pub mod update;
+pub mod validate;
 pub mod view;

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::Value;
 use trunkline_store::starts::NewInstance;
+use trunkline_store::usage::report_used_up;
 use trunkline_workflow::{Trigger, context};
 use utoipa::IntoParams;
 
@@ -26,8 +27,9 @@ pub struct Filter {
 /// Raise an HTTP event
 ///
 /// Starts an instance of every enabled definition with the trigger `http_request` that the subaccount
-/// matches; 200 says that the event was raised, also when nothing matched. The members of the body become
-/// members of `data`; a body that is no object stands under `data.payload`.
+/// matches; 200 says that the event was raised, also when nothing matched or the account may start no more
+/// this month. The members of the body become members of `data`; a body that is no object stands under
+/// `data.payload`.
 #[utoipa::path(
     post,
     path = "/api/v1/accounts/{accountId}/triggers/http_request",
@@ -68,6 +70,10 @@ pub async fn http_request(
         })
         .collect();
 
-    key.start(&state, account, &body.0, instances).await?;
+    match key.start(&state, account.clone(), &body.0, instances).await {
+        // The event was raised all the same (U-36).
+        Err(ApiError::QuotaUsedUp) => report_used_up(&account),
+        started => drop(started?),
+    }
     Ok(StatusCode::OK)
 }

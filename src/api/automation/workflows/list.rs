@@ -26,7 +26,7 @@ const PRECISION: TimeDelta = TimeDelta::milliseconds(10);
 pub struct Filter {
     /// Instances of this version; of the newest when left out.
     #[param(minimum = 1)]
-    version: Option<i32>,
+    version: Option<i64>,
     /// Any letter case.
     #[param(inline)]
     status: Option<InstanceStatusSchema>,

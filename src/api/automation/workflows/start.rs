@@ -24,7 +24,7 @@ use crate::api::state::ApiState;
 pub struct Which {
     /// Start this version; the newest when left out.
     #[param(minimum = 1)]
-    version: Option<i32>,
+    version: Option<i64>,
 }
 
 /// Start an instance by hand

@@ -1,33 +1,36 @@
 //! Recorded exchanges with the chat-apps API.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use uuid::{Uuid, uuid};
 
 use super::{is_business_scoped_user_id, send_chat_apps_message};
-use crate::eight_by_eight::{MessagingConfig, SendFailure};
-use crate::outbound::{AddressPolicy, OutboundClient, parse_network};
-use crate::recorded_server::{RecordedServer, Reply};
+use crate::eight_by_eight::{EightByEightSettings as Settings, SendFailure};
+use crate::recorded_server::{RecordedServer, Reply, closed_url, given_up, loopback_client};
 
 const KEY: Uuid = uuid!("5a0d6c3e-0000-4b7f-8c1d-7e9f0a1b2c3d");
 const QUEUED: &str = r#"{"umid": "5a0d6c3e-2222-4b7f-8c1d-7e9f0a1b2c3d", "user": {"msisdn": "+6590001111"},
  "status": {"state": "queued", "timestamp": "2026-02-03T04:05:07.15Z"}}"#;
 
 async fn send(server: &RecordedServer, inputs: Value) -> Result<Value, SendFailure> {
-    let allowed = vec![parse_network("127.0.0.1").unwrap()];
-    let client = OutboundClient::new(AddressPolicy { allow_private: false, allowed });
-    let config = MessagingConfig {
-        sms_url: "https://unused.example".to_owned(),
-        chat_apps_url: server.url("/"),
-        api_key: "k-1".to_owned(),
-    };
-    send_chat_apps_message(&client, &config, inputs.as_object().unwrap(), KEY).await
+    send_to(server.url("/"), inputs).await
+}
+
+async fn send_to(url: String, inputs: Value) -> Result<Value, SendFailure> {
+    let config = Settings { chat_apps_url: Some(url), ..Settings::default() }.resolve("k-1".to_owned());
+    send_chat_apps_message(&loopback_client(), &config, inputs.as_object().unwrap(), KEY).await
+}
+
+async fn failure(reply: Reply) -> SendFailure {
+    let server = RecordedServer::start(vec![reply]).await;
+    send(&server, json!({"subAccountId": "acme_chat"})).await.unwrap_err()
 }
 
 async fn body_sent(inputs: Value) -> Value {
     let server = RecordedServer::start(vec![Reply::json("200 OK", QUEUED)]).await;
     send(&server, inputs).await.unwrap();
-    let request = server.requests().remove(0);
-    serde_json::from_str(request.split("\r\n\r\n").nth(1).unwrap()).unwrap()
+    server.bodies().remove(0)
 }
 
 async fn outputs_of(answer: &str) -> Value {
@@ -148,4 +151,93 @@ async fn a_missing_subaccount_faults() {
         send(&server, json!({"user": {}})).await,
         Err(SendFailure::Failed { message: "Invalid subaccount id.".to_owned() })
     );
+}
+
+#[tokio::test]
+async fn every_field_of_the_api_is_sent() {
+    let fields = json!({
+        "user": {"msisdn": "+6590001111", "country": "SG", "lineUserId": "U1", "channelUserId": "c"},
+        "type": "template",
+        "content": {"template": {"name": "t", "language": "en", "components": [{"type": "body",
+            "parameters": [{"type": "text", "text": "x"}]}]}, "sms": {"encoding": "AUTO", "source": "ACME"}},
+        "clientMessageId": "m-1",
+        "channels": [{"channel": "RCS", "fallbackAfter": 10, "successStatus": "Delivered"}],
+        "scheduled": "2026-02-03T04:05:06Z",
+        "expiry": "2026-02-04T04:05:06Z",
+        "dlrCallbackUrl": "https://a.example/r",
+        "context": {"umid": "u"},
+    });
+    let mut inputs = fields.clone();
+    inputs["subAccountId"] = json!("acme_chat");
+    assert_eq!(body_sent(inputs).await, fields);
+}
+
+#[tokio::test]
+async fn every_code_of_the_platform_is_told_in_its_words_and_never_retried() {
+    for code in (1000..=1012).chain([1014, 1200, 1201, 1300, 2000]).chain(3001..=3053).chain([3060]) {
+        let status = match code {
+            1014 => "426 Upgrade Required",
+            1200 => "401 Unauthorized",
+            1201 => "403 Forbidden",
+            1300 => "404 Not Found",
+            2000 => "500 Internal Server Error",
+            3060 => "409 Conflict",
+            _ => "400 Bad Request",
+        };
+        let body = json!({"code": code, "message": format!("Reason {code}"), "errorId": "e"}).to_string();
+        let message = format!("Failed to send chat apps message because Reason {code}. Error id: e");
+        assert_eq!(failure(Reply::json(status, &body)).await, SendFailure::Failed { message });
+    }
+}
+
+#[tokio::test]
+async fn too_many_requests_are_to_be_retried_when_the_platform_says() {
+    let body =
+        r#"{"code": 429, "message": "Quota exceeded. Please try again in 1 second(s).", "errorId": "e"}"#;
+    let message = "Failed to send chat apps message because Quota exceeded. Please try again in 1 second(s). Error id: e";
+    for (headers, after) in [
+        ("Retry-After: 3\r\n", Some(Duration::from_secs(3))),
+        ("Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n", Some(Duration::ZERO)),
+        ("", None),
+    ] {
+        assert_eq!(
+            failure(Reply::with_headers("429 Too Many Requests", headers, body)).await,
+            SendFailure::Retry { after, message: message.to_owned() }
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_retried_and_a_broken_one_is_not() {
+    let closed = closed_url();
+    let message =
+        format!("Call failed. Connection refused: POST {closed}/api/v1/subaccounts/acme_chat/messages");
+    assert_eq!(
+        send_to(closed, json!({"subAccountId": "acme_chat"})).await,
+        Err(SendFailure::Retry { after: None, message })
+    );
+    assert!(matches!(failure(Reply::Close).await, SendFailure::Failed { .. }));
+}
+
+#[tokio::test]
+async fn a_platform_that_hangs_is_given_up_after_30_seconds_and_not_asked_again() {
+    let server = RecordedServer::start(vec![Reply::Hang]).await;
+    let failure = given_up(&server, send(&server, json!({"subAccountId": "acme_chat"}))).await.unwrap_err();
+    let url = server.url("/api/v1/subaccounts/acme_chat/messages");
+    let message = format!("Call failed. No response within 30 seconds: POST {url}");
+    assert_eq!(failure, SendFailure::Failed { message });
+}
+
+#[tokio::test]
+async fn an_accepted_message_with_an_unreadable_answer_fails() {
+    for (body, message) in [
+        ("<html>", "Unexpected character encountered while parsing value: <. Path '', line 0, position 0."),
+        ("", "The answer to the chat apps message is not in the platform's format."),
+        ("[1]", "The answer to the chat apps message is not in the platform's format."),
+    ] {
+        assert_eq!(
+            failure(Reply::json("200 OK", body)).await,
+            SendFailure::Failed { message: message.to_owned() }
+        );
+    }
 }

@@ -6,26 +6,21 @@ use serde_json::{Value, json};
 use uuid::{Uuid, uuid};
 
 use super::send_sms;
-use crate::eight_by_eight::{MessagingConfig, SendFailure};
-use crate::outbound::{AddressPolicy, OutboundClient, parse_network};
-use crate::recorded_server::{RecordedServer, Reply};
+use crate::eight_by_eight::{EightByEight, EightByEightSettings as Settings, SendFailure};
+use crate::outbound::{AddressPolicy, OutboundClient};
+use crate::recorded_server::{RecordedServer, Reply, closed_url, given_up, loopback_client};
 
 const KEY: Uuid = uuid!("0d9c2f60-0000-4a2b-9d3e-5b1f0a7c8e21");
 const QUEUED: &str = r#"{"umid": "0d9c2f60-1111-4a2b-9d3e-5b1f0a7c8e21", "destination": "6590001111", "encoding": "GSM7",
  "clientMessageId": "m-1",
  "status": {"code": "QUEUED", "description": "SMS is accepted and queued for processing"}}"#;
 
-fn client() -> OutboundClient {
-    let allowed = vec![parse_network("127.0.0.1").unwrap()];
-    OutboundClient::new(AddressPolicy { allow_private: false, allowed })
-}
-
-fn config(sms_url: String) -> MessagingConfig {
-    MessagingConfig { sms_url, chat_apps_url: "https://unused.example".to_owned(), api_key: "k-1".to_owned() }
+fn config(sms_url: String) -> EightByEight {
+    Settings { sms_url: Some(sms_url), ..Settings::default() }.resolve("k-1".to_owned())
 }
 
 async fn send(server: &RecordedServer, inputs: Value) -> Result<Value, SendFailure> {
-    send_sms(&client(), &config(server.url("")), inputs.as_object().unwrap(), KEY).await
+    send_sms(&loopback_client(), &config(server.url("")), inputs.as_object().unwrap(), KEY).await
 }
 
 async fn failure(reply: Reply) -> SendFailure {
@@ -38,8 +33,7 @@ async fn failure(reply: Reply) -> SendFailure {
 async fn body_sent(inputs: Value) -> Value {
     let server = RecordedServer::start(vec![Reply::json("200 OK", QUEUED)]).await;
     send(&server, inputs).await.unwrap();
-    let request = server.requests().remove(0);
-    serde_json::from_str(request.split("\r\n\r\n").nth(1).unwrap()).unwrap()
+    server.bodies().remove(0)
 }
 
 #[tokio::test]
@@ -93,6 +87,42 @@ async fn inputs_take_the_platforms_spelling_and_become_text() {
             "clientIp": "192.0.2.1", "track": "Outcome", "somethingNew": {"a": [1]},
             "clientMessageId": KEY.to_string()})
     );
+}
+
+#[tokio::test]
+async fn every_field_of_the_api_is_sent() {
+    let fields = json!({"destination": "90001111", "text": "x", "source": "ACME", "country": "SG",
+        "clientMessageId": "m-1", "encoding": "UCS2", "scheduled": "2026-02-03T04:05:06Z",
+        "expiry": "2026-02-04T04:05:06Z", "dlrCallbackUrl": "https://a.example/r", "clientIp": "192.0.2.1",
+        "track": "None"});
+    let mut inputs = fields.clone();
+    inputs["subAccountId"] = json!("acme_sms");
+    assert_eq!(body_sent(inputs).await, fields);
+}
+
+#[tokio::test]
+async fn every_code_of_the_platform_is_told_in_its_words_and_never_retried() {
+    for code in (1000..=1012).chain([1014, 1100, 1200, 1201, 1300, 1400, 2000, 2001, 2002, 2003]) {
+        let status = match code {
+            1200 => "401 Unauthorized",
+            1201 => "403 Forbidden",
+            1300 => "404 Not Found",
+            2000..=2003 => "500 Internal Server Error",
+            _ => "400 Bad Request",
+        };
+        let body = json!({"code": code, "message": format!("Reason {code}"), "errorId": "e"}).to_string();
+        let message = format!("Failed to send SMS because Reason {code}. Error id: e");
+        assert_eq!(failure(Reply::json(status, &body)).await, SendFailure::Failed { message });
+    }
+}
+
+#[tokio::test]
+async fn a_platform_that_hangs_is_given_up_after_30_seconds_and_not_asked_again() {
+    let server = RecordedServer::start(vec![Reply::Hang]).await;
+    let failure = given_up(&server, send(&server, json!({"subAccountId": "acme_sms"}))).await.unwrap_err();
+    let url = server.url("/api/v1/subaccounts/acme_sms/messages");
+    let message = format!("Call failed. No response within 30 seconds: POST {url}");
+    assert_eq!(failure, SendFailure::Failed { message });
 }
 
 #[tokio::test]
@@ -199,7 +229,11 @@ async fn too_many_requests_are_to_be_retried_when_the_platform_says() {
     let body =
         r#"{"code": 429, "message": "Quota exceeded. Please try again in 1 second(s).", "errorId": "e-6"}"#;
     let message = "Failed to send SMS because Quota exceeded. Please try again in 1 second(s). Error id: e-6";
-    for (headers, after) in [("Retry-After: 1\r\n", Some(Duration::from_secs(1))), ("", None)] {
+    for (headers, after) in [
+        ("Retry-After: 1\r\n", Some(Duration::from_secs(1))),
+        ("Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n", Some(Duration::ZERO)),
+        ("", None),
+    ] {
         assert_eq!(
             failure(Reply::with_headers("429 Too Many Requests", headers, body)).await,
             SendFailure::Retry { after, message: message.to_owned() }
@@ -209,16 +243,16 @@ async fn too_many_requests_are_to_be_retried_when_the_platform_says() {
 
 #[tokio::test]
 async fn a_refused_connection_is_to_be_retried() {
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = closed_url();
     let inputs = json!({"subAccountId": "acme_sms"});
     let failure =
-        send_sms(&client(), &config(format!("http://{closed}/")), inputs.as_object().unwrap(), KEY).await;
+        send_sms(&loopback_client(), &config(format!("{closed}/")), inputs.as_object().unwrap(), KEY).await;
     assert_eq!(
         failure,
         Err(SendFailure::Retry {
             after: None,
             message: format!(
-                "Call failed. Connection refused: POST http://{closed}/api/v1/subaccounts/acme_sms/messages"
+                "Call failed. Connection refused: POST {closed}/api/v1/subaccounts/acme_sms/messages"
             ),
         })
     );
@@ -258,9 +292,4 @@ async fn an_accepted_message_with_an_unreadable_answer_fails() {
             "The answer to the SMS is not in the platform's format."
         );
     }
-}
-
-#[test]
-fn the_key_is_not_in_the_debug_output() {
-    assert!(!format!("{:?}", config(String::new())).contains("k-1"));
 }

@@ -357,3 +357,26 @@ async fn a_redirect_is_an_answer_when_it_is_not_to_be_followed() {
     assert_eq!((response.status, response.header("location")), (302, Some("/next")));
     assert_eq!(server.requests().len(), 1);
 }
+
+#[tokio::test]
+async fn tls_1_3_is_offered() {
+    use tokio::io::AsyncReadExt as _;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    let hello = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut header = [0; 5];
+        stream.read_exact(&mut header).await.unwrap();
+        let mut hello = vec![0; usize::from(u16::from_be_bytes([header[3], header[4]]))];
+        stream.read_exact(&mut hello).await.unwrap();
+        hello
+    });
+    client().send(get(url)).await.unwrap_err();
+    let hello = hello.await.unwrap();
+    // Extension 43, supported_versions (RFC 8446, 4.2.1), with its list of one or two versions.
+    let offers = |versions: &[u8]| hello.windows(versions.len()).any(|window| window == versions);
+    assert!(
+        offers(&[0, 43, 0, 5, 4, 3, 4, 3, 3]) || offers(&[0, 43, 0, 3, 2, 3, 4]),
+        "the first of the versions is not 1.3: {hello:02x?}"
+    );
+}

@@ -1,0 +1,41 @@
+//! `connector list`: everything but the secrets.
+
+use sha2::{Digest, Sha256};
+use trunkline_store::connectors::Connector;
+use trunkline_workflow::AccountId;
+
+use crate::cli::error::CliError;
+use crate::cli::print_table::table;
+use crate::cli::reach_database::reach;
+use crate::cli::settings::SealingStoreSettings;
+
+pub(super) async fn list_connectors(
+    account: &AccountId,
+    store: &SealingStoreSettings,
+) -> Result<(), CliError> {
+    let store = store.open()?;
+    reach(&store).await?;
+    if !store.account_exists(account).await? {
+        return Err(CliError::NoAccount(account.to_string()));
+    }
+    let rows: Vec<_> = store.list_connectors(account).await?.iter().map(row).collect();
+    print!("{}", table(["connector", "subaccount", "secret", "changed", "settings"], &rows));
+    Ok(())
+}
+
+fn row(connector: &Connector) -> [String; 5] {
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    [
+        connector.kind.as_str().to_owned(),
+        or_dash(connector.subaccount.clone()),
+        or_dash(connector.secret.as_deref().map(fingerprint)),
+        connector.changed_at.format("%F %T UTC").to_string(),
+        connector.settings.to_string(),
+    ]
+}
+
+/// Enough to tell secrets apart. They are too random to be guessed from it.
+fn fingerprint(secret: &str) -> String {
+    let digest = Sha256::digest(secret);
+    format!("sha256:{:02x}{:02x}{:02x}{:02x}…", digest[0], digest[1], digest[2], digest[3])
+}

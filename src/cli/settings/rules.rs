@@ -1,0 +1,92 @@
+//! What the specification leaves to each installation.
+
+use serde_json::Value;
+use trunkline_workers::{InterruptedSends, Rules, TextAnswers};
+use trunkline_workflow::retry::RetryPolicy;
+
+use super::base_url::parse_base_url;
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Steps")]
+pub struct RulesSettings {
+    /// Where the world reaches this installation's webhooks, for calls that name no address for their key presses
+    /// themselves [default: none, such calls report no keys]
+    #[arg(long, env = "TRUNKLINE_PUBLIC_URL", value_name = "URL", value_parser = parse_base_url)]
+    public_url: Option<String>,
+    /// What becomes of a send whose worker died, so that the provider may have it already
+    #[arg(
+        long,
+        env = "TRUNKLINE_INTERRUPTED_SENDS",
+        value_name = "RULE",
+        value_enum,
+        default_value_t = InterruptedRule::Repeat
+    )]
+    interrupted_sends: InterruptedRule,
+    /// What becomes of an HTTP answer that is not JSON
+    #[arg(
+        long,
+        env = "TRUNKLINE_TEXT_ANSWERS",
+        value_name = "RULE",
+        value_enum,
+        default_value_t = TextRule::Fault
+    )]
+    text_answers: TextRule,
+    /// `retry` of steps that send and have none of their own: {"maxAttempts": 5} [default: none]
+    #[arg(long, env = "TRUNKLINE_SEND_RETRY", value_name = "JSON", value_parser = parse_retry)]
+    send_retry: Option<RetryPolicy>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum InterruptedRule {
+    /// It is sent again, with the same idempotency key
+    Repeat,
+    /// The instance faults
+    Fault,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum TextRule {
+    /// The step faults
+    Fault,
+    /// The step goes on with the text
+    Keep,
+}
+
+impl RulesSettings {
+    pub fn rules(&self) -> Rules {
+        Rules {
+            interrupted_sends: match self.interrupted_sends {
+                InterruptedRule::Repeat => InterruptedSends::Repeat,
+                InterruptedRule::Fault => InterruptedSends::Fault,
+            },
+            text_answers: match self.text_answers {
+                TextRule::Fault => TextAnswers::Fault,
+                TextRule::Keep => TextAnswers::Keep,
+            },
+            send_retry: self.send_retry,
+            public_url: self.public_url.clone(),
+        }
+    }
+}
+
+fn parse_retry(text: &str) -> Result<RetryPolicy, String> {
+    let retry: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    RetryPolicy::read(&retry).map_err(|flaws| {
+        let messages: Vec<String> = flaws.into_iter().map(|flaw| flaw.message).collect();
+        messages.join(" ")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_retry;
+
+    #[test]
+    fn a_retry_is_written_as_in_a_definition() {
+        let retry = parse_retry(r#"{"maxAttempts": 5, "initialInterval": "00:00:01"}"#).unwrap();
+        assert_eq!((retry.max_attempts, retry.initial_interval.as_secs()), (5, 1));
+        for bad in ["", "5", "{}", r#"{"maxAttempts": 0}"#] {
+            assert!(parse_retry(bad).is_err(), "{bad}");
+        }
+    }
+}

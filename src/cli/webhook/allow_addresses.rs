@@ -1,0 +1,82 @@
+//! `webhook allow`: the networks that an account's webhooks may come from.
+
+use trunkline_connectors::eight_by_eight::Region;
+use trunkline_store::Store;
+use trunkline_store::webhook_settings::webhook_secret_from_random;
+use trunkline_workflow::AccountId;
+
+use super::platform_addresses::platform_addresses;
+use crate::cli::error::CliError;
+use crate::cli::reach_database::reach;
+use crate::cli::settings::{Networks, SealingStoreSettings, parse_networks};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct AllowAddresses {
+    /// From these networks alone: 52.10.10.63,203.0.113.0/24
+    #[arg(long, value_name = "CIDR,…", value_parser = parse_some_networks, conflicts_with_all = ["platform", "anyone"])]
+    addresses: Option<Networks>,
+    /// From the addresses that the platform's message webhooks come from. Calls may report from others
+    #[arg(long, conflicts_with = "anyone")]
+    platform: bool,
+    /// Of those, the addresses of this region alone
+    #[arg(long, requires = "platform", value_parser = parse_region)]
+    region: Option<Region>,
+    /// From anywhere; the secret decides
+    #[arg(long)]
+    anyone: bool,
+}
+
+impl AllowAddresses {
+    pub(super) async fn run(self, account: &AccountId, store: &SealingStoreSettings) -> Result<(), CliError> {
+        let store = store.open()?;
+        reach(&store).await?;
+        let fresh = webhook_secret_from_random(rand::random());
+        let settings = store.ensure_webhook_settings(account, &fresh).await?;
+        let settings = settings.ok_or_else(|| CliError::NoAccount(account.to_string()))?;
+        let allowed = match self.chosen() {
+            Some(allowed) => save(&store, account, allowed).await?,
+            None => settings.allowed,
+        };
+        if allowed.is_empty() {
+            println!("Webhooks of account `{account}` may come from anywhere.");
+        } else {
+            println!("Webhooks of account `{account}` may come from:");
+            for network in allowed {
+                println!("  {network}");
+            }
+        }
+        Ok(())
+    }
+
+    /// `None`: nothing is to be changed.
+    fn chosen(self) -> Option<Vec<String>> {
+        match self {
+            Self { addresses: Some(networks), .. } => {
+                Some(networks.0.iter().map(ToString::to_string).collect())
+            }
+            Self { platform: true, region, .. } => Some(platform_addresses(region)),
+            Self { anyone: true, .. } => Some(Vec::new()),
+            _ => None,
+        }
+    }
+}
+
+async fn save(store: &Store, account: &AccountId, allowed: Vec<String>) -> Result<Vec<String>, CliError> {
+    if !store.allow_webhooks_from(account, &allowed).await? {
+        return Err(CliError::NoAccount(account.to_string()));
+    }
+    Ok(allowed)
+}
+
+/// None at all would open the door that somebody wants to close.
+fn parse_some_networks(text: &str) -> Result<Networks, String> {
+    let networks = parse_networks(text)?;
+    if networks.0.is_empty() {
+        return Err("it needs a network; `--anyone` allows all".to_owned());
+    }
+    Ok(networks)
+}
+
+fn parse_region(text: &str) -> Result<Region, String> {
+    Region::parse(text).ok_or_else(|| format!("it is one of {}", Region::ALL.map(Region::as_str).join(", ")))
+}

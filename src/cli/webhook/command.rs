@@ -1,0 +1,75 @@
+//! The command: its actions and their arguments.
+
+use clap::Subcommand;
+use trunkline_store::webhook_settings::webhook_secret_from_random;
+use trunkline_workflow::AccountId;
+
+use super::allow_addresses::AllowAddresses;
+use super::show_webhooks::ShowWebhooks;
+use crate::cli::account::parse_account;
+use crate::cli::error::CliError;
+use crate::cli::reach_database::reach;
+use crate::cli::settings::SealingStoreSettings;
+
+/// Show how the messaging platform is told of an account's webhooks, and say which are taken
+#[derive(Debug, clap::Args)]
+pub struct WebhookCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Print the URLs to register at the platform, with their secret, and the calls that do it
+    ///
+    /// An account takes no webhooks before it has a secret; this makes one if there is none.
+    Show {
+        /// The account
+        #[arg(value_parser = parse_account)]
+        account: AccountId,
+        #[command(flatten)]
+        show: ShowWebhooks,
+        #[command(flatten)]
+        store: SealingStoreSettings,
+    },
+    /// Replace the secret; webhooks are refused until the platform was told the new one
+    Rotate {
+        /// The account
+        #[arg(value_parser = parse_account)]
+        account: AccountId,
+        #[command(flatten)]
+        store: SealingStoreSettings,
+    },
+    /// Say from which addresses webhooks may come, or show it
+    Allow {
+        /// The account
+        #[arg(value_parser = parse_account)]
+        account: AccountId,
+        #[command(flatten)]
+        allow: AllowAddresses,
+        #[command(flatten)]
+        store: SealingStoreSettings,
+    },
+}
+
+impl WebhookCommand {
+    pub(in crate::cli) async fn run(self) -> Result<(), CliError> {
+        match self.action {
+            Action::Show { account, show, store } => show.run(&account, &store).await,
+            Action::Rotate { account, store } => rotate(&account, &store).await,
+            Action::Allow { account, allow, store } => allow.run(&account, &store).await,
+        }
+    }
+}
+
+async fn rotate(account: &AccountId, store: &SealingStoreSettings) -> Result<(), CliError> {
+    let store = store.open()?;
+    reach(&store).await?;
+    let secret = webhook_secret_from_random(rand::random());
+    if !store.replace_webhook_secret(account, &secret).await? {
+        return Err(CliError::NoAccount(account.to_string()));
+    }
+    println!("Account `{account}` has a new webhook secret; servers notice within seconds.");
+    println!("Tell the platform: trunkline webhook show {account} --url … prints the calls.");
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! What an operator tells of the messaging platform, and what it is told of us.
+
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::any;
+use serde_json::{Value, json};
+
+use crate::production::{MASTER_KEY, postgres};
+use crate::program::{Ended, TestDir, run, run_with_input};
+
+/// Knows one key and one subaccount. Answers on a thread of its own: the program is waited for on the test's.
+async fn platform() -> String {
+    let answer = async |headers: HeaderMap, uri: axum::http::Uri| {
+        let (status, body) = if headers["authorization"] != "Bearer hush-1" {
+            (StatusCode::UNAUTHORIZED, json!({"code": 1200, "message": "No such key"}))
+        } else if uri.path().starts_with("/voice/") {
+            (StatusCode::OK, json!([]))
+        } else {
+            (StatusCode::NOT_FOUND, json!({"code": 1300, "message": "No such message"}))
+        };
+        (status, axum::Json(body))
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(any(answer))).await });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connectors_are_set_listed_tried_and_removed() {
+    let dir = TestDir::new();
+    let cluster = postgres(&dir).await;
+    let url = cluster.url("postgres");
+    let environment = [("DATABASE_URL", url.as_str()), ("TRUNKLINE_MASTER_KEY", MASTER_KEY)];
+    let trunkline = |args: &[&str]| run(&dir, args, &environment);
+    let hides_secrets = |ended: Ended| {
+        assert!(!ended.stdout.contains("hush") && !ended.stderr.contains("hush"), "{ended:?}");
+        ended
+    };
+    trunkline(&["connector", "list", "acme"]).failed(1, "run `trunkline migrate`");
+    trunkline(&["migrate"]).succeeded();
+    trunkline(&["connector", "list", "acme"]).failed(1, "there is no account `acme`");
+    trunkline(&["account", "create", "acme"]).succeeded();
+    assert_eq!(trunkline(&["connector", "list", "acme"]).succeeded().stdout, "");
+
+    let set = ["connector", "set", "acme", "8x8"];
+    let with = |args: &[&'static str]| [&set[..], args].concat();
+    run(&dir, &set, &environment).failed(1, "`standard input` is not usable");
+    run_with_input(&dir, &set, &environment, "Bearer hush-1").failed(1, "without `Bearer`");
+    trunkline(&with(&["--api-key", "hush"])).failed(2, "--api-key");
+    trunkline(&with(&["--region", "mars"])).failed(2, "asia-pacific");
+    trunkline(&with(&["--subaccount", "x"])).failed(2, "3 to 50");
+    run_with_input(&dir, &["connector", "set", "nobody", "8x8"], &environment, "hush-1")
+        .failed(1, "there is no account `nobody`");
+
+    hides_secrets(run_with_input(&dir, &with(&["--region", "europe"]), &environment, "hush-0\n").succeeded());
+    let platform = platform().await;
+    let urls = ["sms", "chat-apps", "voice"].map(|product| format!("--{product}-url={platform}/{product}"));
+    let file = dir.path().join("api.key");
+    std::fs::write(&file, "hush-1\n").unwrap();
+    let own = [
+        &set[..],
+        &["--subaccount", "acme_shop", "--api-key-file", "api.key"],
+        &urls.each_ref().map(String::as_str),
+    ];
+    hides_secrets(trunkline(&own.concat()).succeeded());
+    std::fs::write(&file, "Basic hush-2").unwrap();
+    let converse = ["connector", "set", "acme", "converse", "--url", "https://desk.example/in"];
+    hides_secrets(trunkline(&[&converse[..], &["--authorization-file", "api.key"]].concat()).succeeded());
+
+    let list = hides_secrets(trunkline(&["connector", "list", "acme"]).succeeded()).stdout;
+    let lines: Vec<&str> = list.lines().collect();
+    assert_eq!(lines.len(), 4, "{list}");
+    assert!(lines[1].starts_with("8x8 ") && lines[1].contains("\"region\":\"europe\""), "{list}");
+    assert!(lines[2].contains(" acme_shop ") && lines[2].contains("/chat-apps\""), "{list}");
+    assert!(lines[3].starts_with("converse ") && lines[3].contains("https://desk.example/in"), "{list}");
+    assert!(lines[1..].iter().all(|line| line.contains(" sha256:")), "{list}");
+
+    let works = trunkline(&["connector", "test", "acme", "--subaccount", "acme_shop"]).succeeded();
+    assert_eq!(works.stdout, "SMS: works\nchat apps: works\nvoice: works\n");
+    let key = [("TRUNKLINE_PROVIDER_API_KEY", "hush-2")];
+    hides_secrets(run(&dir, &set, &[&environment[..], &key].concat()).succeeded());
+    let wrong = [&set[..], &["--subaccount", "acme_shop"], &urls.each_ref().map(String::as_str)].concat();
+    run(&dir, &wrong, &[&environment[..], &key].concat()).succeeded();
+    let refused = trunkline(&["connector", "test", "acme", "--subaccount", "acme_shop"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stdout.contains("SMS: the key is refused: No such key\n"), "{refused:?}");
+
+    let remove = ["connector", "remove", "acme", "8x8"];
+    trunkline(&remove).succeeded();
+    trunkline(&remove).failed(1, "account `acme` has no connector `8x8`: ");
+    trunkline(&["connector", "test", "acme", "--subaccount", "other"])
+        .failed(1, "has no connector `8x8` for subaccount `other`");
+    trunkline(&[&remove[..], &["--subaccount", "acme_shop"]].concat()).succeeded();
+    trunkline(&["connector", "remove", "acme", "fax"]).failed(2, "`8x8` or `converse`");
+    assert_eq!(trunkline(&["connector", "list", "acme"]).succeeded().stdout.lines().count(), 2);
+    cluster.stop().await;
+}
+
+#[tokio::test]
+async fn webhooks_are_shown_with_the_calls_that_register_them() {
+    let dir = TestDir::new();
+    let cluster = postgres(&dir).await;
+    let url = cluster.url("postgres");
+    let environment = [("DATABASE_URL", url.as_str()), ("TRUNKLINE_MASTER_KEY", MASTER_KEY)];
+    let trunkline = |args: &[&str]| run(&dir, args, &environment);
+    trunkline(&["migrate"]).succeeded();
+    let show = ["webhook", "show", "acme", "--url", "https://t.example/"];
+    trunkline(&show).failed(1, "there is no account `acme`");
+    trunkline(&["webhook", "rotate", "acme"]).failed(1, "there is no account `acme`");
+    trunkline(&["webhook", "allow", "acme"]).failed(1, "there is no account `acme`");
+    trunkline(&["account", "create", "acme"]).succeeded();
+    trunkline(&show[..3]).failed(2, "TRUNKLINE_PUBLIC_URL");
+
+    let shown = trunkline(&show).succeeded().stdout;
+    let secret = |shown: &str| {
+        let line = shown.lines().find_map(|line| line.strip_prefix("Authorization "));
+        line.unwrap_or_else(|| panic!("no secret in {shown}")).trim().to_owned()
+    };
+    let first = secret(&shown);
+    assert!(first.starts_with("Bearer trunkline_whk_"), "{shown}");
+    for url in ["messages", "voice", "dtmf?token="] {
+        assert!(shown.contains(&format!("https://t.example/webhooks/v1/accounts/acme/{url}")), "{shown}");
+    }
+    // The shell reads the calls as they stand.
+    let calls: Vec<&str> = shown.lines().filter(|line| line.starts_with("curl ")).collect();
+    assert_eq!(calls.len(), 5, "{shown}");
+    for call in calls {
+        let script =
+            format!("API_KEY=k PLATFORM_ACCOUNT=a SUBACCOUNT=s; curl() {{ printf '%s\\n' \"$@\"; }}; {call}");
+        let shell = std::process::Command::new("sh").args(["-e", "-c", &script]).output().unwrap();
+        let words = String::from_utf8(shell.stdout).unwrap();
+        let words: Vec<&str> = words.lines().collect();
+        assert_eq!(words[..3], ["-sS", "-X", "POST"]);
+        assert!(
+            words[3].ends_with("/accounts/a/webhooks") || words[3].ends_with("/subaccounts/s/webhooks"),
+            "{words:?}"
+        );
+        assert!(words.contains(&"Authorization: Bearer k"), "{words:?}");
+        let body: Value = serde_json::from_str(words.last().unwrap()).unwrap();
+        assert!(body.to_string().contains(&first), "{body}");
+    }
+    let public = [&environment[..], &[("TRUNKLINE_PUBLIC_URL", "https://t.example")]].concat();
+    assert_eq!(run(&dir, &show[..3], &public).succeeded().stdout, shown);
+
+    let rotated = trunkline(&["webhook", "rotate", "acme"]).succeeded();
+    assert!(!rotated.stdout.contains("trunkline_whk"), "{rotated:?}");
+    assert_ne!(secret(&trunkline(&show).succeeded().stdout), first);
+
+    let allow = |args: &[&'static str]| trunkline(&[&["webhook", "allow", "acme"], args].concat());
+    assert!(allow(&[]).succeeded().stdout.contains("from anywhere"));
+    assert!(
+        allow(&["--addresses", "203.0.113.0/24,::1"])
+            .succeeded()
+            .stdout
+            .contains("\n  203.0.113.0/24\n  ::1")
+    );
+    assert!(allow(&[]).succeeded().stdout.contains("203.0.113.0/24"));
+    assert_eq!(allow(&["--platform"]).succeeded().stdout.lines().count(), 15);
+    assert_eq!(allow(&["--platform", "--region", "europe"]).succeeded().stdout.lines().count(), 5);
+    allow(&["--addresses", ""]).failed(2, "--anyone");
+    allow(&["--region", "europe"]).failed(2, "--platform");
+    allow(&["--platform", "--anyone"]).failed(2, "--anyone");
+    assert!(allow(&["--anyone"]).succeeded().stdout.contains("from anywhere"));
+    cluster.stop().await;
+}

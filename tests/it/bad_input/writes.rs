@@ -1,0 +1,87 @@
+//! The operations that take a body, as our own OpenAPI document has them: a new one is tried, too.
+
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use super::bodies;
+use crate::support::{Answer, TestApp, enabled};
+
+/// An operation with a body, its path filled in, and a body that is good.
+pub struct Write {
+    pub name: String,
+    pub method: Method,
+    pub path: String,
+    pub good: Value,
+    /// The definition that the path names, where it names one.
+    pub definition: String,
+}
+
+impl Write {
+    pub fn request(&self, app: &TestApp) -> RequestBuilder {
+        match self.path.strip_prefix("/webhooks/v1/accounts/acme/") {
+            Some(webhook) => app.webhook_request(webhook),
+            None => app.request(self.method.clone(), &self.path).bearer_auth(app.key()),
+        }
+    }
+
+    pub async fn send(&self, app: &TestApp, body: impl Into<reqwest::Body>) -> Answer {
+        Answer::of(self.request(app).header(CONTENT_TYPE, "application/json").body(body)).await
+    }
+
+    /// The message with which a body is refused. Checking a definition succeeds, and says that it cannot be saved.
+    #[track_caller]
+    pub fn expect_refusal(&self, answer: &Answer, code: i64) -> String {
+        if self.name != "validate-definition" {
+            return answer.expect_error(400, code);
+        }
+        let checked = answer.expect(200);
+        assert_eq!(checked["valid"], false, "{answer:?}");
+        checked["problems"][0]["message"].as_str().unwrap().to_owned()
+    }
+
+    pub fn starts_instances(&self) -> bool {
+        ["start-workflow-instance", "http_request_trigger"].contains(&self.name.as_str())
+    }
+
+    pub fn is_webhook(&self) -> bool {
+        self.path.starts_with("/webhooks/")
+    }
+}
+
+/// A server with a definition, an instance of it, and every operation that takes a body.
+pub async fn start() -> (TestApp, Vec<Write>) {
+    let app = TestApp::start().await;
+    let definition = app.define(enabled("http_request", None)).await;
+    let instance = app.start_instance(&definition, json!({})).await;
+    let instance = instance.rsplit('/').next().unwrap();
+    let document = Answer::of(app.request(Method::GET, "/openapi.json")).await.expect(200);
+    let mut writes = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            if operation.get("requestBody").is_none() {
+                continue;
+            }
+            let name = operation["operationId"].as_str().unwrap().to_owned();
+            let path = path.replace("{accountId}", "acme").replace("{definitionId}", &definition);
+            writes.push(Write {
+                good: bodies::good(&name),
+                name,
+                method: method.to_uppercase().parse().unwrap(),
+                path: path.replace("{workflowId}", instance),
+                definition: definition.clone(),
+            });
+        }
+    }
+    assert!(writes.len() >= 6);
+    (app, writes)
+}
+
+/// Every operation takes its good body.
+pub async fn expect_served(app: &TestApp, writes: &[Write]) {
+    for write in writes {
+        let answer = write.send(app, write.good.to_string()).await;
+        assert!(answer.status.is_success(), "{} {answer:?}", write.name);
+    }
+    assert!(app.store().verify().await.unwrap().is_empty());
+}

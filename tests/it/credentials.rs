@@ -1,0 +1,292 @@
+//! What is kept secret, and who is believed (spec 7.8, C-236, U-65).
+
+use reqwest::Method;
+use reqwest::header::AUTHORIZATION;
+use serde_json::{Value, json};
+use trunkline::api::ApiConfig;
+use trunkline_connectors::outbound::parse_network;
+use trunkline_store::connectors::{ConnectorKind, NewConnector};
+use trunkline_store::sealing::MasterKeys;
+use trunkline_store::webhook_settings::dtmf_token;
+use trunkline_store::{Store, StoreError};
+use trunkline_workflow::AccountId;
+
+use crate::support::{Answer, TestApp, WEBHOOK_SECRET, http_client, open_store, sample, serve};
+
+/// A call of the messages' webhook with this header, or none.
+async fn webhook(app: &TestApp, account: &str, authorization: Option<&str>) -> Answer {
+    let request = app.request(Method::POST, &format!("/webhooks/v1/accounts/{account}/messages"));
+    let request = request.json(&sample::inbound_sms("m1", "s"));
+    Answer::of(match authorization {
+        Some(value) => request.header(AUTHORIZATION, value),
+        None => request,
+    })
+    .await
+}
+
+#[tokio::test]
+async fn c_236_wrong_credentials_have_no_effect() {
+    let app = TestApp::start().await;
+    app.other_account("other").await;
+    let definition = app.define(sample::enabled("inbound_sms", None)).await;
+    for wrong in [None, Some(""), Some("Basic c2VjcmV1"), Some("basic c2VjcmV0"), Some("c2VjcmV0")] {
+        let answer = webhook(&app, "acme", wrong).await;
+        answer.expect_error(401, 1200);
+        assert_eq!(answer.header("www-authenticate"), None);
+    }
+    // Without a secret nobody is taken, and an account without one looks like one that is not there.
+    for authorization in [None, Some(""), Some(WEBHOOK_SECRET)] {
+        for account in ["other", "nobody"] {
+            webhook(&app, account, authorization).await.expect_error(401, 1200);
+        }
+    }
+    assert_eq!(app.instances_of(&definition).await.len(), 0);
+    webhook(&app, "acme", Some(WEBHOOK_SECRET)).await.expect_empty(200);
+    assert_eq!(app.instances_of(&definition).await.len(), 1);
+}
+
+#[tokio::test]
+async fn c_236_a_token_opens_the_webhook_for_key_presses_alone() {
+    let app = TestApp::start().await;
+    let token = dtmf_token(WEBHOOK_SECRET);
+    let called = async |webhook: &str, query: &str| {
+        let path = format!("/webhooks/v1/accounts/acme/{webhook}{query}");
+        Answer::of(app.request(Method::POST, &path).json(&json!({}))).await.status.as_u16()
+    };
+    let with = |token: &str| format!("?token={token}");
+    assert_ne!(called("dtmf", &with(&token)).await, 401);
+    for wrong in
+        [String::new(), with(""), with(&token[1..]), with(&token.to_uppercase()), with(WEBHOOK_SECRET)]
+    {
+        assert_eq!(called("dtmf", &wrong).await, 401, "{wrong}");
+    }
+    assert_eq!(called("messages", &with(&token)).await, 401);
+    let by_header = Answer::of(app.webhook_request("dtmf").json(&json!({}))).await;
+    assert_ne!(by_header.status, 401);
+}
+
+/// A server of the same database, which knows nothing from before.
+async fn fresh_server(app: &TestApp, config: ApiConfig) -> String {
+    serve(app.store().clone(), config).await
+}
+
+async fn call(server: &str, forwarded_for: Option<&str>) -> u16 {
+    let url = format!("{server}/webhooks/v1/accounts/acme/messages");
+    let request = http_client().post(url).header(AUTHORIZATION, WEBHOOK_SECRET).json(&json!({}));
+    let request = match forwarded_for {
+        Some(address) => request.header("X-Forwarded-For", address),
+        None => request,
+    };
+    Answer::of(request).await.status.as_u16()
+}
+
+#[tokio::test]
+async fn c_236_a_webhook_from_an_address_that_is_not_allowed_is_refused() {
+    let app = TestApp::start().await;
+    let allow = async |networks: &[&str]| {
+        let networks: Vec<String> = networks.iter().map(|network| (*network).to_owned()).collect();
+        assert!(app.store().allow_webhooks_from(app.account(), &networks).await.unwrap());
+    };
+    let behind_proxy =
+        || ApiConfig { trusted_proxies: vec![parse_network("127.0.0.0/8").unwrap()], ..ApiConfig::default() };
+
+    allow(&["127.0.0.1"]).await;
+    let server = fresh_server(&app, ApiConfig::default()).await;
+    assert_eq!(call(&server, None).await, 200);
+    assert_eq!(call(&server, Some("52.10.10.63")).await, 200, "nobody is a proxy here");
+
+    allow(&["52.10.10.63", "203.0.113.0/24"]).await;
+    let server = fresh_server(&app, ApiConfig::default()).await;
+    assert_eq!(call(&server, None).await, 401);
+    assert_eq!(call(&server, Some("52.10.10.63")).await, 401);
+    let server = fresh_server(&app, behind_proxy()).await;
+    for (forwarded_for, status) in [
+        (None, 401),
+        (Some("52.10.10.63"), 200),
+        (Some("203.0.113.7"), 200),
+        (Some("52.10.10.64"), 401),
+        (Some("52.10.10.63, 52.10.10.64"), 401),
+        (Some("52.10.10.64, 52.10.10.63, 127.0.0.2"), 200),
+        (Some("unknown"), 401),
+    ] {
+        assert_eq!(call(&server, forwarded_for).await, status, "{forwarded_for:?}");
+    }
+
+    allow(&[]).await;
+    let server = fresh_server(&app, ApiConfig::default()).await;
+    assert_eq!(call(&server, None).await, 200);
+}
+
+#[tokio::test]
+async fn a_replaced_webhook_secret_is_the_only_one_that_counts() {
+    let app = TestApp::start().await;
+    let (store, account) = (app.store(), app.account());
+    let kept = store.ensure_webhook_settings(account, "fresh").await.unwrap().unwrap();
+    assert_eq!(kept.secret, WEBHOOK_SECRET);
+    assert!(!format!("{kept:?}").contains("c2VjcmV0"));
+    assert!(store.replace_webhook_secret(account, "Bearer other").await.unwrap());
+    assert_eq!(store.webhook_secret(account).await.unwrap().as_deref(), Some("Bearer other"));
+    assert_eq!(call(&fresh_server(&app, ApiConfig::default()).await, None).await, 401);
+
+    let nobody = AccountId::new("nobody");
+    assert!(!store.replace_webhook_secret(&nobody, "x").await.unwrap());
+    assert_eq!(store.ensure_webhook_settings(&nobody, "x").await.unwrap(), None);
+    assert!(!store.allow_webhooks_from(&nobody, &[]).await.unwrap());
+    assert_eq!(store.webhook_secret(&nobody).await.unwrap(), None);
+}
+
+fn with_secret() -> Value {
+    let mut definition = sample::definition(json!([{"id": "call", "stepType": "HttpRequest",
+        "inputs": {"url": "https://example.com", "method": "GET", "headers": {"Authorization": "Basic aHVzaA=="}}}]));
+    definition["note"] = "also hush".into();
+    definition
+}
+
+#[tokio::test]
+async fn secrets_of_definitions_are_sealed_and_given_back_as_submitted() {
+    let app = TestApp::start().await;
+    let body = with_secret();
+    let id = app.define(body.clone()).await;
+    app.put(&format!("/definitions/{id}"), body.clone()).await.expect(200);
+    let stored: Vec<(String, String)> = sqlx::query_as("select steps, extras from definition_versions")
+        .fetch_all(app.store().pool())
+        .await
+        .unwrap();
+    assert_eq!(stored.len(), 2);
+    for text in stored.iter().flat_map(|(steps, extras)| [steps, extras]) {
+        assert!(text.starts_with("v1.") && !text.contains("call") && !text.contains("hush"), "{text}");
+    }
+    assert_ne!(stored[0].0, stored[1].0);
+    let list = app.get("/definitions").await.expect(200);
+    let history = app.get(&format!("/definitions/{id}")).await.expect(200);
+    for shown in list.as_array().unwrap().iter().chain(history.as_array().unwrap()) {
+        assert_eq!(shown["definition"]["steps"], body["definition"]["steps"]);
+        assert_eq!(shown["note"], body["note"]);
+    }
+    let loaded = app.store().load_version(app.account(), id.parse().unwrap(), 2).await.unwrap().unwrap();
+    assert_eq!(loaded, body["definition"]["steps"].to_string());
+}
+
+#[tokio::test]
+async fn definitions_of_older_releases_are_read_as_they_are() {
+    let app = TestApp::start().await;
+    let id = app.define(with_secret()).await;
+    let steps = json!([sample::sms("plain")]);
+    sqlx::query("update definition_versions set steps = $1, extras = '{\"kind\": \"old\"}'")
+        .bind(steps.to_string())
+        .execute(app.store().pool())
+        .await
+        .unwrap();
+    let shown = &app.get("/definitions").await.expect(200)[0];
+    assert_eq!((&shown["definition"]["steps"], &shown["kind"]), (&steps, &json!("old")));
+    let loaded = app.store().load_version(app.account(), id.parse().unwrap(), 1).await.unwrap();
+    assert_eq!(loaded, Some(steps.to_string()));
+}
+
+#[tokio::test]
+async fn a_sealed_text_cannot_be_moved_to_another_row() {
+    let app = TestApp::start().await;
+    app.define(with_secret()).await;
+    app.define(sample::pong()).await;
+    sqlx::query(
+        "update definition_versions
+         set steps = (select steps from definition_versions order by created_at limit 1)",
+    )
+    .execute(app.store().pool())
+    .await
+    .unwrap();
+    app.get("/definitions").await.expect_error(500, 2000);
+}
+
+#[tokio::test]
+async fn a_server_without_the_right_master_key_is_not_ready_for_definitions() {
+    let app = TestApp::start().await;
+    let id = app.define(with_secret()).await;
+    let keyless = Store::open(app.database_url(), 2).unwrap();
+    let other_key = keyless.clone().with_master_keys(MasterKeys::from_random([9; 32]));
+    let http = http_client();
+    let definitions = |server: &str| format!("{server}/api/v1/accounts/acme/definitions");
+    for store in [keyless.clone(), other_key] {
+        let server = serve(store, ApiConfig::default()).await;
+        let list = http.get(definitions(&server)).bearer_auth(app.key());
+        Answer::of(list).await.expect_error(503, 2000);
+        assert_eq!(call(&server, None).await, 503);
+    }
+    let server = serve(keyless.clone(), ApiConfig::default()).await;
+    let create = http.post(definitions(&server)).bearer_auth(app.key()).json(&sample::pong());
+    Answer::of(create).await.expect_error(503, 2000);
+    let update =
+        http.put(format!("{}/{id}", definitions(&server))).bearer_auth(app.key()).json(&sample::pong());
+    Answer::of(update).await.expect_error(503, 2000);
+    let stored: i64 = sqlx::query_scalar("select count(*) from definition_versions")
+        .fetch_one(app.store().pool())
+        .await
+        .unwrap();
+    assert_eq!(stored, 1);
+    assert!(matches!(keyless.list_connectors(app.account()).await, Ok(none) if none.is_empty()));
+}
+
+#[tokio::test]
+async fn a_subaccounts_own_connector_comes_before_the_accounts() {
+    let app = TestApp::start().await;
+    let (store, account) = (app.store(), app.account());
+    let kind = ConnectorKind::EightByEight;
+    let set = async |subaccount: Option<&str>, settings: Value, secret: Option<&str>| {
+        store
+            .set_connector(NewConnector { account, kind, subaccount, settings: &settings, secret })
+            .await
+            .unwrap()
+    };
+    let find = async |subaccount: Option<&str>| {
+        store
+            .find_connector(account, kind, subaccount)
+            .await
+            .unwrap()
+            .map(|found| (found.subaccount, found.secret))
+    };
+    let found = |subaccount: Option<&str>, secret: &str| {
+        Some((subaccount.map(str::to_owned), Some(secret.to_owned())))
+    };
+    assert_eq!(find(Some("shop")).await, None);
+    assert!(set(Some("shop"), json!({}), Some("key-shop")).await);
+    assert_eq!((find(Some("other")).await, find(None).await), (None, None));
+    assert!(set(None, json!({"region": "europe"}), Some("key-1")).await);
+    assert!(set(None, json!({"region": "indonesia"}), Some("key-2")).await);
+    assert_eq!(find(None).await, found(None, "key-2"));
+    assert_eq!(find(Some("other")).await, found(None, "key-2"));
+    assert_eq!(find(Some("shop")).await, found(Some("shop"), "key-shop"));
+
+    let list = store.list_connectors(account).await.unwrap();
+    let settings: Vec<_> = list.iter().map(|connector| connector.settings.clone()).collect();
+    assert_eq!(settings, [json!({"region": "indonesia"}), json!({})]);
+    assert!(!format!("{list:?}").contains("key-"));
+    let stored: Vec<String> =
+        sqlx::query_scalar("select secret from connectors").fetch_all(store.pool()).await.unwrap();
+    assert!(stored.iter().all(|secret| secret.starts_with("v1.") && !secret.contains("key")), "{stored:?}");
+
+    let converse = ConnectorKind::Converse;
+    let settings = json!({"url": "https://desk.example"});
+    let new = NewConnector { account, kind: converse, subaccount: None, settings: &settings, secret: None };
+    assert!(store.set_connector(new).await.unwrap());
+    let found_converse = store.find_connector(account, converse, Some("shop")).await.unwrap().unwrap();
+    assert_eq!((found_converse.settings, found_converse.secret), (settings.clone(), None));
+    let nobody = AccountId::new("nobody");
+    assert!(!store.set_connector(NewConnector { account: &nobody, ..new }).await.unwrap());
+
+    assert!(store.remove_connector(account, kind, Some("shop")).await.unwrap());
+    assert!(!store.remove_connector(account, kind, Some("shop")).await.unwrap());
+    assert_eq!(find(Some("shop")).await, found(None, "key-2"));
+}
+
+#[tokio::test]
+async fn a_new_master_key_in_front_of_the_old_one_reads_what_the_old_one_sealed() {
+    let app = TestApp::start().await;
+    let both = format!("{}\n{}", "07".repeat(32), crate::support::MASTER_KEY);
+    let account = app.account();
+    let rotated =
+        Store::open(app.database_url(), 2).unwrap().with_master_keys(MasterKeys::parse(&both).unwrap());
+    assert_eq!(rotated.webhook_secret(account).await.unwrap().as_deref(), Some(WEBHOOK_SECRET));
+    assert!(rotated.replace_webhook_secret(account, "Bearer new").await.unwrap());
+    let old = open_store(app.database_url()).webhook_secret(account).await;
+    assert!(matches!(old, Err(StoreError::UnknownMasterKey(_))), "{old:?}");
+}

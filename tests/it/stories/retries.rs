@@ -1,0 +1,99 @@
+//! The extension `retry`, and what an installation decides about failures.
+
+use serde_json::{Value, json};
+use trunkline_connectors::eight_by_eight::VoiceApi;
+use trunkline_workers::{Rules, TextAnswers};
+use trunkline_workflow::retry::RetryPolicy;
+
+use crate::support::Engine;
+
+const SMS: &str = "/api/v1/subaccounts/acme_sms/messages";
+
+fn call(engine: &Engine, retry: Value) -> Value {
+    json!([{"id": "call", "stepType": "HttpRequest", "inputs": {"url": format!("{}/flaky", engine.endpoint.url), "method": "GET"},
+        "outputs": {"code": "{{step.responseCode}}"}, "retry": retry}])
+}
+
+fn send(retry: Value) -> Value {
+    let mut step = json!({"id": "send", "stepType": "SMS",
+        "inputs": {"subAccountId": "acme_sms", "destination": "+6590001111", "text": "hi"},
+        "outputs": {"umid": "{{step.umid}}"}});
+    if !retry.is_null() {
+        step["retry"] = retry;
+    }
+    json!([step])
+}
+
+fn quickly(attempts: i32) -> Value {
+    json!({"maxAttempts": attempts, "initialInterval": "00:00:00.01", "maxInterval": "00:00:00.02"})
+}
+
+#[tokio::test]
+async fn an_answer_that_says_later_is_asked_for_again_and_the_last_one_stands() {
+    let engine = Engine::start().await;
+    let unavailable = (503, json!({"down": true}));
+    engine.endpoint.script("/flaky", &[unavailable.clone(), unavailable.clone(), (200, json!({}))]);
+    let run = engine.run(call(&engine, quickly(5)), json!({})).await;
+    assert_eq!(run.data().await["code"], 200);
+    assert_eq!(run.logs().await, ["call:Complete"]);
+    let received = engine.endpoint.received();
+    assert_eq!(received.len(), 3);
+    let keys: Vec<_> = received.iter().map(|request| request.header("idempotency-key")).collect();
+    assert!(keys.windows(2).all(|pair| pair[0].is_some() && pair[0] == pair[1]));
+
+    engine.endpoint.script("/flaky", std::slice::from_ref(&unavailable));
+    let run = engine.run(call(&engine, quickly(3)), json!({})).await;
+    assert_eq!((run.status().await, run.data().await["code"].clone()), ("Complete".to_owned(), json!(503)));
+    assert_eq!(engine.endpoint.received().len(), 6);
+
+    // Without the extension a code is an answer like any other (U-02).
+    let run = engine.run(call(&engine, Value::Null), json!({})).await;
+    assert_eq!(run.data().await["code"], 503);
+    assert_eq!(engine.endpoint.received().len(), 7);
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn a_send_that_failed_is_tried_again_where_the_step_asks_for_it_and_then_faults() {
+    let engine = Engine::start().await;
+    engine.connect_endpoint(VoiceApi::Callflows).await;
+    let broken = (500, json!({"code": 2000, "message": "Internal server error", "errorId": "e-1"}));
+    let taken = (200, json!({"umid": "u-1", "status": {"code": "QUEUED"}}));
+    engine.endpoint.script(SMS, &[broken.clone(), taken]);
+    let run = engine.run(send(quickly(2)), json!({})).await;
+    assert_eq!(run.data().await["umid"], "u-1", "{:?}", run.errors().await);
+
+    engine.endpoint.script(SMS, std::slice::from_ref(&broken));
+    let before = engine.endpoint.received().len();
+    let run = engine.run(send(quickly(3)), json!({})).await;
+    assert_eq!(run.error().await, "Failed to send SMS because Internal server error. Error id: e-1");
+    assert_eq!(engine.endpoint.received().len(), before + 3);
+
+    // Without the extension nothing is repeated that may have been accepted (U-01).
+    let run = engine.run(send(Value::Null), json!({})).await;
+    assert_eq!(run.status().await, "Terminated");
+    assert_eq!(engine.endpoint.received().len(), before + 4);
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn an_installation_may_retry_all_sends_and_keep_texts() {
+    let mut engine = Engine::start().await;
+    engine.stop_worker().await;
+    engine.start_worker_with_rules(Rules {
+        send_retry: Some(RetryPolicy::read(&quickly(2)).unwrap()),
+        text_answers: TextAnswers::Keep,
+        ..Rules::default()
+    });
+    engine.connect_endpoint(VoiceApi::Callflows).await;
+    engine
+        .endpoint
+        .script(SMS, &[(500, json!({})), (200, json!({"umid": "u-2", "status": {"code": "QUEUED"}}))]);
+    let run = engine.run(send(Value::Null), json!({})).await;
+    assert_eq!(run.data().await["umid"], "u-2", "{:?}", run.errors().await);
+    let url = format!("{}/html", engine.endpoint.url);
+    let steps = json!([{"id": "call", "stepType": "HttpRequest", "inputs": {"url": url, "method": "GET"},
+        "outputs": {"body": "{{step.responseBody}}"}}]);
+    assert_eq!(engine.run(steps, json!({})).await.data().await["body"], "<html></html>");
+    engine.finish().await;
+}

@@ -1,0 +1,36 @@
+//! `SendToConverse` (spec 3.5.10): hands the conversation to people, through an endpoint of the operator's.
+
+use serde_json::json;
+use trunkline_connectors::converse::send_to_converse;
+use trunkline_workflow::inputs;
+
+use super::{Activity, Input, not_sent};
+use crate::connectors::NoConnector;
+
+pub(super) async fn execute(input: Input<'_>) -> Activity {
+    let members = input.members();
+    let subaccount = input.subaccount(&members);
+    let account = &input.job.account;
+    let converse = match input.connectors.converse(account, subaccount.as_deref(), input.lease).await {
+        Ok(converse) => converse,
+        Err(NoConnector::Lost) => return Activity::Abandoned,
+        Err(NoConnector::None) => {
+            return Activity::Failed { message: "Send to Converse is not configured.".to_owned() };
+        }
+        Err(NoConnector::Unusable(detail)) => {
+            return Activity::Failed { message: format!("Send to Converse cannot be used: {detail}.") };
+        }
+    };
+    let body = json!({
+        "accountId": account,
+        "subAccountId": subaccount,
+        "workflowId": input.job.instance.to_string(),
+        "payload": inputs::get(&members, "payload"),
+    });
+    let authorization = converse.authorization.as_deref();
+    let client = &input.tools.providers;
+    match send_to_converse(client, &converse.url, authorization, &body, input.key()).await {
+        Ok(result) => Activity::Done(result),
+        Err(failure) => not_sent(failure),
+    }
+}

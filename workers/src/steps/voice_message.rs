@@ -1,0 +1,67 @@
+//! `VoiceMessage` (spec 3.5.8): done when the provider has taken the call, not when the call ends.
+
+use serde_json::json;
+use trunkline_connectors::clock;
+use trunkline_connectors::correlation::dtmf_key;
+use trunkline_connectors::eight_by_eight::voice::{PlacedCall, Placing, send_voice_message};
+use trunkline_store::messages::{Sent, SentCall, VOICE};
+use trunkline_store::webhook_settings::dtmf_token;
+use trunkline_workflow::inputs;
+
+use super::{Activity, Input, not_sent};
+
+pub(super) async fn execute(input: Input<'_>) -> Activity {
+    let mut members = input.members();
+    // The instance's own subaccount stands in for a missing one.
+    let subaccount = input.subaccount(&members);
+    if inputs::get(&members, "subAccountId").is_none()
+        && let Some(subaccount) = &subaccount
+    {
+        members.insert("subAccountId".to_owned(), subaccount.as_str().into());
+    }
+    let provider = match input.eight_by_eight(&members).await {
+        Ok(provider) => provider,
+        Err(activity) => return activity,
+    };
+    let dtmf_callback_url = match dtmf_callback_url(&input).await {
+        Ok(url) => url,
+        Err(activity) => return activity,
+    };
+    let placing = Placing {
+        subaccount_fallback: subaccount.as_deref(),
+        key: input.key(),
+        dtmf_callback_url: dtmf_callback_url.as_deref(),
+        now: clock::now(),
+    };
+    match send_voice_message(&input.tools.providers, &provider, &members, placing).await {
+        Ok(call) => {
+            let sent = Some(sent_call(&call));
+            Activity::Sent { result: json!({ "response": call.response }), sent }
+        }
+        Err(failure) => not_sent(failure),
+    }
+}
+
+/// Where the key presses of a call go that names no address of its own (spec 8.4.5).
+async fn dtmf_callback_url(input: &Input<'_>) -> Result<Option<String>, Activity> {
+    let Some(base) = &input.tools.rules.public_url else { return Ok(None) };
+    let account = &input.job.account;
+    let Some(secret) = input.webhook_secret().await? else { return Ok(None) };
+    let token = dtmf_token(&secret);
+    Ok(Some(format!("{}/webhooks/v1/accounts/{account}/dtmf?token={token}", base.trim_end_matches('/'))))
+}
+
+fn sent_call(call: &PlacedCall) -> Sent {
+    Sent {
+        id: call.session_id.to_lowercase(),
+        channel: Some(VOICE.to_owned()),
+        state: "created".to_owned(),
+        rank: 1,
+        call: Some(SentCall {
+            key: dtmf_key(&call.session_id),
+            client_key: call.client_request_id.as_deref().map(dtmf_key),
+            client_request_id: call.client_request_id.clone(),
+            destination: call.destination.clone(),
+        }),
+    }
+}
