@@ -1,6 +1,6 @@
 # The README's commands, one line each: cargo and the scripts do the work.
 
-.PHONY: dev test bench fmt lint checks machine
+.PHONY: dev test fuzz bench fmt lint checks machine
 .NOTPARALLEL:
 
 # The whole server, with a PostgreSQL of its own. Its flags go into ARGS: make dev ARGS=--reset
@@ -10,6 +10,11 @@ dev: machine
 # In this order, so that what is quick to find is found first.
 test: checks machine lint
 	cargo test --locked --workspace
+	@sh scripts/fuzz-api
+
+# Requests made up from /openapi.json, good and bad. More of them: make fuzz EXAMPLES=1000
+fuzz: machine
+	@sh scripts/fuzz-api
 
 # On a PostgreSQL with fsync on; leave the machine alone meanwhile.
 bench: machine
