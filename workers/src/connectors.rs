@@ -19,22 +19,24 @@ const TRUST: Duration = Duration::from_secs(3);
 const CAPACITY: usize = 10_000;
 
 type Key = (AccountId, ConnectorKind, Option<String>);
-type Remembered = (Instant, Result<Option<Arc<Connector>>, String>);
+type Remembered = (Instant, Result<Arc<Connector>, NoConnector>);
 
 /// Where a conversation is handed over to.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Converse {
     pub(crate) url: String,
     pub(crate) authorization: Option<String>,
 }
 
 /// Why a step gets no connector.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NoConnector {
     /// Nobody configured one.
     None,
-    /// The one that is there cannot be used.
-    Unusable(String),
+    /// The one that is there cannot be used; why is in the log.
+    Unusable,
+    /// It is sealed with a master key that this worker does not have, yet.
+    Sealed,
     /// The worker is no longer believed.
     Lost,
 }
@@ -59,7 +61,7 @@ impl Connectors {
         let connector = self.find(account, ConnectorKind::EightByEight, subaccount, lease).await?;
         let settings: EightByEightSettings = read(&connector)?;
         let key = connector.secret.clone();
-        Ok(settings.resolve(key.ok_or_else(|| NoConnector::Unusable("it has no API key".to_owned()))?))
+        Ok(settings.resolve(key.ok_or(NoConnector::Unusable)?))
     }
 
     pub(crate) async fn converse(
@@ -85,24 +87,20 @@ impl Connectors {
         if let Some((since, found)) = self.lock().get(&key)
             && since.elapsed() < TRUST
         {
-            return answer(found.clone());
+            return found.clone();
         }
         let mut pause = Backoff::default();
         let found = loop {
             match self.store.find_connector(account, kind, subaccount).await {
-                Ok(found) => break Ok(found.map(Arc::new)),
-                Err(
-                    error @ (StoreError::Damaged(_)
-                    | StoreError::NoMasterKey
-                    | StoreError::UnknownMasterKey(_)),
-                ) => break Err(error.to_string()),
-                Err(error) => {
+                Ok(found) => break found.map(Arc::new).ok_or(NoConnector::None),
+                Err(error) if is_passing(&error) => {
                     if lease.is_lost() {
                         return Err(NoConnector::Lost);
                     }
                     pause.report(&error, "cannot load a connector; trying again");
                     pause.wait().await;
                 }
+                Err(error) => break Err(unusable(account, kind, &error)),
             }
         };
         let mut remembered = self.lock();
@@ -110,7 +108,7 @@ impl Connectors {
             remembered.clear();
         }
         remembered.insert(key, (Instant::now(), found.clone()));
-        answer(found)
+        found
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Remembered>> {
@@ -118,11 +116,22 @@ impl Connectors {
     }
 }
 
-fn answer(found: Result<Option<Arc<Connector>>, String>) -> Result<Arc<Connector>, NoConnector> {
-    found.map_err(NoConnector::Unusable)?.ok_or(NoConnector::None)
+/// The same question may be answered in a moment.
+pub(crate) fn is_passing(error: &StoreError) -> bool {
+    error.is_unavailable() || error.is_conflict() || matches!(error, StoreError::NotMigrated)
+}
+
+fn unusable(account: &AccountId, kind: ConnectorKind, error: &StoreError) -> NoConnector {
+    tracing::error!(account.id = %account, connector = kind.as_str(), error = %error, "a connector cannot be used");
+    match error {
+        StoreError::NoMasterKey | StoreError::UnknownMasterKey(_) => NoConnector::Sealed,
+        _ => NoConnector::Unusable,
+    }
 }
 
 fn read<T: DeserializeOwned>(connector: &Connector) -> Result<T, NoConnector> {
-    serde_json::from_value(connector.settings.clone())
-        .map_err(|error| NoConnector::Unusable(format!("its settings are wrong: {error}")))
+    serde_json::from_value(connector.settings.clone()).map_err(|error| {
+        let Connector { account, kind, .. } = connector;
+        unusable(account, *kind, &StoreError::Damaged(format!("connectors.settings: {error}")))
+    })
 }

@@ -21,7 +21,7 @@ use trunkline_workflow::graph::{Landing, Step};
 use trunkline_workflow::retry::RetryPolicy;
 use trunkline_workflow::{Outcome, route};
 
-use crate::connectors::Connectors;
+use crate::connectors::{Connectors, is_passing};
 use crate::definitions::{Compiled, CompiledStep, Definitions};
 use crate::lease::Backoff;
 use crate::queue::{End, Held};
@@ -48,12 +48,12 @@ impl Executor {
     pub(crate) async fn execute(&self, held: &Held) -> End {
         let context = match &held.context {
             Ok(context) => context,
-            Err(message) => return fault(held, message.clone()),
+            Err(message) => return end(held, failed(message.clone())),
         };
         let Some(compiled) = self.find(held).await else { return End::Abandoned };
         let compiled = match compiled {
             Ok(compiled) => compiled,
-            Err(message) => return fault(held, message),
+            Err(outcome) => return end(held, outcome),
         };
         match self.run(held, context, &compiled).await {
             Some((outcome, context)) => End::Outcome {
@@ -66,16 +66,20 @@ impl Executor {
     }
 
     /// The compiled version, asked for until the database answers. `None`: the worker is no longer believed.
-    async fn find(&self, held: &Held) -> Option<Result<Arc<Compiled>, String>> {
+    async fn find(&self, held: &Held) -> Option<Result<Arc<Compiled>, Outcome>> {
         let job = &held.job;
         let mut pause = Backoff::default();
         loop {
             match self.definitions.get(&self.store, &job.account, job.definition, job.version).await {
                 Ok(Some(compiled)) => return Some(Ok(compiled)),
                 Ok(None) => {
-                    return Some(Err("The definition version of this workflow was deleted.".to_owned()));
+                    let message = "The definition version of this workflow was deleted.";
+                    return Some(Err(failed(message.to_owned())));
                 }
-                Err(StoreError::Damaged(detail)) => return Some(Err(detail)),
+                Err(error) if !is_passing(&error) => {
+                    tracing::error!(error = %error, definition.id = %job.definition, "a definition cannot be read");
+                    return Some(Err(unreadable(&error)));
+                }
                 Err(error) => {
                     if held.lease.is_lost() {
                         return None;
@@ -122,7 +126,7 @@ impl Executor {
         };
         let try_again = |after: Option<Duration>, message: &str| {
             let pause = policy?.pause(job.path.attempt)?;
-            let after = pause.max(after.unwrap_or_default());
+            let after = pause.max(after.unwrap_or_default().min(steps::LONGEST_ASKED));
             Some(Outcome::Retry { after, message: message.to_owned() })
         };
         let (result, timed_out) = match activity {
@@ -148,9 +152,12 @@ impl Executor {
             Activity::Retry { after, message } => {
                 return unchanged(steps::retry_or_fail(job.path.attempt, after, message));
             }
-            Activity::Failed { message } => {
+            // A provider may have taken it: only the author of the step may ask for another try.
+            Activity::Failed { message } if step.retry.is_some() => {
                 return unchanged(try_again(None, &message).unwrap_or_else(|| failed(message)));
             }
+            Activity::Failed { message } => return unchanged(failed(message)),
+            Activity::Postponed { after, message } => return unchanged(Outcome::Retry { after, message }),
             Activity::Abandoned => return None,
         };
         self.finish(held, context, step, parts, (&result, timed_out)).await
@@ -287,9 +294,19 @@ fn choose_routes(held: &Held, step: &Step, truths: &[bool]) -> Vec<Landing> {
 }
 
 /// A job whose step cannot even be looked at.
-fn fault(held: &Held, message: String) -> End {
-    let outcome = without_nul(failed(message));
-    End::Outcome { outcome, graph: Arc::default(), context: held.context.clone() }
+fn end(held: &Held, outcome: Outcome) -> End {
+    End::Outcome { outcome: without_nul(outcome), graph: Arc::default(), context: held.context.clone() }
+}
+
+/// A master key that others have already comes here too; damage stays.
+fn unreadable(error: &StoreError) -> Outcome {
+    match error {
+        StoreError::NoMasterKey | StoreError::UnknownMasterKey(_) => Outcome::Retry {
+            after: steps::KEY_PAUSE,
+            message: "The definition is sealed with another master key.".to_owned(),
+        },
+        _ => failed("The definition cannot be read.".to_owned()),
+    }
 }
 
 fn failed(message: String) -> Outcome {

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 use trunkline_connectors::eight_by_eight::VoiceApi;
+use trunkline_store::connectors::{ConnectorKind, NewConnector};
 use trunkline_workers::{Rules, TextAnswers};
 use trunkline_workflow::retry::RetryPolicy;
 
-use crate::support::Engine;
+use crate::support::{Engine, until};
 
 const SMS: &str = "/api/v1/subaccounts/acme_sms/messages";
 
@@ -81,19 +82,111 @@ async fn an_installation_may_retry_all_sends_and_keep_texts() {
     let mut engine = Engine::start().await;
     engine.stop_worker().await;
     engine.start_worker_with_rules(Rules {
-        send_retry: Some(RetryPolicy::read(&quickly(2)).unwrap()),
+        send_retry: Some(RetryPolicy::read(&quickly(6)).unwrap()),
         text_answers: TextAnswers::Keep,
         ..Rules::default()
     });
     engine.connect_endpoint(VoiceApi::Callflows).await;
-    engine
-        .endpoint
-        .script(SMS, &[(500, json!({})), (200, json!({"umid": "u-2", "status": {"code": "QUEUED"}}))]);
+    // More often than without the rule; and still nothing that may have been accepted (8.1).
+    let later = (429, json!({"code": 429, "message": "Quota exceeded."}));
+    let mut answers = vec![later; 5];
+    answers.push((200, json!({"umid": "u-2", "status": {"code": "QUEUED"}})));
+    engine.endpoint.script(SMS, &answers);
     let run = engine.run(send(Value::Null), json!({})).await;
     assert_eq!(run.data().await["umid"], "u-2", "{:?}", run.errors().await);
+    engine.endpoint.script(SMS, &[(500, json!({"message": "Internal server error"}))]);
+    let before = engine.endpoint.received().len();
+    assert_eq!(engine.run(send(Value::Null), json!({})).await.status().await, "Terminated");
+    assert_eq!(engine.endpoint.received().len(), before + 1);
     let url = format!("{}/html", engine.endpoint.url);
     let steps = json!([{"id": "call", "stepType": "HttpRequest", "inputs": {"url": url, "method": "GET"},
         "outputs": {"body": "{{step.responseBody}}"}}]);
     assert_eq!(engine.run(steps, json!({})).await.data().await["body"], "<html></html>");
+    engine.finish().await;
+}
+
+/// Any server that a step calls may ask for anything.
+#[tokio::test]
+async fn an_answer_may_ask_for_five_minutes_at_most() {
+    let engine = Engine::start().await;
+    let url = format!("{}/much-later", engine.endpoint.url);
+    let step = json!([{"id": "call", "stepType": "HttpRequest", "inputs": {"url": url, "method": "GET"},
+        "retry": quickly(2)}]);
+    let definition = engine.app.define(crate::support::definition(step)).await;
+    let path = engine.app.start_instance(&definition, json!({})).await;
+    let due_in = || async {
+        sqlx::query_scalar::<_, f64>(
+            "select extract(epoch from due_at - now())::float8 from waits where kind = 'retry'",
+        )
+        .fetch_optional(engine.app.store().pool())
+        .await
+        .unwrap()
+    };
+    until("the step is parked", || async { due_in().await.is_some() }).await;
+    let seconds = due_in().await.unwrap();
+    assert!((250.0..=300.0).contains(&seconds), "{seconds}");
+    engine.pass_time(301.0).await;
+    assert_eq!(engine.app.get(&path).await.expect(200)["status"], "Complete");
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn a_definition_that_is_sealed_with_another_key_waits_for_the_key() {
+    let engine = Engine::start().await;
+    let definition = engine.app.define(crate::support::pong()).await;
+    let swap_steps = async |steps: String| {
+        sqlx::query_scalar::<_, String>(
+            "with before as (select steps from definition_versions)
+             update definition_versions set steps = $1 from before returning before.steps",
+        )
+        .bind(steps)
+        .fetch_one(engine.app.store().pool())
+        .await
+        .unwrap()
+    };
+    let sealed = swap_steps("v1.deadbeef.AAAA".to_owned()).await;
+    let data = json!({"payload": {"source": "+6590001111"}});
+    let path = engine.app.start_instance(&definition, data).await;
+    let note = || async {
+        sqlx::query_scalar::<_, String>("select note from waits")
+            .fetch_optional(engine.app.store().pool())
+            .await
+            .unwrap()
+    };
+    until("the job is put off", || async { note().await.is_some() }).await;
+    assert_eq!(note().await.unwrap(), "The definition is sealed with another master key.");
+    swap_steps(sealed).await;
+    engine.pass_time(61.0).await;
+    assert_eq!(engine.app.get(&path).await.expect(200)["status"], "Complete");
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn a_subaccount_is_looked_up_as_it_is_sent() {
+    let engine = Engine::start().await;
+    engine.connect_endpoint(VoiceApi::Callflows).await;
+    let settings = json!({"smsUrl": engine.endpoint.url});
+    let connector = NewConnector {
+        account: engine.app.account(),
+        kind: ConnectorKind::EightByEight,
+        subaccount: Some("sub_own"),
+        settings: &settings,
+        secret: Some("own-key"),
+    };
+    assert!(engine.app.store().set_connector(connector).await.unwrap());
+    let path = "/api/v1/subaccounts/sub_own/messages";
+    engine.endpoint.script(path, &[(200, json!({"umid": "u-1", "status": {"code": "QUEUED"}}))]);
+    let send_as = async |subaccount: &str| {
+        let mut steps = send(Value::Null);
+        steps[0]["inputs"]["subAccountId"] = "{{data.sub}}".into();
+        engine.run(steps, json!({"sub": subaccount})).await
+    };
+    assert_eq!(send_as(" sub_own ").await.status().await, "Complete");
+    let request = engine.endpoint.received().pop().unwrap();
+    assert_eq!((request.target.as_str(), request.header("authorization")), (path, Some("Bearer own-key")));
+    // What no subaccount can be called holds nobody up.
+    for wrong in ["abc\0d", "a/b", "  "] {
+        assert_eq!(send_as(wrong).await.error().await, "Invalid subaccount id.", "{wrong:?}");
+    }
     engine.finish().await;
 }

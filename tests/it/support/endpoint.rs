@@ -110,6 +110,10 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
         "/html" => ([(header::CONTENT_TYPE, "text/html")], "<html></html>").into_response(),
         "/empty" => StatusCode::NO_CONTENT.into_response(),
         "/404" => (StatusCode::NOT_FOUND, axum::Json(json!({"reason": "gone"}))).into_response(),
+        "/much-later" => {
+            let later = [(header::RETRY_AFTER, u64::MAX.to_string())];
+            (StatusCode::SERVICE_UNAVAILABLE, later, axum::Json(json!({}))).into_response()
+        }
         "/hangs" => std::future::pending().await,
         "/count" => axum::Json(json!({"count": count})).into_response(),
         "/large" => format!("\"{}\"", "x".repeat(1 << 20)).into_response(),

@@ -27,7 +27,7 @@ use trunkline_workflow::{Outcome, inputs};
 use uuid::Uuid;
 
 use crate::await_event;
-use crate::connectors::{Connectors, NoConnector};
+use crate::connectors::{Connectors, NoConnector, is_passing};
 use crate::lease::{Backoff, Lease};
 use crate::tools::Tools;
 
@@ -56,21 +56,19 @@ impl Input<'_> {
 
     /// The subaccount that the step names, else the one that the instance runs under.
     fn subaccount(&self, members: &Map<String, Value>) -> Option<String> {
-        text(members, "subAccountId").or_else(|| text(self.data, "subAccountId"))
+        named_subaccount(members).or_else(|| named_subaccount(self.data))
     }
 
-    async fn eight_by_eight(&self, members: &Map<String, Value>) -> Result<EightByEight, Activity> {
-        let subaccount = text(members, "subAccountId");
-        let account = &self.job.account;
-        match self.connectors.eight_by_eight(account, subaccount.as_deref(), self.lease).await {
+    async fn eight_by_eight(&self, subaccount: Option<&str>) -> Result<EightByEight, Activity> {
+        if subaccount.is_some_and(|id| id.contains('\0')) {
+            return Err(Activity::Failed { message: "Invalid subaccount id.".to_owned() });
+        }
+        match self.connectors.eight_by_eight(&self.job.account, subaccount, self.lease).await {
             Ok(provider) => Ok(provider),
             Err(NoConnector::None) => self.tools.fallback.clone().ok_or_else(|| Activity::Failed {
                 message: "No messaging provider is configured.".to_owned(),
             }),
-            Err(NoConnector::Unusable(detail)) => {
-                Err(Activity::Failed { message: format!("The messaging provider cannot be used: {detail}.") })
-            }
-            Err(NoConnector::Lost) => Err(Activity::Abandoned),
+            Err(problem) => Err(no_connector(problem, "The messaging provider")),
         }
     }
 
@@ -80,7 +78,7 @@ impl Input<'_> {
         loop {
             match self.store.webhook_secret(&self.job.account).await {
                 Ok(secret) => return Ok(secret),
-                Err(error) if error.is_unavailable() => {
+                Err(error) if is_passing(&error) => {
                     if self.lease.is_lost() {
                         return Err(Activity::Abandoned);
                     }
@@ -88,13 +86,33 @@ impl Input<'_> {
                     pause.wait().await;
                 }
                 Err(error) => {
-                    return Err(Activity::Failed {
-                        message: format!("The webhook secret cannot be used: {error}."),
-                    });
+                    let account = &self.job.account;
+                    tracing::error!(account.id = %account, error = %error, "a webhook secret cannot be used");
+                    return Err(no_connector(NoConnector::Unusable, "The webhook secret"));
                 }
             }
         }
     }
+}
+
+/// Until a master key that others have already has come here too.
+pub(crate) const KEY_PAUSE: Duration = Duration::from_secs(60);
+
+fn no_connector(problem: NoConnector, what: &str) -> Activity {
+    match problem {
+        NoConnector::None => Activity::Failed { message: format!("{what} is not configured.") },
+        NoConnector::Unusable => Activity::Failed { message: format!("{what} cannot be used.") },
+        NoConnector::Sealed => Activity::Postponed {
+            after: KEY_PAUSE,
+            message: format!("{what} is sealed with another master key."),
+        },
+        NoConnector::Lost => Activity::Abandoned,
+    }
+}
+
+/// The subaccount that is named here; blank is none. Connectors are looked up by what requests are sent as.
+fn named_subaccount(members: &Map<String, Value>) -> Option<String> {
+    text(members, "subAccountId").map(|id| id.trim().to_owned())
 }
 
 /// An input as text; blank is none.
@@ -131,6 +149,11 @@ pub(crate) enum Activity {
         message: String,
     },
     Failed {
+        message: String,
+    },
+    /// Nothing was tried: something is missing here that will come.
+    Postponed {
+        after: Duration,
         message: String,
     },
     /// The worker is no longer believed.
@@ -193,6 +216,9 @@ pub(crate) fn resume(step_type: StepType, resume: &Resume) -> Activity {
 /// Tries after which a request that never got through is given up.
 const MAX_RETRIES: i32 = 3;
 
+/// The longest pause that the other side may ask for.
+pub(crate) const LONGEST_ASKED: Duration = Duration::from_secs(300);
+
 /// Half a second, one, two, each up to half as long again, so that the retries of many instances spread;
 /// or what the other side asked for, within reason.
 pub(crate) fn retry_or_fail(attempt: i32, asked: Option<Duration>, message: String) -> Outcome {
@@ -200,7 +226,7 @@ pub(crate) fn retry_or_fail(attempt: i32, asked: Option<Duration>, message: Stri
         return Outcome::Failed { message, result: None };
     }
     let own = Duration::from_millis(250 << attempt.max(1)).mul_f64(rand::random_range(1.0..1.5));
-    let after = asked.map_or(own, |asked| asked.min(Duration::from_secs(300)));
+    let after = asked.map_or(own, |asked| asked.min(LONGEST_ASKED));
     Outcome::Retry { after, message }
 }
 

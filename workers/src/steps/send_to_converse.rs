@@ -4,22 +4,16 @@ use serde_json::json;
 use trunkline_connectors::converse::send_to_converse;
 use trunkline_workflow::inputs;
 
-use super::{Activity, Input, not_sent};
-use crate::connectors::NoConnector;
+use super::{Activity, Input, no_connector, not_sent};
 
 pub(super) async fn execute(input: Input<'_>) -> Activity {
     let members = input.members();
-    let subaccount = input.subaccount(&members);
+    // A text with a NUL names nothing that could be configured.
+    let subaccount = input.subaccount(&members).filter(|id| !id.contains('\0'));
     let account = &input.job.account;
     let converse = match input.connectors.converse(account, subaccount.as_deref(), input.lease).await {
         Ok(converse) => converse,
-        Err(NoConnector::Lost) => return Activity::Abandoned,
-        Err(NoConnector::None) => {
-            return Activity::Failed { message: "Send to Converse is not configured.".to_owned() };
-        }
-        Err(NoConnector::Unusable(detail)) => {
-            return Activity::Failed { message: format!("Send to Converse cannot be used: {detail}.") };
-        }
+        Err(problem) => return no_connector(problem, "Send to Converse"),
     };
     let body = json!({
         "accountId": account,

@@ -2,11 +2,11 @@
 
 use trunkline_connectors::eight_by_eight::send_sms;
 
-use super::{Activity, Input, not_sent, sent_message};
+use super::{Activity, Input, named_subaccount, not_sent, sent_message};
 
 pub(super) async fn execute(input: Input<'_>) -> Activity {
     let members = input.members();
-    let provider = match input.eight_by_eight(&members).await {
+    let provider = match input.eight_by_eight(named_subaccount(&members).as_deref()).await {
         Ok(provider) => provider,
         Err(activity) => return activity,
     };

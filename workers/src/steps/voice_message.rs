@@ -3,29 +3,28 @@
 use serde_json::json;
 use trunkline_connectors::clock;
 use trunkline_connectors::correlation::dtmf_key;
+use trunkline_connectors::eight_by_eight::VoiceApi;
 use trunkline_connectors::eight_by_eight::voice::{PlacedCall, Placing, send_voice_message};
 use trunkline_store::messages::{Sent, SentCall, VOICE};
 use trunkline_store::webhook_settings::dtmf_token;
-use trunkline_workflow::inputs;
 
-use super::{Activity, Input, not_sent};
+use super::{Activity, Input, not_sent, text};
 
 pub(super) async fn execute(input: Input<'_>) -> Activity {
-    let mut members = input.members();
-    // The instance's own subaccount stands in for a missing one.
+    let members = input.members();
     let subaccount = input.subaccount(&members);
-    if inputs::get(&members, "subAccountId").is_none()
-        && let Some(subaccount) = &subaccount
-    {
-        members.insert("subAccountId".to_owned(), subaccount.as_str().into());
-    }
-    let provider = match input.eight_by_eight(&members).await {
+    let provider = match input.eight_by_eight(subaccount.as_deref()).await {
         Ok(provider) => provider,
         Err(activity) => return activity,
     };
-    let dtmf_callback_url = match dtmf_callback_url(&input).await {
-        Ok(url) => url,
-        Err(activity) => return activity,
+    let asks = text(&members, "action").is_some_and(|action| action.to_lowercase().contains("capture"));
+    let dtmf_callback_url = if asks && provider.voice_api == VoiceApi::Calls {
+        match dtmf_callback_url(&input).await {
+            Ok(url) => url,
+            Err(activity) => return activity,
+        }
+    } else {
+        None
     };
     let placing = Placing {
         subaccount_fallback: subaccount.as_deref(),
