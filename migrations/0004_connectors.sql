@@ -1,6 +1,8 @@
 -- How an account reaches its providers, and how it knows their webhooks. What is sealed can be read with the
 -- installation's master key only (store::sealing).
 
+set local lock_timeout = '3s';
+
 -- One row per provider, and one more for each subaccount that has a key of its own.
 create table connectors (
     account_id text not null references accounts (id),

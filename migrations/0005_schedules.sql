@@ -1,5 +1,7 @@
 -- The trigger `schedule`: when the newest versions of definitions start instances by the clock.
 
+set local lock_timeout = '3s';
+
 -- A row for each version with this trigger. `next_at` is the first time that was not dealt with; it is
 -- null unless the version is the newest and enabled, and when the schedule has come to its end.
 create table schedules (

@@ -9,7 +9,7 @@ use trunkline_connectors::outbound::{AddressPolicy, OutboundClient};
 use trunkline_expressions::{Evaluator, EvaluatorCommand, Limits};
 use trunkline_store::Store;
 use trunkline_store::cluster::Cluster;
-use trunkline_workers::{Rules, Settings, Tools};
+use trunkline_workers::{ConnectorUse, Rules, Settings, Tools};
 
 use crate::EVALUATOR;
 use crate::database::Prepared;
@@ -64,6 +64,7 @@ fn tools() -> Tools {
         providers: outbound.clone(),
         outbound,
         fallback: None,
+        connectors: ConnectorUse::default(),
         rules: Rules::default(),
     }
 }

@@ -9,6 +9,7 @@ use futures::StreamExt;
 use serde_json::{Map, Value};
 use trunkline_connectors::lenient_json;
 use trunkline_workflow::context::{MAX_DEPTH, depth};
+use trunkline_workflow::strict_json::{self, Malformed};
 
 use super::error::ApiError;
 
@@ -25,18 +26,20 @@ const DISCARDING_TIME: Duration = Duration::from_secs(2);
 pub struct Body(pub Vec<u8>);
 
 impl Body {
-    /// Any JSON that a context can hold. What the platform sends must not be lost to half a character, so
-    /// lone surrogates are let pass.
+    /// Any JSON that a context can hold.
     pub fn json(&self) -> Result<Value, ApiError> {
-        let body = lenient_json(&self.0).map_err(|_| ApiError::InvalidBody)?;
-        if depth(&body) >= MAX_DEPTH { Err(ApiError::InvalidBody) } else { Ok(body) }
+        Ok(strict_json::read(&self.0)?)
     }
 
     pub fn json_object(&self) -> Result<Map<String, Value>, ApiError> {
-        match self.json()? {
-            Value::Object(members) => Ok(members),
-            _ => Err(ApiError::InvalidBody),
-        }
+        Ok(strict_json::read_object(&self.0)?)
+    }
+
+    /// What the platform sends, which repeats what is refused for hours and then drops it. Half a character is
+    /// no reason for that.
+    pub fn webhook_json(&self) -> Result<Value, ApiError> {
+        let body = lenient_json(&self.0).map_err(|error| Malformed::at_place(&self.0, &error))?;
+        if depth(&body) >= MAX_DEPTH { Err(Malformed::too_deep().into()) } else { Ok(body) }
     }
 
     /// No body at all, or blanks.
@@ -73,7 +76,7 @@ async fn read(request: Request, time: Duration) -> Result<Body, ApiError> {
             return Err(ApiError::BodyTooLarge);
         }
         while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|_| ApiError::InvalidBody)?;
+            let chunk = chunk.map_err(|_| Malformed::whole("it ends too early"))?;
             if bytes.len() + chunk.len() > MAX_BYTES {
                 return Err(ApiError::BodyTooLarge);
             }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use trunkline_connectors::clock;
 use trunkline_store::StoreError;
 use trunkline_workflow::control::Command;
+use trunkline_workflow::strict_json::Malformed;
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId, InstanceStatus};
 use utoipa::{IntoResponses, ToSchema};
 use uuid::Uuid;
@@ -35,8 +36,8 @@ pub enum ApiError {
     /// A member of the path, the query, the headers or the body, by its name.
     #[error("Invalid {0}.")]
     InvalidParameter(&'static str),
-    #[error("Invalid request body.")]
-    InvalidBody,
+    #[error(transparent)]
+    InvalidBody(#[from] Malformed),
     /// Breaks one of V1–V15.
     #[error("{0}")]
     InvalidDefinition(String),
@@ -89,7 +90,7 @@ pub enum ApiError {
 impl ApiError {
     fn status_and_code(&self) -> (StatusCode, i32) {
         match self {
-            Self::InvalidParameter(_) | Self::InvalidBody | Self::IllegalTransition { .. } => {
+            Self::InvalidParameter(_) | Self::InvalidBody(_) | Self::IllegalTransition { .. } => {
                 (StatusCode::BAD_REQUEST, INVALID_PARAMETER)
             }
             Self::InvalidDefinition(_) => (StatusCode::BAD_REQUEST, INVALID_DEFINITION),
@@ -127,10 +128,8 @@ impl ApiError {
 fn is_passing(error: &StoreError) -> bool {
     error.is_unavailable()
         || error.is_conflict()
-        || matches!(
-            error,
-            StoreError::NotMigrated | StoreError::NoMasterKey | StoreError::UnknownMasterKey(_)
-        )
+        || error.lacks_master_key()
+        || matches!(error, StoreError::NotMigrated)
 }
 
 impl IntoResponse for ApiError {

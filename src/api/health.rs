@@ -29,7 +29,7 @@ pub async fn healthz() -> Json<Health> {
     OK
 }
 
-/// The database is reachable and migrated
+/// The database is reachable and migrated, and this server has its master key
 #[utoipa::path(
     get,
     path = "/readyz",

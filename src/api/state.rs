@@ -9,18 +9,21 @@ use trunkline_connectors::outbound::IpNet;
 use trunkline_store::events::Recipients;
 use trunkline_store::keys::KeySecret;
 use trunkline_store::usage::Allowance;
+use trunkline_store::webhook_settings::WebhookLookup;
 use trunkline_store::{Store, StoreError};
 use trunkline_workflow::AccountId;
 
 use super::automation::usage::show::UsageShape;
 use super::recent::Recent;
-use super::webhooks::credentials::Expected;
+use super::webhooks::credentials::{Addressee, Expected};
 
 /// How long a key, an account or a webhook's secret is taken on trust after it was looked up: so long may a
 /// revoked one work.
 const TRUST: Duration = Duration::from_secs(3);
 /// Lookups remembered at most; a few megabytes.
 const REMEMBERED: usize = 10_000;
+/// No account has a longer id; longer ones are not remembered.
+const LONGEST_STRANGER: usize = 100;
 /// Between two lines in the log about the refused webhooks of one account.
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -62,8 +65,8 @@ pub struct ApiState {
     pub clock: Clock,
     pub config: Arc<ApiConfig>,
     keys: Arc<Recent<[u8; 32], AccountId>>,
-    accounts: Arc<Recent<AccountId, ()>>,
     webhooks: Arc<Recent<AccountId, Arc<Expected>>>,
+    strangers: Arc<Recent<AccountId, Addressee>>,
     told: Arc<Recent<AccountId, ()>>,
     unlimited: Arc<Recent<AccountId, ()>>,
 }
@@ -75,8 +78,8 @@ impl ApiState {
             clock,
             config: Arc::new(config),
             keys: Arc::new(Recent::new(TRUST, REMEMBERED)),
-            accounts: Arc::new(Recent::new(TRUST, REMEMBERED)),
             webhooks: Arc::new(Recent::new(TRUST, REMEMBERED)),
+            strangers: Arc::new(Recent::new(TRUST, REMEMBERED)),
             told: Arc::new(Recent::new(SILENCE, REMEMBERED)),
             unlimited: Arc::new(Recent::new(TRUST, REMEMBERED)),
         }
@@ -95,17 +98,6 @@ impl ApiState {
         Ok(account)
     }
 
-    pub(super) async fn account_exists(&self, account: &AccountId) -> Result<bool, StoreError> {
-        if self.accounts.get(account).is_some() {
-            return Ok(true);
-        }
-        let exists = self.store.account_exists(account).await?;
-        if exists {
-            self.accounts.put(account.clone(), ());
-        }
-        Ok(exists)
-    }
-
     /// Whether the account's quota (U-36) allows another start. Accounts without one are not asked about
     /// again for a moment: so long a new quota may go unnoticed.
     pub(super) async fn may_start(&self, account: &AccountId) -> Result<bool, StoreError> {
@@ -119,18 +111,33 @@ impl ApiState {
         Ok(allowance != Allowance::UsedUp)
     }
 
-    /// What a webhook of the account has to show; `None`: the account takes none, or there is no such account.
-    pub(super) async fn webhook_expected(
-        &self,
-        account: &AccountId,
-    ) -> Result<Option<Arc<Expected>>, StoreError> {
+    /// Whom a webhook for the account is for. Those that take none are remembered as well, apart from the others,
+    /// so that strangers who make up accounts neither load the database nor displace anybody.
+    pub(super) async fn webhook_addressee(&self, account: &AccountId) -> Result<Addressee, StoreError> {
         if let Some(expected) = self.webhooks.get(account) {
-            return Ok(Some(expected));
+            return Ok(Addressee::Expects(expected));
         }
-        let Some(settings) = self.store.webhook_settings(account).await? else { return Ok(None) };
-        let expected = Arc::new(Expected::new(&settings)?);
-        self.webhooks.put(account.clone(), expected.clone());
-        Ok(Some(expected))
+        if let Some(addressee) = self.strangers.get(account) {
+            return Ok(addressee);
+        }
+        let addressee = match self.store.look_up_webhooks(account).await {
+            Ok(WebhookLookup::Found(settings)) => {
+                let expected = Arc::new(Expected::new(&settings)?);
+                self.webhooks.put(account.clone(), expected.clone());
+                return Ok(Addressee::Expects(expected));
+            }
+            Ok(WebhookLookup::NoSecret) => Addressee::HasNoSecret,
+            Ok(WebhookLookup::NoAccount) => Addressee::Unknown,
+            Err(error @ (StoreError::Damaged(_) | StoreError::UnknownMasterKey(_))) => {
+                tracing::error!(account.id = %account, error = %error, "the secret of webhooks cannot be read");
+                Addressee::Unknown
+            }
+            Err(error) => return Err(error),
+        };
+        if account.as_str().len() <= LONGEST_STRANGER {
+            self.strangers.put(account.clone(), addressee.clone());
+        }
+        Ok(addressee)
     }
 
     /// Whether the log has said nothing about the account's refused webhooks for a while. The account must

@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::error::CliError;
 use super::evaluator::EvaluatorChild;
+use super::ignore_blank_environment::ignore_blank_environment;
 use super::settings::LogSettings;
 use super::{
     account, connector, dev, key, master_key, migrate, name_environment, serve, sim, verify, webhook, worker,
@@ -43,7 +44,11 @@ enum Command {
 
 /// Ends the process when there is nothing to run: wrong words, `--help`, `--version`.
 pub fn parse() -> Cli {
-    Cli::try_parse().unwrap_or_else(|error| name_environment::explain::<Cli>(error).exit())
+    let mut command = ignore_blank_environment(Cli::command());
+    let parsed = command
+        .try_get_matches_from_mut(std::env::args_os())
+        .and_then(|matches| Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command)));
+    parsed.unwrap_or_else(|error| name_environment::explain::<Cli>(error).exit())
 }
 
 /// Runs the command to its end.
@@ -65,10 +70,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, CliError> {
             Command::Migrate(migrate) => migrate.run().await,
             Command::Account(account) => account.run().await,
             Command::Key(key) => key.run().await,
-            Command::MasterKey(_) => {
-                master_key::MasterKey::run();
-                Ok(())
-            }
+            Command::MasterKey(master_key) => return master_key.run().await,
             Command::Connector(connector) => return connector.run().await,
             Command::Webhook(webhook) => webhook.run().await,
             Command::Verify(verify) => return verify.run().await,

@@ -36,7 +36,7 @@ pub enum CliError {
     BadMasterKey { place: String, source: MasterKeyError },
     #[error("no answer from the database within {0} seconds")]
     NoAnswer(u64),
-    #[error("`--reset` is for the private PostgreSQL; the database of `DATABASE_URL` is yours to empty")]
+    #[error("`--reset` is for the private PostgreSQL; the database of `--database-url` is yours to empty")]
     ResetOfForeignDatabase,
     #[error("there is an account `{0}` already")]
     AccountExists(String),

@@ -12,6 +12,7 @@ pub mod connector;
 pub mod dev;
 pub mod error;
 pub mod evaluator;
+mod ignore_blank_environment;
 pub mod key;
 mod listen;
 pub mod master_key;

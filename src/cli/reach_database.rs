@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use trunkline_store::Store;
+use trunkline_store::{Store, StoreError};
 
 use super::chain::Chain;
 use super::error::CliError;
@@ -21,10 +21,13 @@ pub(super) async fn reach(store: &Store) -> Result<(), CliError> {
 }
 
 /// Ends when the database answers and has every migration. Says once what is missing, and again when that
-/// changes.
-pub(super) async fn until_ready(store: &Store) {
+/// changes. An error is what does not pass: another master key is needed.
+pub(super) async fn until_ready(store: &Store) -> Result<(), CliError> {
     let mut said = None;
     while let Err(error) = look(store).await {
+        if matches!(&error, CliError::Store(StoreError::WrongMasterKey { .. })) {
+            return Err(error);
+        }
         let why = Chain(&error).to_string();
         if said.as_ref() != Some(&why) {
             tracing::warn!("waiting for the database: {why}");
@@ -35,6 +38,7 @@ pub(super) async fn until_ready(store: &Store) {
     if said.is_some() {
         tracing::info!("the database is ready");
     }
+    Ok(())
 }
 
 async fn look(store: &Store) -> Result<(), CliError> {

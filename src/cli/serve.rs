@@ -18,7 +18,8 @@ pub struct Serve {
 }
 
 impl Serve {
-    /// A database that is down does not end it: requests are answered with 503 meanwhile.
+    /// A database that is down does not end it: requests are answered with 503 meanwhile. The wrong master key
+    /// does.
     pub(super) async fn run(self) -> Result<(), CliError> {
         let shutdown = Shutdown::on_signal()?;
         let store = self.store.open()?;
@@ -27,10 +28,15 @@ impl Serve {
         let address = listener.local_addr().unwrap_or(self.server.listen);
         tracing::info!("listening on http://{address}");
         let watched = store.clone();
-        let watch = tokio::spawn(async move { reach_database::until_ready(&watched).await });
-        listen::serve(listener, api::router(state), shutdown.requested(), self.server.grace()).await;
+        let mut watch = tokio::spawn(async move { reach_database::until_ready(&watched).await });
+        let outcome = tokio::select! {
+            () = listen::serve(listener, api::router(state), shutdown.requested(), self.server.grace()) => Ok(()),
+            // Requests that run meanwhile have nothing to gain from a grace.
+            Ok(Err(error)) = &mut watch => Err(error),
+        };
         watch.abort();
         store.close().await;
+        outcome?;
         tracing::info!("stopped");
         Ok(())
     }

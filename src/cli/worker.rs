@@ -23,7 +23,7 @@ impl Worker {
         let tools = self.worker.tools();
         tracing::info!(worker.name = settings.name, "starting");
         tokio::select! {
-            () = reach_database::until_ready(&store) => {}
+            ready = reach_database::until_ready(&store) => ready?,
             () = shutdown.requested() => return Ok(()),
         }
         let worked = trunkline_workers::run(store.clone(), tools, settings, shutdown.requested()).await;

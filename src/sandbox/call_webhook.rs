@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use serde_json::Value;
-use trunkline_connectors::outbound::{OutboundRequest, OutboundResponse, call_failed};
+use trunkline_connectors::outbound::{OutboundClient, OutboundRequest, OutboundResponse, call_failed};
 
 use super::carrier::Sandbox;
 use super::refusal::Refusal;
@@ -17,7 +17,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 pub(super) async fn call_webhook(sandbox: &Sandbox, event: &Value) -> Result<u16, Refusal> {
     let config = sandbox.config();
     let authorization = config.webhook_authorization.as_deref();
-    match post_event(sandbox, &config.webhook_url, authorization, event).await {
+    match post_event(sandbox.webhooks(), &config.webhook_url, authorization, event).await {
         Ok(response) => Ok(response.status),
         Err(message) => Err(Refusal::new(StatusCode::BAD_GATEWAY, 2000, message, sandbox.now())),
     }
@@ -25,7 +25,7 @@ pub(super) async fn call_webhook(sandbox: &Sandbox, event: &Value) -> Result<u16
 
 /// One attempt. The error says why there was no answer.
 pub(super) async fn post_event(
-    sandbox: &Sandbox,
+    client: &OutboundClient,
     url: &str,
     authorization: Option<&str>,
     event: &Value,
@@ -42,5 +42,5 @@ pub(super) async fn post_event(
         timeout: DEADLINE,
         follow_redirects: false,
     };
-    sandbox.http().send(request).await.map_err(|error| call_failed(&error, "POST", url))
+    client.send(request).await.map_err(|error| call_failed(&error, "POST", url))
 }

@@ -23,6 +23,9 @@ pub struct SandboxConfig {
     pub sms_sub_account: String,
     /// Likewise for chat apps.
     pub chat_sub_account: String,
+    /// Where a call's own `dtmfCallbackUrl` may lead: an author wrote it, as he wrote the URLs of his
+    /// HTTP steps.
+    pub callback_policy: AddressPolicy,
     pub clock: Clock,
 }
 
@@ -48,19 +51,22 @@ struct Inner {
     outbox: Mutex<Outbox>,
     calls: Mutex<Calls>,
     service_requests: Mutex<ServiceRequests>,
-    http: OutboundClient,
+    webhooks: OutboundClient,
+    callbacks: OutboundClient,
 }
 
 impl Sandbox {
     pub fn new(config: SandboxConfig) -> Self {
         // The webhook is the server on this machine.
-        let http = OutboundClient::new(AddressPolicy { allow_private: true, allowed: Vec::new() });
+        let webhooks = OutboundClient::new(AddressPolicy { allow_private: true, allowed: Vec::new() });
+        let callbacks = OutboundClient::new(config.callback_policy.clone());
         let inner = Inner {
             config,
             outbox: Mutex::default(),
             calls: Mutex::default(),
             service_requests: Mutex::default(),
-            http,
+            webhooks,
+            callbacks,
         };
         Self { inner: Arc::new(inner) }
     }
@@ -69,8 +75,14 @@ impl Sandbox {
         &self.inner.config
     }
 
-    pub(super) fn http(&self) -> &OutboundClient {
-        &self.inner.http
+    /// Calls the server's own webhooks.
+    pub(super) fn webhooks(&self) -> &OutboundClient {
+        &self.inner.webhooks
+    }
+
+    /// Calls URLs that authors wrote.
+    pub(super) fn callbacks(&self) -> &OutboundClient {
+        &self.inner.callbacks
     }
 
     pub(super) fn now(&self) -> DateTime<Utc> {

@@ -138,6 +138,7 @@ fn shown_body(body: &[u8]) -> Value {
 mod tests {
     use axum::http::HeaderValue;
     use chrono::DateTime;
+    use trunkline_connectors::outbound::AddressPolicy;
 
     use super::*;
     use crate::sandbox::SandboxConfig;
@@ -149,6 +150,7 @@ mod tests {
             account: "acme".to_owned(),
             sms_sub_account: "acme_sms".to_owned(),
             chat_sub_account: "acme_chat".to_owned(),
+            callback_policy: AddressPolicy::default(),
             clock: || DateTime::UNIX_EPOCH,
         })
     }

@@ -4,14 +4,14 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use serde_json::{Map, Value, json};
-use trunkline_connectors::correlation::normalise_identity;
 use trunkline_connectors::eight_by_eight::wire::write_timestamp;
 use uuid::Uuid;
 
 use super::call_webhook::call_webhook;
 use super::carrier::Sandbox;
+use super::name_chat_user::{Version, name_chat_user};
 use super::refusal::{Invalid, Refusal};
-use super::request_body::{is_phone_number, json_object, required_text, text};
+use super::request_body::{json_object, required_text, text};
 use super::sms_encoding::{encoding_of, parts_of};
 
 /// The number that SMS go to unless the request names one.
@@ -30,10 +30,10 @@ pub(super) async fn receive_sms(State(sandbox): State<Sandbox>, body: Bytes) -> 
     Ok(Json(json!({"umid": umid, "webhookStatus": webhook_status})))
 }
 
-/// `{from, text or content, type?, channel?, msisdn?, name?, to?, subAccountId?}`
+/// `{from, text or content, type?, channel?, msisdn?, name?, version?, to?, subAccountId?}`
 ///
-/// A number in `from` makes a webhook of version 2. Another id makes one of version 3, to which
-/// `msisdn` adds the user's number.
+/// Unless `version` is 2 or 3, a number in `from` makes a webhook of version 2 and another id one of
+/// version 3, to which `msisdn` adds the user's number. `name_chat_user.rs` has the difference.
 pub(super) async fn receive_chat_message(
     State(sandbox): State<Sandbox>,
     body: Bytes,
@@ -67,7 +67,8 @@ fn sms_event(sandbox: &Sandbox, request: &Map<String, Value>, umid: Uuid) -> Res
 }
 
 fn chat_event(sandbox: &Sandbox, request: &Map<String, Value>, umid: Uuid) -> Result<Value, Invalid> {
-    let from = required_text(request, "from")?;
+    let channel = text(request, "channel")?.unwrap_or("whatsapp");
+    let (version, user) = name_chat_user(request, channel)?;
     let content = match request.get("content") {
         None | Some(Value::Null) => {
             let text = text(request, "text")?.ok_or_else(|| Invalid::new(3005, "Empty 'text'"))?;
@@ -76,23 +77,8 @@ fn chat_event(sandbox: &Sandbox, request: &Map<String, Value>, umid: Uuid) -> Re
         Some(Value::Object(content)) => Value::Object(content.clone()),
         Some(_) => return Err(Invalid::new(3004, "Invalid 'content'.")),
     };
-    let digits = normalise_identity(from);
-    let is_number = is_phone_number(&digits, false);
-    let mut user = Map::new();
-    if is_number {
-        user.insert("msisdn".to_owned(), json!(format!("+{digits}")));
-        user.insert("channelUserId".to_owned(), json!(digits));
-    } else {
-        if let Some(msisdn) = text(request, "msisdn")? {
-            user.insert("msisdn".to_owned(), json!(msisdn));
-        }
-        user.insert("channelUserId".to_owned(), json!(from));
-    }
-    if let Some(name) = text(request, "name")? {
-        user.insert("name".to_owned(), json!(name));
-    }
     let mut event = Map::new();
-    if !is_number {
+    if version == Version::Three {
         event.insert("version".to_owned(), json!(3));
     }
     event.insert("namespace".to_owned(), json!("ChatApps"));
@@ -106,7 +92,7 @@ fn chat_event(sandbox: &Sandbox, request: &Map<String, Value>, umid: Uuid) -> Re
             "timestamp": write_timestamp(sandbox.now()),
             "user": user,
             "recipient": {
-                "channel": text(request, "channel")?.unwrap_or("whatsapp"),
+                "channel": channel,
                 "channelId": text(request, "to")?.unwrap_or(CHANNEL_ID),
             },
             "type": text(request, "type")?.unwrap_or("Text"),

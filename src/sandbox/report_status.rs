@@ -5,6 +5,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
+use trunkline_connectors::correlation::normalise_identity;
 use trunkline_connectors::eight_by_eight::wire::write_timestamp;
 use uuid::Uuid;
 
@@ -12,7 +13,7 @@ use super::call_webhook::call_webhook;
 use super::carrier::Sandbox;
 use super::outbox::{OutboxMessage, Product};
 use super::refusal::{Invalid, Refusal};
-use super::request_body::{json_object, required_text, text};
+use super::request_body::{is_phone_number, json_object, required_text, text};
 use super::sms_encoding::parts_of;
 
 const STATES: [&str; 10] =
@@ -65,6 +66,7 @@ fn read_status(request: &Map<String, Value>) -> Result<Map<String, Value>, Inval
 }
 
 fn receipt_event(message: &OutboxMessage, status: Map<String, Value>) -> Value {
+    let mut event = Map::new();
     let mut payload = Map::new();
     payload.insert("umid".to_owned(), json!(message.umid));
     if let Some(id) = &message.client_message_id {
@@ -81,7 +83,12 @@ fn receipt_event(message: &OutboxMessage, status: Map<String, Value>) -> Value {
         }
         Product::ChatApps => {
             payload.insert("channel".to_owned(), json!(message.channel));
-            payload.insert("user".to_owned(), message.request["user"].clone());
+            let asked = &message.request["user"];
+            let user = user_without_number(asked);
+            if user.is_some() {
+                event.insert("version".to_owned(), json!(9));
+            }
+            payload.insert("user".to_owned(), user.unwrap_or_else(|| asked.clone()));
             payload.insert("status".to_owned(), Value::Object(status));
         }
     }
@@ -89,10 +96,25 @@ fn receipt_event(message: &OutboxMessage, status: Map<String, Value>) -> Value {
         Product::Sms => ("SMS", "SMS outbound message delivery receipt"),
         Product::ChatApps => ("ChatApps", "ChatApps outbound message delivery receipt"),
     };
-    json!({
-        "namespace": namespace,
-        "eventType": "outbound_message_status_changed",
-        "description": description,
-        "payload": payload,
-    })
+    event.insert("namespace".to_owned(), json!(namespace));
+    event.insert("eventType".to_owned(), json!("outbound_message_status_changed"));
+    event.insert("description".to_owned(), json!(description));
+    event.insert("payload".to_owned(), Value::Object(payload));
+    Value::Object(event)
+}
+
+/// How version 9 names a recipient whose id is no number, whichever member it was sent to. `None` for
+/// a number: the versions before name it.
+fn user_without_number(asked: &Value) -> Option<Value> {
+    let present = |name: &str| asked[name].as_str().filter(|text| !text.is_empty());
+    let id = ["channelUserId", "lineUserId"]
+        .into_iter()
+        .filter_map(present)
+        .find(|id| !is_phone_number(&normalise_identity(id), false))?;
+    let mut user = Map::new();
+    if let Some(msisdn) = present("msisdn") {
+        user.insert("msisdn".to_owned(), json!(msisdn));
+    }
+    user.insert("channelUserId".to_owned(), json!(id));
+    Some(Value::Object(user))
 }

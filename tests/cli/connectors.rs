@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::any;
 use serde_json::{Value, json};
 
-use crate::production::{MASTER_KEY, postgres};
+use crate::production::{MASTER_KEY, OTHER_KEY, postgres};
 use crate::program::{Ended, TestDir, run, run_with_input};
 
 /// Knows one key and one subaccount. Answers on a thread of its own: the program is waited for on the test's.
@@ -53,7 +53,11 @@ async fn connectors_are_set_listed_tried_and_removed() {
     run_with_input(&dir, &["connector", "set", "nobody", "8x8"], &environment, "hush-1")
         .failed(1, "there is no account `nobody`");
 
-    hides_secrets(run_with_input(&dir, &with(&["--region", "europe"]), &environment, "hush-0\n").succeeded());
+    let first = run_with_input(&dir, &with(&["--region", "europe"]), &environment, "hush-0\n").succeeded();
+    assert!(
+        first.stderr.contains("the one of standard input") && first.stdout.contains(" https://sms.8x8.uk\n")
+    );
+    hides_secrets(first);
     let platform = platform().await;
     let urls = ["sms", "chat-apps", "voice"].map(|product| format!("--{product}-url={platform}/{product}"));
     let file = dir.path().join("api.key");
@@ -67,6 +71,11 @@ async fn connectors_are_set_listed_tried_and_removed() {
     std::fs::write(&file, "Basic hush-2").unwrap();
     let converse = ["connector", "set", "acme", "converse", "--url", "https://desk.example/in"];
     hides_secrets(trunkline(&[&converse[..], &["--authorization-file", "api.key"]].concat()).succeeded());
+    let moved =
+        trunkline(&["connector", "set", "acme", "converse", "--url", "http://desk.example/in"]).succeeded();
+    assert!(moved.stdout.contains("Authorization  sent\n"), "{moved:?}");
+    assert!(moved.stderr.contains("WARNING: `http://desk.example/in` is not https"), "{moved:?}");
+    assert!(!trunkline(&converse).succeeded().stderr.contains("WARNING"));
 
     let list = hides_secrets(trunkline(&["connector", "list", "acme"]).succeeded()).stdout;
     let lines: Vec<&str> = list.lines().collect();
@@ -76,18 +85,33 @@ async fn connectors_are_set_listed_tried_and_removed() {
     assert!(lines[3].starts_with("converse ") && lines[3].contains("https://desk.example/in"), "{list}");
     assert!(lines[1..].iter().all(|line| line.contains(" sha256:")), "{list}");
 
+    let [database, _] = environment;
+    let other = ("TRUNKLINE_MASTER_KEY", OTHER_KEY);
+    for keys in [&[database][..], &[database, other]] {
+        let unread = run(&dir, &["connector", "list", "acme"], keys).succeeded().stdout;
+        assert_eq!(unread.matches(" sealed:").count(), 3, "{unread}");
+    }
+    run_with_input(&dir, &set, &[database, other], "hush-9").failed(1, "are sealed with master key `");
+
     let works = trunkline(&["connector", "test", "acme", "--subaccount", "acme_shop"]).succeeded();
     assert_eq!(works.stdout, "SMS: works\nchat apps: works\nvoice: works\n");
     let key = [("TRUNKLINE_PROVIDER_API_KEY", "hush-2")];
-    hides_secrets(run(&dir, &set, &[&environment[..], &key].concat()).succeeded());
-    let wrong = [&set[..], &["--subaccount", "acme_shop"], &urls.each_ref().map(String::as_str)].concat();
-    run(&dir, &wrong, &[&environment[..], &key].concat()).succeeded();
+    let renewed = hides_secrets(run(&dir, &set, &[&environment[..], &key].concat()).succeeded());
+    assert!(renewed.stderr.contains("the one of `TRUNKLINE_PROVIDER_API_KEY`"), "{renewed:?}");
+    assert!(renewed.stdout.contains("europe\n  SMS        https://sms.8x8.uk\n"), "{renewed:?}");
+    let wrong = [&set[..], &["--subaccount", "acme_shop"]].concat();
+    let kept = run(&dir, &wrong, &[&environment[..], &key].concat()).succeeded();
+    assert!(kept.stdout.contains(&format!("{platform}/sms\n")), "{kept:?}");
+    assert!(!kept.stderr.contains("WARNING"), "the platform is on this machine: {kept:?}");
     let refused = trunkline(&["connector", "test", "acme", "--subaccount", "acme_shop"]);
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(refused.stdout.contains("SMS: the key is refused: No such key\n"), "{refused:?}");
 
+    let afresh = run(&dir, &with(&["--afresh"]), &[&environment[..], &key].concat()).succeeded();
+    assert!(afresh.stdout.contains("asia-pacific\n"), "{afresh:?}");
+
     let remove = ["connector", "remove", "acme", "8x8"];
-    trunkline(&remove).succeeded();
+    run(&dir, &remove, &[database]).succeeded();
     trunkline(&remove).failed(1, "account `acme` has no connector `8x8`: ");
     trunkline(&["connector", "test", "acme", "--subaccount", "other"])
         .failed(1, "has no connector `8x8` for subaccount `other`");
@@ -110,6 +134,7 @@ async fn webhooks_are_shown_with_the_calls_that_register_them() {
     trunkline(&["webhook", "rotate", "acme"]).failed(1, "there is no account `acme`");
     trunkline(&["webhook", "allow", "acme"]).failed(1, "there is no account `acme`");
     trunkline(&["account", "create", "acme"]).succeeded();
+    assert!(trunkline(&["webhook", "allow", "acme"]).succeeded().stdout.contains("takes no webhooks yet"));
     trunkline(&show[..3]).failed(2, "TRUNKLINE_PUBLIC_URL");
 
     let shown = trunkline(&show).succeeded().stdout;
@@ -122,29 +147,40 @@ async fn webhooks_are_shown_with_the_calls_that_register_them() {
     for url in ["messages", "voice", "dtmf?token="] {
         assert!(shown.contains(&format!("https://t.example/webhooks/v1/accounts/acme/{url}")), "{shown}");
     }
-    // The shell reads the calls as they stand.
-    let calls: Vec<&str> = shown.lines().filter(|line| line.starts_with("curl ")).collect();
+    // The shell reads the calls as they stand, and nothing secret is in their command lines.
+    let calls: Vec<&str> = shown.split("curl ").skip(1).collect();
     assert_eq!(calls.len(), 5, "{shown}");
     for call in calls {
-        let script =
-            format!("API_KEY=k PLATFORM_ACCOUNT=a SUBACCOUNT=s; curl() {{ printf '%s\\n' \"$@\"; }}; {call}");
-        let shell = std::process::Command::new("sh").args(["-e", "-c", &script]).output().unwrap();
-        let words = String::from_utf8(shell.stdout).unwrap();
-        let words: Vec<&str> = words.lines().collect();
-        assert_eq!(words[..3], ["-sS", "-X", "POST"]);
-        assert!(
-            words[3].ends_with("/accounts/a/webhooks") || words[3].ends_with("/subaccounts/s/webhooks"),
-            "{words:?}"
+        let script = format!(
+            "API_KEY=k PLATFORM_ACCOUNT=a SUBACCOUNT=s; curl() {{ printf '%s\\n' \"$*\"; cat; }}\ncurl {call}"
         );
-        assert!(words.contains(&"Authorization: Bearer k"), "{words:?}");
-        let body: Value = serde_json::from_str(words.last().unwrap()).unwrap();
+        let shell = std::process::Command::new("sh").args(["-e", "-c", &script]).output().unwrap();
+        let said = String::from_utf8(shell.stdout).unwrap();
+        let (words, config) = said.split_once('\n').unwrap();
+        assert_eq!(words, "-sS --config -");
+        let lines: Vec<&str> = config.lines().collect();
+        let value = |name: &str| {
+            let line = lines
+                .iter()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix(" = \"")?.strip_suffix('"'));
+            line.unwrap_or_else(|| panic!("no {name} in {config}"))
+        };
+        let url = value("url");
+        assert!(url.ends_with("/accounts/a/webhooks") || url.ends_with("/subaccounts/s/webhooks"), "{url}");
+        assert!(lines.contains(&"header = \"Authorization: Bearer k\""), "{config}");
+        let body = value("data").replace("\\\"", "\"");
+        let body: Value = serde_json::from_str(&body).unwrap();
         assert!(body.to_string().contains(&first), "{body}");
     }
+    let owned = [&show[..], &["--subaccount", "a&b.c"]].concat();
+    assert!(trunkline(&owned).succeeded().stdout.contains("/subaccounts/a%26b.c/webhooks\"\n"));
     let public = [&environment[..], &[("TRUNKLINE_PUBLIC_URL", "https://t.example")]].concat();
     assert_eq!(run(&dir, &show[..3], &public).succeeded().stdout, shown);
 
     let rotated = trunkline(&["webhook", "rotate", "acme"]).succeeded();
     assert!(!rotated.stdout.contains("trunkline_whk"), "{rotated:?}");
+    assert!(rotated.stdout.contains("taken for another day"), "{rotated:?}");
+    assert!(trunkline(&["webhook", "rotate", "acme", "--at-once"]).succeeded().stdout.contains("is refused"));
     assert_ne!(secret(&trunkline(&show).succeeded().stdout), first);
 
     let allow = |args: &[&'static str]| trunkline(&[&["webhook", "allow", "acme"], args].concat());

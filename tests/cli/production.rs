@@ -9,6 +9,9 @@ use crate::program::{Client, Running, TestDir, run};
 /// As `TRUNKLINE_MASTER_KEY` has it.
 pub const MASTER_KEY: &str = "dHJ1bmtsaW5lIHRlc3RzLCAzMiBieXRlcyBpbiBhbGw=";
 
+/// Anybody else's.
+pub const OTHER_KEY: &str = "c29tZWJvZHkgZWxzZSdzIGtleSBvZiAzMiBieXRlcyE=";
+
 /// A PostgreSQL for the test; its folder goes with the test's.
 pub async fn postgres(dir: &TestDir) -> Cluster {
     Cluster::start(ClusterOptions::for_tests(dir.data_dir())).await.unwrap()
@@ -157,21 +160,76 @@ async fn a_worker_that_waits_for_the_database_stops_at_once() {
 }
 
 #[tokio::test]
+async fn the_wrong_master_key_is_found_out_before_it_does_harm() {
+    let dir = TestDir::new();
+    let cluster = postgres(&dir).await;
+    let url = cluster.url("postgres");
+    let with = |key: &'static str| [("DATABASE_URL", url.as_str()), ("TRUNKLINE_MASTER_KEY", key)];
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    run(&dir, &["migrate"], &with(MASTER_KEY)).succeeded();
+    run(&dir, &["account", "create", "acme"], &with(MASTER_KEY)).succeeded();
+    let show = ["webhook", "show", "acme", "--url", "https://t.example"];
+    let shown = run(&dir, &show, &with(MASTER_KEY)).succeeded().stdout;
+
+    let refusal = "the secrets of this database are sealed with master key `";
+    for command in [&serve[..], &["worker"], &show, &["webhook", "rotate", "acme"], &["master-key", "reseal"]]
+    {
+        run(&dir, command, &with(OTHER_KEY)).failed(1, refusal);
+    }
+    let dev = ["dev", "--listen", "127.0.0.1:0", "--database-url", &url];
+    run(&dir, &dev, &with(OTHER_KEY)).failed(1, refusal);
+    assert_eq!(run(&dir, &show, &with(MASTER_KEY)).succeeded().stdout, shown);
+
+    // The new key in front, everything sealed with it, the old key away.
+    let both: &'static str = Box::leak(format!("{OTHER_KEY},{MASTER_KEY}").into_boxed_str());
+    let resealed = run(&dir, &["master-key", "reseal"], &with(both)).succeeded();
+    assert!(resealed.stdout.contains(": 1.\nNothing needs another key."), "{resealed:?}");
+    assert_eq!(run(&dir, &show, &with(OTHER_KEY)).succeeded().stdout, shown);
+    run(&dir, &show, &with(MASTER_KEY)).failed(1, refusal);
+
+    // Lost, the key takes what it sealed with it, but not the installation.
+    let lost = run(&dir, &["master-key", "reseal", "--key-is-lost"], &with(MASTER_KEY));
+    assert!(lost.code == Some(1) && lost.stdout.contains("Left: 1 of webhook_settings.secret "), "{lost:?}");
+    run(&dir, &show, &with(MASTER_KEY)).failed(1, "sealed with a master key that is not configured");
+    run(&dir, &["webhook", "rotate", "acme", "--at-once"], &with(MASTER_KEY)).succeeded();
+    run(&dir, &show, &with(MASTER_KEY)).succeeded();
+    let mut server = Running::start(&dir, &serve, &with(MASTER_KEY));
+    server.says("listening on ").await;
+    let client = Client::new(&server.after("listening on "), None);
+    assert_eq!(client.call("GET", "/readyz", None).await.0, 200);
+    run(&dir, &["master-key", "reseal", "--key-is-lost"], &with(OTHER_KEY)).failed(1, "");
+    assert_eq!(client.call("GET", "/readyz", None).await.0, 503);
+    assert_eq!(server.stop().await, Some(0));
+    cluster.stop().await;
+}
+
+#[tokio::test]
 async fn dev_uses_the_database_that_is_named() {
     let dir = TestDir::new();
     let cluster = postgres(&dir).await;
     let url = cluster.url("postgres");
-    let environment = [("DATABASE_URL", url.as_str())];
-    let args = ["dev", "--listen", "127.0.0.1:0", "--data-dir", "other"];
+    let environment = [("DATABASE_URL", url.as_str()), ("TRUNKLINE_MASTER_KEY", MASTER_KEY)];
+    let args = ["dev", "--listen", "127.0.0.1:0", "--data-dir", "other", "--database-url", &url];
     run(&dir, &[&args[..], &["--reset"]].concat(), &environment).failed(1, "yours to empty");
+    // Its accounts reach phones by a connector, which `dev` goes past.
+    run(&dir, &["migrate"], &environment).succeeded();
+    run(&dir, &["account", "create", "dev"], &environment).succeeded();
+    let set = ["connector", "set", "dev", "8x8", "--sms-url", "http://127.0.0.1:1"];
+    let key = [("TRUNKLINE_PROVIDER_API_KEY", "key")];
+    run(&dir, &set, &[&environment[..], &key].concat()).succeeded();
     let mut dev = Running::start(&dir, &args, &environment);
     dev.says("Ctrl-C stops everything").await;
     assert!(!dir.path().join("other/postgres").exists());
     assert!(dev.stderr().contains("WARN") && dev.stderr().contains("go to the sandbox"), "{dev}");
     assert!(
-        dev.stdout().contains("WARNING: the messages of all") && !dev.stdout().contains("--reset"),
+        dev.stdout().contains("WARNING: the messages and calls of all") && !dev.stdout().contains("--reset"),
         "{dev}"
     );
+    let client = Client::new(&dev.after("API          ").replace("/api/v1/accounts/dev", ""), None);
+    let ping = json!({"from": "+6590001111", "text": "ping"});
+    assert_eq!(client.call("POST", "/sandbox/sms", Some(&ping)).await.0, 200);
+    let is_there = |outbox: &serde_json::Value| outbox.as_array().is_some_and(|sent| !sent.is_empty());
+    client.get_until("/sandbox/outbox", "the reply is in the sandbox", is_there).await;
     assert!(run(&dir, &["account", "list"], &environment).succeeded().stdout.contains("\ndev "));
     assert_eq!(dev.stop().await, Some(0));
     assert_ne!(cluster.postmaster_pid(), 0);

@@ -7,6 +7,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -83,7 +85,7 @@ impl Ended {
 }
 
 pub fn run(dir: &TestDir, args: &[&str], environment: &[(&str, &str)]) -> Ended {
-    Ended::of(trunkline(dir, args, environment).output().unwrap())
+    run_with_input(dir, args, environment, "")
 }
 
 /// A run that is told something on its standard input.
@@ -92,7 +94,17 @@ pub fn run_with_input(dir: &TestDir, args: &[&str], environment: &[(&str, &str)]
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    Ended::of(child.wait_with_output().unwrap())
+    let pid = Pid::from_child(&child);
+    let (ended, has_ended) = channel::<()>();
+    let watch = thread::spawn(move || {
+        if has_ended.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
+            let _killed = kill_process(pid, Signal::KILL);
+        }
+    });
+    let output = child.wait_with_output().unwrap();
+    drop(ended);
+    watch.join().unwrap();
+    Ended::of(output)
 }
 
 /// A run that goes on until it is told to stop. What it says is in two files.

@@ -72,7 +72,7 @@ fn a_wrong_value_is_refused_by_name() {
         ("serve", "TRUNKLINE_TRUSTED_PROXIES", "10.0.0.0/8,balancer"),
         ("serve", "TRUNKLINE_MASTER_KEY", "hush"),
         ("serve", "TRUNKLINE_DATABASE_CONNECTIONS", "0"),
-        ("worker", "TRUNKLINE_WORKER_NAME", " "),
+        ("worker", "TRUNKLINE_WORKER_NAME", "a\tb"),
         ("worker", "TRUNKLINE_WORKER_SLOTS", "0"),
         ("worker", "TRUNKLINE_WORKER_SLOTS", "many"),
         ("worker", "TRUNKLINE_LEASE_SECONDS", "1"),
@@ -121,12 +121,16 @@ fn the_master_key_is_demanded_where_secrets_are() {
     for command in [
         &["serve"][..],
         &["worker"],
-        &["connector", "list", "a"],
+        &["connector", "test", "a", "--subaccount", "shop"],
+        &["master-key", "reseal"],
         &["webhook", "rotate", "a"],
         &["webhook", "show", "a", "--url", "https://t.example"],
     ] {
         run(&dir, command, &[database]).failed(1, "`trunkline master-key` makes one");
-        run(&dir, command, &[database, ("TRUNKLINE_MASTER_KEY", "")]).failed(1, "there is no master key");
+        for blank in ["", " \n"] {
+            let blank = [database, ("TRUNKLINE_MASTER_KEY", blank), ("TRUNKLINE_MASTER_KEY_FILE", blank)];
+            run(&dir, command, &blank).failed(1, "there is no master key");
+        }
     }
     let list = ["connector", "list", "a"];
     let file = ("TRUNKLINE_MASTER_KEY_FILE", "master.key");
@@ -139,6 +143,37 @@ fn the_master_key_is_demanded_where_secrets_are() {
     run(&dir, &list, &[database, missing]).failed(1, "cannot read `nowhere.key`");
     let empty = ("TRUNKLINE_MASTER_KEY_FILE", "empty.key");
     run(&dir, &list, &[database, empty]).failed(1, "there is no key in it");
+}
+
+#[test]
+fn a_blank_variable_is_none() {
+    let dir = TestDir::new();
+    let settings = [
+        "TRUNKLINE_LISTEN",
+        "TRUNKLINE_GRACE_SECONDS",
+        "TRUNKLINE_LOG",
+        "TRUNKLINE_LOG_FORMAT",
+        "TRUNKLINE_MASTER_KEY_FILE",
+        "TRUNKLINE_PUBLIC_URL",
+        "TRUNKLINE_RATE_LIMIT",
+        "TRUNKLINE_SEND_RETRY",
+        "TRUNKLINE_TRUSTED_PROXIES",
+        "TRUNKLINE_USAGE_SHAPE",
+        "TRUNKLINE_WORKER_NAME",
+    ];
+    for blank in ["", " "] {
+        let mut environment: Vec<_> = settings.iter().map(|name| (*name, blank)).collect();
+        for command in [&["serve"][..], &["worker"], &["webhook", "rotate", "a"]] {
+            environment.truncate(settings.len());
+            run(&dir, command, &[&environment[..], &[("DATABASE_URL", blank)]].concat())
+                .failed(2, "`DATABASE_URL` does as well");
+            environment.push(("DATABASE_URL", "postgres://localhost:1/x"));
+            run(&dir, command, &environment).failed(1, "there is no master key");
+        }
+        environment.push(("TRUNKLINE_MASTER_KEY", crate::production::MASTER_KEY));
+        run(&dir, &["webhook", "show", "a"], &environment).failed(2, "TRUNKLINE_PUBLIC_URL");
+        run(&dir, &["webhook", "rotate", "a"], &environment).failed(1, "the database is unavailable");
+    }
 }
 
 #[test]

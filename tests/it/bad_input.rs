@@ -12,7 +12,7 @@ use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, inbound_sms};
-use alter::{altered_strings, places, replacements};
+use alter::{altered_strings, places, repeated_members, replacements};
 use tables::rows;
 use writes::{expect_served, start};
 
@@ -31,7 +31,32 @@ async fn c_007_what_is_no_json_is_refused_by_every_operation_and_stores_nothing(
         for body in broken {
             let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
             let message = write.expect_refusal(&write.send(&app, body).await, 1000);
-            assert_eq!(message, "Invalid request body.", "{} {shown}", write.name);
+            assert!(is_placed(&message), "{} {shown}: {message}", write.name);
+        }
+    }
+    assert_eq!(rows(&app).await, before);
+    expect_served(&app, &writes).await;
+}
+
+/// Whether it says where in the body something is wrong.
+fn is_placed(message: &str) -> bool {
+    message.starts_with("Invalid request body. ") && message.contains(" at line ")
+}
+
+/// JSON by its grammar, but readers differ about what it says, or PostgreSQL cannot store it.
+#[tokio::test]
+async fn c_007_duplicate_members_half_characters_and_nul_are_refused_with_their_place() {
+    let (app, writes) = start().await;
+    let before = rows(&app).await;
+    for write in writes.iter().filter(|write| !write.is_webhook()) {
+        let mut spoiled = repeated_members(&write.good);
+        for escape in [r"a\ud800b", r"a\udc00b", r"a\u0000b"] {
+            spoiled.extend(altered_strings(&write.good, escape));
+        }
+        assert!(spoiled.len() > 3, "{}", write.name);
+        for body in spoiled {
+            let message = write.expect_refusal(&write.send(&app, body.clone()).await, 1000);
+            assert!(is_placed(&message), "{} {body}: {message}", write.name);
         }
     }
     assert_eq!(rows(&app).await, before);
@@ -83,7 +108,7 @@ async fn what_is_no_object_is_taken_where_the_document_says_so_alone() {
                 assert!(answer.status.is_success(), "{} {body:?} {answer:?}", write.name);
             } else {
                 let message = write.expect_refusal(&answer, 1000);
-                assert_eq!(message, "Invalid request body.", "{} {body:?}", write.name);
+                assert!(message.starts_with("Invalid request body. "), "{} {body:?}: {message}", write.name);
                 assert_eq!(rows(&app).await, before);
             }
         }
@@ -99,19 +124,14 @@ async fn odd_characters_and_numbers_in_the_data_of_an_instance_are_shown_again()
     assert_eq!(starts.len(), 2);
     let data = json!({"text": "a", "list": ["a", {"key": "a"}], "object": {"a": {"a": "a"}}});
     let mut bodies = Vec::new();
-    // What is no character becomes the one that says so.
-    for (escape, shown) in
-        [(r"\u0000", r"\u0000"), (r"\ud800", r"\ufffd"), (r"\udc00\ud800x", r"\ufffd\ufffdx")]
-    {
-        let altered = altered_strings(&data, escape).into_iter();
-        bodies.extend(altered.map(|body| (body.clone(), body.replace(escape, shown))));
+    for text in [r"\u0001", r"\ud83d\ude00", r"\u2028", r"\ufffe", "", "a.b", "__proto__"] {
+        bodies.extend(altered_strings(&data, text));
     }
     for number in ["0", "-0.5", "18446744073709551615", "-9223372036854775808", "1e300", "5e-324"] {
-        let body = format!("{{\"number\": {number}}}");
-        bodies.push((body.clone(), body));
+        bodies.push(format!("{{\"number\": {number}}}"));
     }
-    for (body, shown) in bodies {
-        let shown: Value = serde_json::from_str(&shown).unwrap();
+    for body in bodies {
+        let shown: Value = serde_json::from_str(&body).unwrap();
         for write in &starts {
             let answer = write.send(&app, body.clone()).await;
             assert!(answer.status.is_success(), "{} {body} {answer:?}", write.name);
@@ -131,15 +151,12 @@ async fn a_command_that_is_none_is_refused_and_changes_nothing() {
     let path = control.path.strip_prefix("/api/v1/accounts/acme").unwrap();
     let shown = app.get(path).await.text;
     let before = rows(&app).await;
-    let commands =
-        replacements().into_iter().chain(["Suspended", "suspend ", "sus\0pend", "delete"].map(Value::from));
+    let commands = replacements().into_iter().chain(["Suspended", "suspend ", "delete"].map(Value::from));
     for command in commands {
         let answer = app.patch(path, json!({"status": command})).await;
         assert_eq!(answer.expect_error(400, 1000), "Invalid status.", "{command}");
     }
     assert_eq!(app.patch(path, json!({})).await.expect_error(400, 1000), "Invalid status.");
-    let half = control.send(&app, r#"{"status": "suspend\ud800"}"#).await;
-    assert_eq!(half.expect_error(400, 1000), "Invalid status.");
     assert_eq!((app.get(path).await.text, rows(&app).await), (shown, before));
     app.patch(path, json!({"status": "suspend"})).await.expect_empty(200);
 }
@@ -165,7 +182,8 @@ async fn a_webhook_with_a_wrong_type_or_an_odd_character_anywhere_is_taken_or_re
                 let before = rows(&app).await;
                 let answer = write.send(&app, body.clone()).await;
                 if answer.status != 200 {
-                    assert_eq!(answer.expect_error(400, 1000), "Invalid request body.", "{body}");
+                    let message = answer.expect_error(400, 1000);
+                    assert!(message.starts_with("Invalid request body. "), "{body}: {message}");
                     assert_eq!(rows(&app).await, before, "{body}");
                 }
             }

@@ -5,7 +5,8 @@ use reqwest::header::AUTHORIZATION;
 use serde_json::{Value, json};
 use trunkline::api::ApiConfig;
 use trunkline_connectors::outbound::parse_network;
-use trunkline_store::connectors::{ConnectorKind, NewConnector};
+use trunkline_store::connectors::{ConnectorKind, ListedSecret, NewConnector};
+use trunkline_store::reseal::{Left, LostKey, Resealed, Unsealed};
 use trunkline_store::sealing::MasterKeys;
 use trunkline_store::webhook_settings::dtmf_token;
 use trunkline_store::{Store, StoreError};
@@ -128,7 +129,20 @@ async fn a_replaced_webhook_secret_is_the_only_one_that_counts() {
     assert_eq!(store.webhook_secret(account).await.unwrap().as_deref(), Some("Bearer other"));
     assert_eq!(call(&fresh_server(&app, ApiConfig::default()).await, None).await, 401);
 
+    // Rotated, the one of before counts for another day.
+    assert!(store.rotate_webhook_secret(account, WEBHOOK_SECRET).await.unwrap());
+    assert!(store.rotate_webhook_secret(account, "Bearer third").await.unwrap());
+    assert_eq!(store.webhook_secret(account).await.unwrap().as_deref(), Some("Bearer third"));
+    let server = fresh_server(&app, ApiConfig::default()).await;
+    assert_eq!(call(&server, None).await, 200);
+    let token = dtmf_token(WEBHOOK_SECRET);
+    let keys = http_client().post(format!("{server}/webhooks/v1/accounts/acme/dtmf?token={token}"));
+    assert_ne!(Answer::of(keys.json(&json!({}))).await.status, 401);
+    sqlx::query("update webhook_settings set previous_until = now()").execute(store.pool()).await.unwrap();
+    assert_eq!(call(&fresh_server(&app, ApiConfig::default()).await, None).await, 401);
+
     let nobody = AccountId::new("nobody");
+    assert!(!store.rotate_webhook_secret(&nobody, "x").await.unwrap());
     assert!(!store.replace_webhook_secret(&nobody, "x").await.unwrap());
     assert_eq!(store.ensure_webhook_settings(&nobody, "x").await.unwrap(), None);
     assert!(!store.allow_webhooks_from(&nobody, &[]).await.unwrap());
@@ -168,26 +182,49 @@ async fn secrets_of_definitions_are_sealed_and_given_back_as_submitted() {
 }
 
 #[tokio::test]
-async fn definitions_of_older_releases_are_read_as_they_are() {
+async fn definitions_of_older_releases_are_read_as_they_are_until_they_are_resealed() {
     let app = TestApp::start().await;
     let id = app.define(with_secret()).await;
     let steps = json!([sample::sms("plain")]);
-    sqlx::query("update definition_versions set steps = $1, extras = '{\"kind\": \"old\"}'")
-        .bind(steps.to_string())
-        .execute(app.store().pool())
-        .await
-        .unwrap();
-    let shown = &app.get("/definitions").await.expect(200)[0];
+    let unseal = async |steps: &Value| {
+        sqlx::query("update definition_versions set steps = $1, extras = '{\"kind\": \"old\"}'")
+            .bind(steps.to_string())
+            .execute(app.store().pool())
+            .await
+            .unwrap();
+    };
+    let list = async |store: Store| {
+        let server = serve(store, ApiConfig::default()).await;
+        let url = format!("{server}/api/v1/accounts/acme/definitions");
+        Answer::of(http_client().get(url).bearer_auth(app.key())).await
+    };
+    // As if no process had had a key yet.
+    unseal(&steps).await;
+    sqlx::query("delete from master_key_check").execute(app.store().pool()).await.unwrap();
+    let older = open_store(app.database_url());
+    let shown = &list(older.clone()).await.expect(200)[0];
     assert_eq!((&shown["definition"]["steps"], &shown["kind"]), (&steps, &json!("old")));
-    let loaded = app.store().load_version(app.account(), id.parse().unwrap(), 1).await.unwrap();
+    let loaded = older.load_version(app.account(), id.parse().unwrap(), 1).await.unwrap();
     assert_eq!(loaded, Some(steps.to_string()));
+
+    assert_eq!(older.reseal(LostKey::Refused).await.unwrap(), Resealed { rows: 1, left: Vec::new() });
+    assert_eq!(older.reseal(LostKey::Refused).await.unwrap(), Resealed { rows: 0, left: Vec::new() });
+    let stored: String =
+        sqlx::query_scalar("select steps from definition_versions").fetch_one(older.pool()).await.unwrap();
+    assert!(stored.starts_with("v1."), "{stored}");
+    assert_eq!(list(open_store(app.database_url())).await.expect(200)[0]["definition"]["steps"], steps);
+
+    // From now on a plain one is a foreign hand's.
+    unseal(&json!([sample::sms("foreign")])).await;
+    list(open_store(app.database_url())).await.expect_error(500, 2000);
 }
 
 #[tokio::test]
-async fn a_sealed_text_cannot_be_moved_to_another_row() {
+async fn a_sealed_text_cannot_be_moved_to_another_row_and_spoils_that_row_alone() {
     let app = TestApp::start().await;
-    app.define(with_secret()).await;
-    app.define(sample::pong()).await;
+    let sound = app.define(with_secret()).await;
+    let spoilt = app.define(sample::pong()).await;
+    let instance = app.start_instance(&spoilt, json!({"payload": {"source": "+6590001111"}})).await;
     sqlx::query(
         "update definition_versions
          set steps = (select steps from definition_versions order by created_at limit 1)",
@@ -195,7 +232,43 @@ async fn a_sealed_text_cannot_be_moved_to_another_row() {
     .execute(app.store().pool())
     .await
     .unwrap();
-    app.get("/definitions").await.expect_error(500, 2000);
+    let list = app.get("/definitions").await.expect(200);
+    let ids: Vec<_> = list.as_array().unwrap().iter().map(|shown| shown["id"].clone()).collect();
+    assert_eq!(ids, [json!(sound)]);
+    app.get(&format!("/definitions/{spoilt}")).await.expect_error(500, 2000);
+    // What cannot be read can be stopped, and replaced.
+    app.patch(&instance, json!({"status": "terminate"})).await.expect_empty(200);
+    assert_eq!(app.get(&instance).await.expect(200)["status"], "Terminated");
+    app.put(&format!("/definitions/{spoilt}"), sample::pong()).await.expect(200);
+    assert_eq!(app.get("/definitions").await.expect(200).as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_key_is_not_sent_where_a_foreign_hand_wants_it() {
+    let app = TestApp::start().await;
+    let (store, account) = (app.store(), app.account());
+    let settings = json!({"region": "europe"});
+    let kind = ConnectorKind::EightByEight;
+    let new = NewConnector { account, kind, subaccount: None, settings: &settings, secret: Some("key-1") };
+    assert!(store.set_connector(new).await.unwrap());
+    sqlx::query("update connectors set settings = '{\"smsUrl\": \"https://evil.example\"}'")
+        .execute(store.pool())
+        .await
+        .unwrap();
+    let found = store.find_connector(account, kind, None).await;
+    assert!(matches!(found, Err(StoreError::Damaged(_))), "{found:?}");
+    let listed = &store.list_connectors(account).await.unwrap()[0];
+    assert!(matches!(listed.secret, ListedSecret::Sealed(_)), "{listed:?}");
+}
+
+#[tokio::test]
+async fn c_236_a_secret_that_nobody_can_read_looks_like_none() {
+    let app = TestApp::start().await;
+    sqlx::query("update webhook_settings set secret = 'v1.deadbeef.AAAA'")
+        .execute(app.store().pool())
+        .await
+        .unwrap();
+    assert_eq!(call(&fresh_server(&app, ApiConfig::default()).await, None).await, 401);
 }
 
 #[tokio::test]
@@ -206,18 +279,23 @@ async fn a_server_without_the_right_master_key_is_not_ready_for_definitions() {
     let other_key = keyless.clone().with_master_keys(MasterKeys::from_random([9; 32]));
     let http = http_client();
     let definitions = |server: &str| format!("{server}/api/v1/accounts/acme/definitions");
-    for store in [keyless.clone(), other_key] {
+    for store in [keyless.clone(), other_key.clone()] {
         let server = serve(store, ApiConfig::default()).await;
         let list = http.get(definitions(&server)).bearer_auth(app.key());
         Answer::of(list).await.expect_error(503, 2000);
         assert_eq!(call(&server, None).await, 503);
     }
-    let server = serve(keyless.clone(), ApiConfig::default()).await;
-    let create = http.post(definitions(&server)).bearer_auth(app.key()).json(&sample::pong());
-    Answer::of(create).await.expect_error(503, 2000);
-    let update =
-        http.put(format!("{}/{id}", definitions(&server))).bearer_auth(app.key()).json(&sample::pong());
-    Answer::of(update).await.expect_error(503, 2000);
+    let ready = |server: &str| http.get(format!("{server}/readyz"));
+    Answer::of(ready(&serve(other_key.clone(), ApiConfig::default()).await)).await.expect_error(503, 2000);
+    Answer::of(ready(app.url())).await.expect(200);
+    for store in [keyless.clone(), other_key] {
+        let server = serve(store, ApiConfig::default()).await;
+        let create = http.post(definitions(&server)).bearer_auth(app.key()).json(&sample::pong());
+        Answer::of(create).await.expect_error(503, 2000);
+        let update =
+            http.put(format!("{}/{id}", definitions(&server))).bearer_auth(app.key()).json(&sample::pong());
+        Answer::of(update).await.expect_error(503, 2000);
+    }
     let stored: i64 = sqlx::query_scalar("select count(*) from definition_versions")
         .fetch_one(app.store().pool())
         .await
@@ -279,14 +357,60 @@ async fn a_subaccounts_own_connector_comes_before_the_accounts() {
 }
 
 #[tokio::test]
-async fn a_new_master_key_in_front_of_the_old_one_reads_what_the_old_one_sealed() {
+async fn a_new_master_key_in_front_of_the_old_one_takes_over_once_everything_is_resealed() {
     let app = TestApp::start().await;
-    let both = format!("{}\n{}", "07".repeat(32), crate::support::MASTER_KEY);
     let account = app.account();
-    let rotated =
-        Store::open(app.database_url(), 2).unwrap().with_master_keys(MasterKeys::parse(&both).unwrap());
-    assert_eq!(rotated.webhook_secret(account).await.unwrap().as_deref(), Some(WEBHOOK_SECRET));
-    assert!(rotated.replace_webhook_secret(account, "Bearer new").await.unwrap());
-    let old = open_store(app.database_url()).webhook_secret(account).await;
+    let new_key = "07".repeat(32);
+    let both = format!("{new_key}\n{}", crate::support::MASTER_KEY);
+    let with = |keys: &str| {
+        Store::open(app.database_url(), 2).unwrap().with_master_keys(MasterKeys::parse(keys).unwrap())
+    };
+    let kind = ConnectorKind::EightByEight;
+    let settings = json!({"region": "europe"});
+    for subaccount in [None, Some("shop")] {
+        let new = NewConnector { account, kind, subaccount, settings: &settings, secret: Some("key-1") };
+        assert!(app.store().set_connector(new).await.unwrap());
+    }
+    // More than a batch.
+    let definition = app.define(with_secret()).await.parse().unwrap();
+    for _ in 0..60 {
+        app.put(&format!("/definitions/{definition}"), with_secret()).await.expect(200);
+    }
+    assert!(app.store().rotate_webhook_secret(account, "Bearer next").await.unwrap());
+
+    let rotated = with(&both);
+    assert_eq!(rotated.webhook_secret(account).await.unwrap().as_deref(), Some("Bearer next"));
+    assert!(with(&new_key).webhook_secret(account).await.unwrap_err().lacks_master_key());
+    // What the new key sealed in the meantime is left to it.
+    let (other, _) = app.other_account("other").await;
+    assert!(rotated.replace_webhook_secret(&other, "Bearer other").await.unwrap());
+    let old = app.store().webhook_secret(&other).await;
     assert!(matches!(old, Err(StoreError::UnknownMasterKey(_))), "{old:?}");
+
+    // And what cannot be opened is counted.
+    sqlx::query(
+        "insert into connectors (account_id, kind, settings, secret)
+         values ('other', '8x8', '{}', 'v1.deadbeef.AAAA')",
+    )
+    .execute(rotated.pool())
+    .await
+    .unwrap();
+    let resealed = rotated.reseal(LostKey::Refused).await.unwrap();
+    let unknown = Unsealed::UnknownKey("deadbeef".to_owned());
+    let left = Left { column: "connectors.secret".to_owned(), count: 1, because: unknown };
+    assert_eq!(resealed, Resealed { rows: 61 + 2 + 1, left: vec![left] });
+
+    let new = with(&new_key);
+    let settings = new.webhook_settings(account).await.unwrap().unwrap();
+    assert_eq!((&settings.secret[..], settings.previous.as_deref()), ("Bearer next", Some(WEBHOOK_SECRET)));
+    for subaccount in [None, Some("shop")] {
+        let found = new.find_connector(account, kind, subaccount).await.unwrap().unwrap();
+        assert_eq!(found.secret.as_deref(), Some("key-1"));
+    }
+    for version in [1, 61] {
+        let loaded = new.load_version(account, definition, version).await.unwrap().unwrap();
+        assert_eq!(loaded, with_secret()["definition"]["steps"].to_string());
+    }
+    let late = open_store(app.database_url()).webhook_secret(account).await;
+    assert!(matches!(late, Err(StoreError::WrongMasterKey { .. })), "{late:?}");
 }

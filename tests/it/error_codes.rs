@@ -85,7 +85,7 @@ async fn code_1000_names_the_parameter() {
     let unknown = app.patch(&instance, json!({"status": "pause"})).await;
     assert_eq!(unknown.expect_error(400, 1000), "Invalid status.");
     let body = app.post(&instances, json!([])).await;
-    assert_eq!(body.expect_error(400, 1000), "Invalid request body.");
+    assert_eq!(body.expect_error(400, 1000), "Invalid request body. It must be an object.");
 }
 
 #[tokio::test]

@@ -77,7 +77,10 @@ async fn c_093_c_094_c_095_the_version_may_be_named_and_the_body_is_an_object() 
         assert_eq!(answer.expect_error(404, 1300), format!("Definition {id} not found."));
     }
     for body in [json!([]), json!("x"), json!(1)] {
-        assert_eq!(app.post(&start, body).await.expect_error(400, 1000), "Invalid request body.");
+        assert_eq!(
+            app.post(&start, body).await.expect_error(400, 1000),
+            "Invalid request body. It must be an object."
+        );
     }
     app.post("/definitions/x/workflows", json!({})).await.expect_error(400, 1000);
     app.post(&format!("/definitions/{}/workflows", Uuid::new_v4()), json!({})).await.expect_error(404, 1300);
@@ -452,7 +455,10 @@ async fn c_123_an_unknown_command_is_refused() {
         assert_eq!(app.patch(&path, body).await.expect_error(400, 1000), "Invalid status.");
     }
     for body in [json!([]), json!("suspend")] {
-        assert_eq!(app.patch(&path, body).await.expect_error(400, 1000), "Invalid request body.");
+        assert_eq!(
+            app.patch(&path, body).await.expect_error(400, 1000),
+            "Invalid request body. It must be an object."
+        );
     }
     app.patch(&path, json!({"STATUS": "Suspend"})).await.expect_empty(200);
 }

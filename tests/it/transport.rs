@@ -7,7 +7,7 @@ use trunkline::api::ApiConfig;
 use trunkline_store::Store;
 use trunkline_store::keys::KeySecret;
 
-use crate::support::{Answer, TestApp, http_client, sample, serve};
+use crate::support::{Answer, TestApp, http_client, inbound_sms, sample, serve};
 
 #[tokio::test]
 async fn c_001_a_request_without_a_good_key_is_not_authenticated() {
@@ -144,36 +144,37 @@ async fn c_007_c_008_what_is_no_json_is_an_invalid_body_everywhere() {
             let request = app.account_request(method.clone(), path).body(body.to_vec());
             let answer = Answer::of(request.header(CONTENT_TYPE, "application/json")).await;
             let shown = String::from_utf8_lossy(&body[..body.len().min(20)]).into_owned();
-            assert_eq!(answer.expect_error(400, 1000), "Invalid request body.", "{method} {path} {shown}");
+            let message = answer.expect_error(400, 1000);
+            assert!(message.starts_with("Invalid request body. "), "{method} {path} {shown}: {message}");
+            assert!(message.contains(" at line "), "{method} {path} {shown}: {message}");
         }
     }
     for body in bodies {
         let request = app.webhook_request("messages").body(body.to_vec());
-        assert_eq!(Answer::of(request).await.expect_error(400, 1000), "Invalid request body.");
+        let message = Answer::of(request).await.expect_error(400, 1000);
+        assert!(message.starts_with("Invalid request body. "), "{message}");
     }
 }
 
-/// Half an emoji: JSON by its grammar, but no text.
+/// Half an emoji: JSON by its grammar, but no text. The platform would drop what we refuse.
 #[tokio::test]
-async fn c_007_a_lone_surrogate_breaks_a_definition_and_nothing_else() {
+async fn c_007_a_lone_surrogate_breaks_a_body_and_no_webhook() {
     let app = TestApp::start().await;
-    let definition = app.define(sample::enabled("http_request", None)).await;
-    let half = r#"{"half": "x\ud83d", "whole": "\ud83d\ude00"}"#;
-    let send = async |path: &str| Answer::of(app.account_request(Method::POST, path).body(half)).await;
-    send(&format!("/definitions/{definition}/workflows")).await.expect_empty(201);
-    send("/triggers/http_request").await.expect_empty(200);
-    let instances = app.instances_of(&definition).await;
-    assert_eq!(instances.len(), 2);
-    for instance in instances {
+    let definition = app.define(sample::enabled("inbound_sms", None)).await;
+    let half = r#"{"half": "x\ud83d"}"#;
+    for path in [format!("/definitions/{definition}/workflows"), "/triggers/http_request".to_owned()] {
+        let answer = Answer::of(app.account_request(Method::POST, &path).body(half)).await;
         assert_eq!(
-            (&instance["data"]["half"], &instance["data"]["whole"]),
-            (&"x\u{fffd}".into(), &"😀".into())
+            answer.expect_error(400, 1000),
+            "Invalid request body. Half of a surrogate pair at line 1 column 18."
         );
     }
-    let steps = r#"[{"id": "a\ud83d", "stepType": "Jump"}]"#;
-    let body = format!(r#"{{"trigger": "inbound_sms", "definition": {{"name": "x", "steps": {steps}}}}}"#);
-    let answer = Answer::of(app.account_request(Method::POST, "/definitions").body(body)).await;
-    assert_eq!(answer.expect_error(400, 1000), "Invalid request body.");
+    let mut message = inbound_sms("half", "acme_sms");
+    message["payload"]["body"] = "MARK \u{1f600}".into();
+    let message = message.to_string().replace("MARK", r"x\ud83d");
+    Answer::of(app.webhook_request("messages").body(message)).await.expect_empty(200);
+    let [instance] = &app.instances_of(&definition).await[..] else { panic!("one message, one instance") };
+    assert_eq!(instance["data"]["payload"]["body"], "x\u{fffd} 😀");
 }
 
 /// What a client sees that writes its whole body before it reads.
@@ -288,8 +289,8 @@ async fn c_012_deep_members_that_were_taken_are_shown_again() {
     let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     let body = format!(
         r#"{{"trigger": "inbound_sms", "deep": {}, "definition": {{"name": "x", "deep": {}, "steps": [{}]}}}}"#,
-        nested(126),
-        nested(125),
+        nested(98),
+        nested(97),
         sample::sms("a")
     );
     let saved = Answer::of(app.account_request(Method::POST, "/definitions").body(body)).await;
@@ -297,30 +298,13 @@ async fn c_012_deep_members_that_were_taken_are_shown_again() {
     let listed = app.get("/definitions").await;
     listed.expect_status(200);
     assert_eq!(listed.text, format!("[{}]", saved.text));
-    assert!(saved.text.contains(&nested(126)));
+    assert!(saved.text.contains(&nested(98)));
 }
 
 /// What PostgreSQL's text cannot hold must be refused before it gets there.
 #[tokio::test]
-async fn nul_characters_are_refused_in_names_and_kept_in_texts() {
+async fn nul_characters_are_refused_in_paths_queries_and_what_webhooks_name() {
     let app = TestApp::start().await;
-    let with = |path: &str, value: &str| {
-        let mut body = sample::pong();
-        *body.pointer_mut(path).unwrap() = value.into();
-        body
-    };
-    app.post("/definitions", with("/definition/name", "a\0b")).await.expect_error(400, 5001);
-    app.post("/definitions", with("/definition/steps/0/id", "a\0b")).await.expect_error(400, 5001);
-    app.post("/definitions", with("/trigger", "a\0b")).await.expect_error(400, 5001);
-    let mut body = sample::pong();
-    body["subAccountId"] = "a\0b".into();
-    app.post("/definitions", body).await.expect_error(400, 5001);
-    let saved = app.post("/definitions", with("/definition/steps/0/inputs/text", "a\0b")).await.expect(201);
-    assert_eq!(saved["definition"]["steps"][0]["inputs"]["text"], "a\0b");
-
-    let instance =
-        app.start_instance(saved["id"].as_str().unwrap(), json!({"a\0": "\0", "b": "\u{ffff}"})).await;
-    assert_eq!(app.get(&instance).await.expect(200)["data"]["a\0"], "\0");
     let answer = app.post("/triggers/http_request?subAccountId=a%00b", json!({})).await;
     assert_eq!(answer.expect_error(400, 1000), "Invalid subAccountId.");
     for (member, value) in [("umid", "a\0b"), ("source", "a\0b"), ("subAccountId", "a\0b")] {

@@ -123,10 +123,11 @@ pub(crate) fn is_passing(error: &StoreError) -> bool {
 
 fn unusable(account: &AccountId, kind: ConnectorKind, error: &StoreError) -> NoConnector {
     tracing::error!(account.id = %account, connector = kind.as_str(), error = %error, "a connector cannot be used");
-    match error {
-        StoreError::NoMasterKey | StoreError::UnknownMasterKey(_) => NoConnector::Sealed,
-        _ => NoConnector::Unusable,
-    }
+    why_unusable(error)
+}
+
+pub(crate) fn why_unusable(error: &StoreError) -> NoConnector {
+    if error.lacks_master_key() { NoConnector::Sealed } else { NoConnector::Unusable }
 }
 
 fn read<T: DeserializeOwned>(connector: &Connector) -> Result<T, NoConnector> {

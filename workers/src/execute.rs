@@ -157,7 +157,9 @@ impl Executor {
                 return unchanged(try_again(None, &message).unwrap_or_else(|| failed(message)));
             }
             Activity::Failed { message } => return unchanged(failed(message)),
-            Activity::Postponed { after, message } => return unchanged(Outcome::Retry { after, message }),
+            Activity::Postponed { after, message } => {
+                return unchanged(Outcome::Postponed { after, message });
+            }
             Activity::Abandoned => return None,
         };
         self.finish(held, context, step, parts, (&result, timed_out)).await
@@ -176,12 +178,9 @@ impl Executor {
             Ok(value) => value,
             Err(error @ EvaluationError::Script { .. }) => return Err(failed(error.to_string())),
             Err(error @ EvaluationError::Unavailable { .. }) => {
-                return Err(Outcome::Retry { after: EVALUATOR_PAUSE, message: error.to_string() });
+                return Err(Outcome::Postponed { after: EVALUATOR_PAUSE, message: error.to_string() });
             }
         };
-        if steps::has_side_effect(step.step_type) && held.lease.hold().await.is_err() {
-            return Ok(Activity::Abandoned);
-        }
         let input = Input {
             step,
             value,
@@ -300,13 +299,11 @@ fn end(held: &Held, outcome: Outcome) -> End {
 
 /// A master key that others have already comes here too; damage stays.
 fn unreadable(error: &StoreError) -> Outcome {
-    match error {
-        StoreError::NoMasterKey | StoreError::UnknownMasterKey(_) => Outcome::Retry {
-            after: steps::KEY_PAUSE,
-            message: "The definition is sealed with another master key.".to_owned(),
-        },
-        _ => failed("The definition cannot be read.".to_owned()),
+    if error.lacks_master_key() {
+        let message = "The definition is sealed with another master key.".to_owned();
+        return Outcome::Postponed { after: steps::KEY_PAUSE, message };
     }
+    failed("The definition cannot be read.".to_owned())
 }
 
 fn failed(message: String) -> Outcome {
@@ -315,7 +312,10 @@ fn failed(message: String) -> Outcome {
 
 /// PostgreSQL's text holds no NUL; JSON texts escape it, messages may carry it.
 fn without_nul(mut outcome: Outcome) -> Outcome {
-    if let Outcome::Failed { message, .. } | Outcome::Retry { message, .. } = &mut outcome {
+    if let Outcome::Failed { message, .. }
+    | Outcome::Retry { message, .. }
+    | Outcome::Postponed { message, .. } = &mut outcome
+    {
         message.retain(|c| c != '\0');
     }
     outcome

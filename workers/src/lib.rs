@@ -17,5 +17,5 @@ mod worker;
 
 pub use queue::FRAME_LOG_TARGET;
 pub use settings::Settings;
-pub use tools::{InterruptedSends, Rules, TextAnswers, Tools};
+pub use tools::{ConnectorUse, InterruptedSends, Rules, TextAnswers, Tools};
 pub use worker::{Broken, run};

@@ -14,7 +14,18 @@ pub struct Tools {
     pub outbound: OutboundClient,
     /// For accounts without a connector. `None`: their steps that send fault.
     pub fallback: Option<EightByEight>,
+    pub connectors: ConnectorUse,
     pub rules: Rules,
+}
+
+/// What the connectors of accounts are to those who send.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ConnectorUse {
+    /// The account's connector is used, the fallback where there is none.
+    #[default]
+    First,
+    /// Nothing leaves by them: all that is sent goes to the fallback, and nothing is handed over.
+    Ignored,
 }
 
 /// What the specification leaves to each installation.

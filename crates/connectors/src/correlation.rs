@@ -23,14 +23,14 @@ pub fn receipt_key(umid: &str) -> String {
 }
 
 /// UUIDs are compared by their digits, whatever their case and with or without hyphens; everything
-/// else exactly.
+/// else exactly, but for the space around it, which expressions leave there.
 fn normalise_id(id: &str) -> String {
     let trimmed = id.trim();
     // The parser knows more ways to write a UUID, which nobody uses for a call.
     let is_plain = matches!(trimmed.len(), 32 | 36);
     match Uuid::try_parse(trimmed) {
         Ok(uuid) if is_plain => uuid.as_simple().to_string(),
-        _ => id.to_owned(),
+        _ => trimmed.to_owned(),
     }
 }
 
@@ -119,10 +119,17 @@ mod tests {
     #[test]
     fn ids_that_are_no_uuids_are_compared_exactly() {
         for id in
-            ["order-7", "Order-7", " order-7", "", "{3c0e9b52-11d2-11f1-9a44-0b7c5d1e2f30}", "6590001111"]
+            ["order-7", "Order-7", "order 7", "", "{3c0e9b52-11d2-11f1-9a44-0b7c5d1e2f30}", "6590001111"]
         {
             assert_eq!(dtmf_key(id), format!("dtmf:{id}"));
         }
+    }
+
+    #[test]
+    fn the_space_around_an_id_is_no_part_of_it() {
+        assert_eq!(dtmf_key(" order-7\n"), dtmf_key("order-7"));
+        assert_eq!(receipt_key("\tm-1 "), receipt_key("m-1"));
+        assert_ne!(dtmf_key("order 7"), dtmf_key("order7"));
     }
 
     #[test]

@@ -6,20 +6,20 @@ use std::time::Duration;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::outbound::{OutboundClient, OutboundRequest, OutboundResponse};
-use crate::send_failure::SendFailure;
+use crate::outbound::{OutboundClient, OutboundError, OutboundRequest, OutboundResponse};
 
 /// How long a send may take (spec 8.1).
 pub const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Any status is an `Ok`. `authorization` is the whole value of the header.
+/// Any status is an `Ok`. `authorization` is the whole value of the header. What becomes of an error
+/// is for the caller to say: he knows whether the URL may be shown.
 pub(crate) async fn post_json(
     client: &OutboundClient,
     url: &str,
     authorization: Option<&str>,
     body: &Value,
     idempotency_key: Uuid,
-) -> Result<OutboundResponse, SendFailure> {
+) -> Result<OutboundResponse, OutboundError> {
     let authorization = authorization.map(|value| ("Authorization".to_owned(), value.to_owned()));
     let headers = authorization.into_iter().chain([
         ("Content-Type".to_owned(), "application/json".to_owned()),
@@ -34,5 +34,5 @@ pub(crate) async fn post_json(
         timeout: SEND_TIMEOUT,
         follow_redirects: false,
     };
-    client.send(request).await.map_err(|error| SendFailure::unanswered(&error, "POST", url))
+    client.send(request).await
 }

@@ -22,9 +22,10 @@ impl SendFailure {
         Self::Failed { message: message.into() }
     }
 
-    /// There is no answer, or none that can be read.
-    pub(crate) fn unanswered(error: &OutboundError, method: &str, url: &str) -> Self {
-        let message = call_failed(error, method, url);
+    /// There is no answer, or none that can be read. `target` is the URL, or a word for it where
+    /// not everybody who sees faults may see the URL.
+    pub(crate) fn unanswered(error: &OutboundError, target: &str) -> Self {
+        let message = call_failed(error, "POST", target);
         match error {
             OutboundError::NotSent(_) => Self::Retry { after: None, message },
             OutboundError::Refused(_) | OutboundError::Unknown(_) | OutboundError::TooLarge => {

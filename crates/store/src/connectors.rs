@@ -6,9 +6,10 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use trunkline_workflow::AccountId;
 
-use crate::sealing::Place;
+use crate::sealing::{Place, Unlocked, hex, key_id};
 use crate::{Store, StoreError};
 
 /// The providers that can be configured.
@@ -56,6 +57,35 @@ impl fmt::Debug for Connector {
     }
 }
 
+/// A connector as it stands in the list, whether or not its secret can be opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedConnector {
+    pub kind: ConnectorKind,
+    pub subaccount: Option<String>,
+    pub settings: Value,
+    pub secret: ListedSecret,
+    pub changed_at: DateTime<Utc>,
+}
+
+/// Its `Debug` does not show the secret.
+#[derive(Clone, PartialEq, Eq)]
+pub enum ListedSecret {
+    None,
+    Opened(String),
+    /// With the id of the master key that it takes; damaged, if the store has that key.
+    Sealed(String),
+}
+
+impl fmt::Debug for ListedSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("None"),
+            Self::Opened(_) => f.write_str("Opened(…)"),
+            Self::Sealed(key) => f.debug_tuple("Sealed").field(key).finish(),
+        }
+    }
+}
+
 /// What is to be written down; `secret` is plain yet.
 #[derive(Clone, Copy)]
 pub struct NewConnector<'a> {
@@ -76,38 +106,78 @@ struct Row {
 }
 
 impl Row {
-    fn read(self, store: &Store, account: &AccountId) -> Result<Connector, StoreError> {
-        let kind = ConnectorKind::parse(&self.kind)
-            .ok_or_else(|| StoreError::Damaged(format!("unknown connector `{}`", self.kind)))?;
-        let row = row_name(kind, &self.subaccount_id);
+    fn kind(&self) -> Result<ConnectorKind, StoreError> {
+        ConnectorKind::parse(&self.kind)
+            .ok_or_else(|| StoreError::Damaged(format!("unknown connector `{}`", self.kind)))
+    }
+
+    fn settings(&self) -> Result<Value, StoreError> {
+        serde_json::from_str(&self.settings)
+            .map_err(|error| StoreError::Damaged(format!("connectors.settings: {error}")))
+    }
+
+    fn subaccount(&self) -> Option<String> {
+        Some(self.subaccount_id.clone()).filter(|id| !id.is_empty())
+    }
+
+    fn unseal(&self, unlocked: Unlocked<'_>, account: &AccountId) -> Result<Option<String>, StoreError> {
+        let row = row_name(self.kind()?, &self.subaccount_id, &self.settings);
         let place = Place { column: SECRET, account, row: &row };
-        let unseal = |sealed: String| store.keys()?.unseal(place, &sealed);
+        self.secret.as_ref().map(|sealed| unlocked.unseal(place, sealed)).transpose()
+    }
+
+    async fn read(self, store: &Store, account: &AccountId) -> Result<Connector, StoreError> {
+        let secret = match &self.secret {
+            Some(_) => self.unseal(store.keys().await?, account)?,
+            None => None,
+        };
         Ok(Connector {
             account: account.clone(),
-            kind,
-            settings: serde_json::from_str(&self.settings)
-                .map_err(|error| StoreError::Damaged(format!("connectors.settings: {error}")))?,
-            secret: self.secret.map(unseal).transpose()?,
-            subaccount: Some(self.subaccount_id).filter(|id| !id.is_empty()),
+            kind: self.kind()?,
+            settings: self.settings()?,
+            secret,
+            subaccount: self.subaccount(),
+            changed_at: self.changed_at,
+        })
+    }
+
+    fn list(
+        &self,
+        unlocked: Option<Unlocked<'_>>,
+        account: &AccountId,
+    ) -> Result<ListedConnector, StoreError> {
+        let opened = unlocked.and_then(|unlocked| self.unseal(unlocked, account).ok().flatten());
+        let secret = match (opened, &self.secret) {
+            (_, None) => ListedSecret::None,
+            (Some(secret), _) => ListedSecret::Opened(secret),
+            (None, Some(sealed)) => ListedSecret::Sealed(key_id(sealed).unwrap_or("?").to_owned()),
+        };
+        Ok(ListedConnector {
+            kind: self.kind()?,
+            subaccount: self.subaccount(),
+            settings: self.settings()?,
+            secret,
             changed_at: self.changed_at,
         })
     }
 }
 
-const SECRET: &str = "connectors.secret";
+pub(crate) const SECRET: &str = "connectors.secret";
 
-/// What a secret is sealed for, besides the account.
-fn row_name(kind: ConnectorKind, subaccount: &str) -> String {
-    format!("{}/{subaccount}", kind.as_str())
+/// What a secret is sealed for, besides the account. The settings say where it is sent: whoever changes them in
+/// the database does not get it sent elsewhere.
+pub(crate) fn row_name(kind: ConnectorKind, subaccount: &str, settings: &str) -> String {
+    format!("{}/{subaccount}/{}", kind.as_str(), hex(&Sha256::digest(settings)))
 }
 
 impl Store {
     /// Makes the connector, or replaces the one that is there, whole. `false`: there is no such account.
     pub async fn set_connector(&self, new: NewConnector<'_>) -> Result<bool, StoreError> {
         let subaccount = new.subaccount.unwrap_or_default();
-        let row = row_name(new.kind, subaccount);
+        let settings = new.settings.to_string();
+        let row = row_name(new.kind, subaccount, &settings);
         let place = Place { column: SECRET, account: new.account, row: &row };
-        let keys = self.keys()?;
+        let keys = self.keys().await?;
         let set = sqlx::query(
             "insert into connectors (account_id, kind, subaccount_id, settings, secret)
              select id, $2, $3, $4, $5
@@ -119,15 +189,16 @@ impl Store {
         .bind(new.account.as_str())
         .bind(new.kind.as_str())
         .bind(subaccount)
-        .bind(new.settings.to_string())
+        .bind(settings)
         .bind(new.secret.map(|secret| keys.seal(place, secret)))
         .execute(&self.pool)
         .await?;
         Ok(set.rows_affected() == 1)
     }
 
-    /// All of the account's, its own before those of subaccounts.
-    pub async fn list_connectors(&self, account: &AccountId) -> Result<Vec<Connector>, StoreError> {
+    /// All of the account's, its own before those of subaccounts. Needs no master key.
+    pub async fn list_connectors(&self, account: &AccountId) -> Result<Vec<ListedConnector>, StoreError> {
+        let unlocked = self.keys().await.ok();
         let rows: Vec<Row> = sqlx::query_as(
             "select kind, subaccount_id, settings, secret, changed_at
              from connectors
@@ -137,7 +208,7 @@ impl Store {
         .bind(account.as_str())
         .fetch_all(&self.pool)
         .await?;
-        rows.into_iter().map(|row| row.read(self, account)).collect()
+        rows.iter().map(|row| row.list(unlocked, account)).collect()
     }
 
     /// `false`: there was none.
@@ -178,6 +249,9 @@ impl Store {
         .bind(subaccount.unwrap_or_default())
         .fetch_optional(&self.pool)
         .await?;
-        row.map(|row| row.read(self, account)).transpose()
+        match row {
+            Some(row) => row.read(self, account).await.map(Some),
+            None => Ok(None),
+        }
     }
 }

@@ -10,6 +10,8 @@ use trunkline_workflow::control::{Command, control};
 use trunkline_workflow::path::{Path, Place};
 use trunkline_workflow::{AccountId, DefinitionId, Graph, InstanceId, InstanceStatus, Version};
 
+use crate::definitions::{STEPS, VersionId};
+use crate::sealing::{self, Unlocked};
 use crate::transitions::append_log;
 use crate::{Store, StoreError};
 
@@ -49,6 +51,11 @@ impl Store {
         instance: InstanceId,
         command: Command,
     ) -> Result<Controlled, StoreError> {
+        let unlocked = match command {
+            // Not having them is no reason to go on.
+            Command::Terminate => self.keys().await.ok(),
+            Command::Suspend | Command::Resume => None,
+        };
         let mut transaction = self.pool.begin().await?;
         lock_jobs(&mut transaction, instance).await?;
         let found: Option<(String, Version, String)> = sqlx::query_as(
@@ -71,9 +78,9 @@ impl Store {
             Command::Suspend => hold(&mut transaction, instance, true).await?,
             Command::Resume => hold(&mut transaction, instance, false).await?,
             Command::Terminate => {
-                let steps = self.unseal_steps(account, definition, version, &steps)?;
-                let steps = serde_json::from_str(&steps).map_err(|e| StoreError::Damaged(e.to_string()))?;
-                take_away(&mut transaction, instance, &Graph::new(&steps)).await?;
+                let id = VersionId::new(account, definition, version);
+                let graph = read_graph(unlocked, id.place(STEPS), &steps);
+                take_away(&mut transaction, instance, &graph).await?;
             }
         }
         sqlx::query(
@@ -92,6 +99,13 @@ impl Store {
         }
         Ok(Controlled::Done)
     }
+}
+
+/// Steps that cannot be read have no names in the log, and are stopped all the same.
+fn read_graph(unlocked: Option<Unlocked<'_>>, place: sealing::Place<'_>, steps: &str) -> Graph {
+    let steps = unlocked.and_then(|unlocked| unlocked.unseal_or_plain(place, steps).ok());
+    let steps = steps.and_then(|steps| serde_json::from_str(&steps).ok());
+    Graph::new(&steps.unwrap_or_default())
 }
 
 async fn lock_jobs(connection: &mut PgConnection, instance: InstanceId) -> Result<(), StoreError> {

@@ -3,14 +3,15 @@
 //! A row of `definitions` counts the versions and is what writers lock, so that two updates at once make
 //! two versions. Versions with `deleted_at` are gone for everybody but the workers that still run them.
 //!
-//! Steps and extras may hold secrets, so they are stored sealed (U-65). Those of older releases are plain.
+//! Steps and extras may hold secrets, so they are stored sealed (U-65). Those of older releases are plain,
+//! until they are resealed.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 use trunkline_workflow::definition::{DefinitionInput, Extras};
 use trunkline_workflow::{AccountId, DefinitionId, Trigger, Version};
 
-use crate::sealing::{MasterKeys, Place};
+use crate::sealing::{Place, Unlocked};
 use crate::{Store, StoreError, schedules};
 
 /// One saved version.
@@ -67,10 +68,10 @@ struct Row {
 }
 
 impl Row {
-    fn read(self, store: &Store, account: &AccountId) -> Result<Definition, StoreError> {
+    fn read(self, unlocked: Unlocked<'_>, account: &AccountId) -> Result<Definition, StoreError> {
         let id = VersionId::new(account, self.definition_id, self.version);
-        let steps = store.unseal_or_plain(id.place(STEPS), &self.steps)?;
-        let extras = store.unseal_or_plain(id.place(EXTRAS), &self.extras)?;
+        let steps = unlocked.unseal_or_plain(id.place(STEPS), &self.steps)?;
+        let extras = unlocked.unseal_or_plain(id.place(EXTRAS), &self.extras)?;
         Ok(Definition {
             account: account.clone(),
             id: self.definition_id,
@@ -88,21 +89,52 @@ impl Row {
     }
 }
 
-const STEPS: &str = "definition_versions.steps";
-const EXTRAS: &str = "definition_versions.extras";
+/// What can be read of a list. A version that cannot is left out, and in the log, so that it does not take the
+/// others with it; when none can be read that is an error, as an empty list would be a lie.
+fn read_all(
+    rows: Vec<Row>,
+    unlocked: Unlocked<'_>,
+    account: &AccountId,
+) -> Result<Vec<Definition>, StoreError> {
+    let mut definitions = Vec::with_capacity(rows.len());
+    let mut unreadable = None;
+    for row in rows {
+        let (id, version) = (row.definition_id, row.version);
+        match row.read(unlocked, account) {
+            Ok(definition) => definitions.push(definition),
+            Err(error) => {
+                tracing::error!(
+                    account.id = %account,
+                    definition.id = %id,
+                    definition.version = version,
+                    error = %error,
+                    "a definition cannot be read and is left out of a list"
+                );
+                unreadable = Some(error);
+            }
+        }
+    }
+    match unreadable {
+        Some(error) if definitions.is_empty() => Err(error),
+        _ => Ok(definitions),
+    }
+}
+
+pub(crate) const STEPS: &str = "definition_versions.steps";
+pub(crate) const EXTRAS: &str = "definition_versions.extras";
 
 /// The row that a version's texts are sealed for.
-struct VersionId<'a> {
+pub(crate) struct VersionId<'a> {
     account: &'a AccountId,
     row: String,
 }
 
 impl<'a> VersionId<'a> {
-    fn new(account: &'a AccountId, definition: DefinitionId, version: Version) -> Self {
+    pub(crate) fn new(account: &'a AccountId, definition: DefinitionId, version: Version) -> Self {
         Self { account, row: format!("{definition}/{version}") }
     }
 
-    fn place(&self, column: &'static str) -> Place<'_> {
+    pub(crate) fn place(&self, column: &'static str) -> Place<'_> {
         Place { column, account: self.account, row: &self.row }
     }
 }
@@ -115,7 +147,7 @@ impl Store {
         id: DefinitionId,
         input: DefinitionInput,
     ) -> Result<Definition, StoreError> {
-        let keys = self.keys()?;
+        let keys = self.keys().await?;
         let mut transaction = self.pool.begin().await?;
         let created_at: DateTime<Utc> = sqlx::query_scalar(
             "insert into definitions (account_id, id, last_version, newest_version)
@@ -141,7 +173,7 @@ impl Store {
         id: DefinitionId,
         input: DefinitionInput,
     ) -> Result<Option<Definition>, StoreError> {
-        let keys = self.keys()?;
+        let keys = self.keys().await?;
         let mut transaction = self.pool.begin().await?;
         let counted: Option<(Version, DateTime<Utc>)> = sqlx::query_as(
             "update definitions
@@ -237,6 +269,7 @@ impl Store {
         enabled: Option<bool>,
         page: Page,
     ) -> Result<Vec<Definition>, StoreError> {
+        let unlocked = self.keys().await?;
         let rows: Vec<Row> = sqlx::query_as(
             "select v.definition_id, v.version, v.name, v.subaccount_id, v.trigger, v.enabled, v.steps, v.extras,
                     d.created_at
@@ -253,7 +286,7 @@ impl Store {
         .bind(page.offset)
         .fetch_all(&self.pool)
         .await?;
-        rows.into_iter().map(|row| row.read(self, account)).collect()
+        read_all(rows, unlocked, account)
     }
 
     /// A definition's versions, the newest first; empty when there is no such definition.
@@ -263,6 +296,7 @@ impl Store {
         id: DefinitionId,
         page: Page,
     ) -> Result<Vec<Definition>, StoreError> {
+        let unlocked = self.keys().await?;
         let rows: Vec<Row> = sqlx::query_as(
             "select v.definition_id, v.version, v.name, v.subaccount_id, v.trigger, v.enabled, v.steps, v.extras,
                     d.created_at
@@ -278,7 +312,7 @@ impl Store {
         .bind(page.offset)
         .fetch_all(&self.pool)
         .await?;
-        rows.into_iter().map(|row| row.read(self, account)).collect()
+        read_all(rows, unlocked, account)
     }
 
     /// Whether a definition of this id has a version left.
@@ -341,18 +375,13 @@ impl Store {
         .bind(version)
         .fetch_optional(&self.pool)
         .await?;
-        stored.map(|steps| self.unseal_steps(account, id, version, &steps)).transpose()
-    }
-
-    /// The steps' JSON text of a version, from what stands in its row.
-    pub(crate) fn unseal_steps(
-        &self,
-        account: &AccountId,
-        id: DefinitionId,
-        version: Version,
-        stored: &str,
-    ) -> Result<String, StoreError> {
-        self.unseal_or_plain(VersionId::new(account, id, version).place(STEPS), stored)
+        match stored {
+            Some(steps) => {
+                let id = VersionId::new(account, id, version);
+                self.keys().await?.unseal_or_plain(id.place(STEPS), &steps).map(Some)
+            }
+            None => Ok(None),
+        }
     }
 
     /// See [`triggered_by`].
@@ -415,7 +444,7 @@ fn assemble(
 
 async fn insert_version(
     executor: impl PgExecutor<'_>,
-    keys: &MasterKeys,
+    keys: Unlocked<'_>,
     definition: &Definition,
 ) -> Result<(), StoreError> {
     let id = VersionId::new(&definition.account, definition.id, definition.version);

@@ -26,6 +26,13 @@ pub enum StoreError {
     /// With the id of the key.
     #[error("sealed with a master key that is not configured: `{0}`")]
     UnknownMasterKey(String),
+    /// None of the keys is the one that this database's secrets are sealed with; all by their ids.
+    #[error(
+        "the secrets of this database are sealed with master key `{needed}`, and configured is `{configured}`: \
+         configure that key, too; to replace it, put the new one in front of it and run `trunkline master-key reseal` \
+         (`--key-is-lost` when it is)"
+    )]
+    WrongMasterKey { needed: String, configured: String },
     #[error("the database refused a statement")]
     Database(#[source] sqlx::Error),
     /// The fate of a group that several callers shared.
@@ -38,6 +45,15 @@ impl StoreError {
         match self {
             Self::Unavailable(_) | Self::NoAnswer => true,
             Self::Shared(error) => error.is_unavailable(),
+            _ => false,
+        }
+    }
+
+    /// Whoever runs this process has to configure another master key, or one at all.
+    pub fn lacks_master_key(&self) -> bool {
+        match self {
+            Self::NoMasterKey | Self::UnknownMasterKey(_) | Self::WrongMasterKey { .. } => true,
+            Self::Shared(error) => error.lacks_master_key(),
             _ => false,
         }
     }

@@ -16,9 +16,9 @@ use trunkline_workflow::{AccountId, DefinitionId, InstanceId, Trigger, context};
 
 use crate::definitions::triggered_by;
 use crate::jobs::LeasedJob;
-use crate::messages::{self, Call, Receipt};
+use crate::messages::{self, Receipt};
 use crate::starts::{self, NewInstance};
-use crate::usage::quota_left;
+use crate::usage::starts_left;
 use crate::waits::{Ending, Resume, read_id, resume};
 use crate::{Store, StoreError};
 
@@ -46,7 +46,12 @@ pub enum EventKind {
     Receipt { receipt: Receipt, trigger: Option<Trigger> },
     /// Keys pressed in a call (spec 7.7).
     Keys,
+    /// The call is over, and what waits for keys of it shall go on without them (U-27).
+    CallEnded,
 }
+
+/// The state of [`EventKind::CallEnded`].
+const CALL_ENDED: &str = "call_ended";
 
 /// Which of several waits for the same event goes on (U-18).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -62,13 +67,14 @@ impl EventKind {
         match self {
             Self::Message(trigger) => Some(*trigger),
             Self::Receipt { trigger, .. } => *trigger,
-            Self::Keys => None,
+            Self::Keys | Self::CallEnded => None,
         }
     }
 
     fn state(&self) -> Option<&str> {
         match self {
             Self::Receipt { receipt, .. } => Some(&receipt.state),
+            Self::CallEnded => Some(CALL_ENDED),
             Self::Message(_) | Self::Keys => None,
         }
     }
@@ -84,20 +90,37 @@ pub struct Received {
 
 impl Store {
     /// Writes the event down, resumes every wait that it matches (U-18), then starts instances of every
-    /// definition that it triggers, but for those that had an instance resumed (spec 6.5). One transaction.
-    pub async fn receive(&self, mut incoming: Incoming) -> Result<Received, StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        if let EventKind::Keys = incoming.kind {
-            // What the call is known by must be looked up under the lock: it may be written at this moment.
-            lock_keys(&mut transaction, &lock_names(&incoming.account, &incoming.keys)).await?;
-            add_call_ids(&mut transaction, &mut incoming).await?;
+    /// definition that it triggers, but for those that had an instance resumed (spec 6.5). One transaction,
+    /// repeated when it met another one head-on.
+    pub async fn receive(&self, incoming: Incoming) -> Result<Received, StoreError> {
+        const ATTEMPTS: u32 = 3;
+        let mut attempt = 1;
+        loop {
+            match self.try_receive(&incoming).await {
+                Err(error) if error.is_conflict() && attempt < ATTEMPTS => attempt += 1,
+                result => return result,
+            }
         }
+    }
+
+    async fn try_receive(&self, incoming: &Incoming) -> Result<Received, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let of_call;
+        let incoming = match incoming.kind {
+            EventKind::Keys | EventKind::CallEnded => {
+                // What the call is known by must be looked up under the lock: it may be written at this moment.
+                lock_keys(&mut transaction, &lock_names(&incoming.account, &incoming.keys)).await?;
+                of_call = with_call_ids(&mut transaction, incoming.clone()).await?;
+                &of_call
+            }
+            EventKind::Message(_) | EventKind::Receipt { .. } => incoming,
+        };
         let account = incoming.account.as_str();
         let body = incoming.body.to_string();
         let trigger = incoming.kind.trigger();
         let event: Option<i64> = sqlx::query_scalar(
-            "insert into events (account_id, dedupe_key, trigger, state, body)
-             values ($1, $2, $3, $4, $5)
+            "insert into events (account_id, dedupe_key, trigger, state, exclusive, body)
+             values ($1, $2, $3, $4, $5, $6)
              on conflict do nothing
              returning id",
         )
@@ -105,6 +128,7 @@ impl Store {
         .bind(&incoming.dedupe_key)
         .bind(trigger.map(Trigger::as_str))
         .bind(incoming.kind.state())
+        .bind(incoming.recipients == Recipients::Newest)
         .bind(&body)
         .fetch_optional(&mut *transaction)
         .await?;
@@ -116,8 +140,8 @@ impl Store {
         }
         lock_keys(&mut transaction, &lock_names(&incoming.account, &incoming.keys)).await?;
         note_keys(&mut transaction, &incoming.account, event, &incoming.keys).await?;
-        let resumed = resume_matching(&mut transaction, &incoming, body).await?;
-        let started = start_triggered(&mut transaction, &incoming, trigger, &resumed).await?;
+        let resumed = resume_matching(&mut transaction, incoming, body).await?;
+        let started = start_triggered(&mut transaction, incoming, trigger, &resumed).await?;
         note_uses(&mut transaction, event, &resumed, false).await?;
         note_uses(&mut transaction, event, &started, true).await?;
         transaction.commit().await?;
@@ -126,30 +150,6 @@ impl Store {
         }
         let ids = |pairs: Vec<(InstanceId, DefinitionId)>| pairs.into_iter().map(|(id, _)| id).collect();
         Ok(Received { duplicate: false, resumed: ids(resumed), started: ids(started) })
-    }
-
-    /// The call is over: what waits for its keys goes on without them (U-27).
-    pub async fn end_waits_for_keys(
-        &self,
-        account: &AccountId,
-        mut keys: Vec<String>,
-    ) -> Result<usize, StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        lock_keys(&mut transaction, &lock_names(account, &keys)).await?;
-        let call = messages::find_call(&mut transaction, account, &keys).await?;
-        keys.extend(call.iter().flat_map(Call::keys));
-        let waits = find_waits(&mut transaction, account, &keys, None, Recipients::All).await?;
-        lock_instances(&mut transaction, &waits).await?;
-        let endings: Vec<Ending> = waits
-            .into_iter()
-            .map(|(instance, path, n)| Ending { instance, path, n, resume: Some(Resume::Due.to_text()) })
-            .collect();
-        let count = resume(&mut transaction, &endings).await?.len();
-        transaction.commit().await?;
-        if count > 0 {
-            self.wake.hint();
-        }
-        Ok(count)
     }
 }
 
@@ -163,13 +163,15 @@ async fn start_triggered(
     let Some(trigger) = trigger else { return Ok(Vec::new()) };
     let subaccount = incoming.subaccount.as_deref();
     let triggered = triggered_by(&mut *connection, &incoming.account, trigger, subaccount).await?;
-    if triggered.is_empty() || !quota_left(&mut *connection, &incoming.account).await? {
+    if triggered.is_empty() {
         return Ok(Vec::new());
     }
+    let left = starts_left(&mut *connection, &incoming.account).await?;
     let resumed: HashSet<DefinitionId> = resumed.iter().map(|(_, id)| *id).collect();
     let instances: Vec<NewInstance> = triggered
         .into_iter()
         .filter(|triggered| !resumed.contains(&triggered.definition))
+        .take(left)
         .map(|triggered| NewInstance {
             account: incoming.account.clone(),
             definition: triggered.definition,
@@ -184,19 +186,28 @@ async fn start_triggered(
 }
 
 /// An event about a call is also found under the other id of the call, and says it.
-async fn add_call_ids(connection: &mut PgConnection, incoming: &mut Incoming) -> Result<(), StoreError> {
+async fn with_call_ids(
+    connection: &mut PgConnection,
+    mut incoming: Incoming,
+) -> Result<Incoming, StoreError> {
     let Some(call) = messages::find_call(connection, &incoming.account, &incoming.keys).await? else {
-        return Ok(());
+        return Ok(incoming);
     };
     for key in call.keys() {
         if !incoming.keys.contains(&key) {
             incoming.keys.push(key);
         }
     }
-    if let (Some(id), Some(body)) = (call.client_id, incoming.body.as_object_mut()) {
-        body.entry("clientRequestId").or_insert(Value::String(id));
+    if let Some(id) = &call.client_id {
+        say_client_id(&mut incoming.body, id);
     }
-    Ok(())
+    Ok(incoming)
+}
+
+fn say_client_id(body: &mut Value, id: &str) {
+    if let Some(members) = body.as_object_mut() {
+        members.entry("clientRequestId").or_insert_with(|| id.into());
+    }
 }
 
 /// The names under which correlation keys are locked.
@@ -209,7 +220,8 @@ pub(crate) fn lock_name(account: &AccountId, key: &str) -> String {
     format!("{account}/{key}")
 }
 
-/// Locks keys until the transaction ends, in one order for everybody.
+/// Locks keys until the transaction ends, those of one call in one order for everybody. Who learns a second key
+/// under the lock of the first may meet somebody head-on, and begins anew.
 pub(crate) async fn lock_keys(connection: &mut PgConnection, names: &[String]) -> Result<(), StoreError> {
     if names.is_empty() {
         return Ok(());
@@ -302,23 +314,26 @@ async fn resume_matching(
 ) -> Result<Vec<(InstanceId, DefinitionId)>, StoreError> {
     let Incoming { account, keys, kind, recipients, .. } = incoming;
     let waits = find_waits(connection, account, keys, kind.state(), *recipients).await?;
-    resume_with(connection, &waits, body).await
+    let ending = match kind {
+        EventKind::CallEnded => Resume::Due.to_text(),
+        _ => resume_text(body)?,
+    };
+    resume_with(connection, &waits, &ending).await
 }
 
-/// Ends the waits with an event. Answers the instances that really waited.
+/// Ends the waits. Answers the instances that really waited.
 async fn resume_with(
     connection: &mut PgConnection,
     waits: &[Found],
-    body: String,
+    ending: &str,
 ) -> Result<Vec<(InstanceId, DefinitionId)>, StoreError> {
     if waits.is_empty() {
         return Ok(Vec::new());
     }
     let instances = lock_instances(connection, waits).await?;
-    let text = resume_text(body)?;
     let endings: Vec<Ending> = waits
         .iter()
-        .map(|&(instance, path, n)| Ending { instance, path, n, resume: Some(text.clone()) })
+        .map(|&(instance, path, n)| Ending { instance, path, n, resume: Some(ending.to_owned()) })
         .collect();
     let resumed: HashSet<InstanceId> = resume(connection, &endings).await?.into_iter().collect();
     Ok(instances.into_iter().filter(|(id, _)| resumed.contains(id)).collect())
@@ -329,49 +344,73 @@ fn resume_text(body: String) -> Result<String, StoreError> {
     Ok(Resume::Event(event).to_text())
 }
 
-/// A call was just written down: keys that were pressed before are found under all of its ids from now on,
-/// by waits that began already too. The caller holds the lock of the first of `keys`.
+/// A call was just written down under the lock of its keys. Keys that were pressed in it before are found
+/// under the client's id too from now on, by a wait that began already as well; and what is left of an earlier
+/// call with the same client's id is nothing for this one.
 pub(crate) async fn adopt_early_keys(
     connection: &mut PgConnection,
     account: &AccountId,
-    keys: &[String],
+    call_key: &str,
+    (client_id, client_key): (&str, &str),
 ) -> Result<usize, StoreError> {
-    let events: Vec<(i64, String)> = sqlx::query_as(
-        "select distinct e.id, e.body
-         from event_keys k
-         join events e on e.id = k.event_id
-         where k.account_id = $1 and k.key = any($2) and k.received_at > now() - interval '24 hours'
-             and not exists (select from event_uses u where u.event_id = e.id)
-         order by e.id",
-    )
-    .bind(account.as_str())
-    .bind(keys)
-    .fetch_all(&mut *connection)
-    .await?;
-    if events.is_empty() {
-        return Ok(0);
-    }
-    lock_keys(connection, &lock_names(account, keys)).await?;
     sqlx::query(
-        "insert into event_keys (account_id, key, event_id, received_at)
-         select distinct k.account_id, other, k.event_id, k.received_at
-         from event_keys k
-         cross join unnest($2::text[]) as other
-         where k.account_id = $1 and k.key = any($2)
-         on conflict do nothing",
+        "delete from event_keys k
+         where k.account_id = $1 and k.key = $3
+             and not exists (
+                 select from event_keys o
+                 where o.account_id = $1 and o.key = $2 and o.event_id = k.event_id
+             )
+             and not exists (select from event_uses u where u.event_id = k.event_id)",
     )
     .bind(account.as_str())
-    .bind(keys)
+    .bind(call_key)
+    .bind(client_key)
     .execute(&mut *connection)
     .await?;
-    let mut count = 0;
-    for (event, body) in events {
-        let waits = find_waits(connection, account, keys, None, Recipients::All).await?;
-        let resumed = resume_with(connection, &waits, body).await?;
-        note_uses(connection, event, &resumed, false).await?;
-        count += resumed.len();
+    let events: Vec<(i64, Option<String>, String)> = sqlx::query_as(
+        "select e.id, e.state, e.body
+         from event_keys k
+         join events e on e.id = k.event_id
+         where k.account_id = $1 and k.key = $2 and k.received_at > now() - interval '24 hours'
+             and not exists (
+                 select from event_keys o
+                 where o.account_id = $1 and o.key = $3 and o.event_id = k.event_id
+             )
+             and not exists (select from event_uses u where u.event_id = e.id)
+         order by e.state nulls first, e.id",
+    )
+    .bind(account.as_str())
+    .bind(call_key)
+    .bind(client_key)
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut first = None;
+    for (event, state, body) in events {
+        let mut body: Value =
+            serde_json::from_str(&body).map_err(|error| StoreError::Damaged(error.to_string()))?;
+        say_client_id(&mut body, client_id);
+        let body = body.to_string();
+        sqlx::query("update events set body = $2 where id = $1")
+            .bind(event)
+            .bind(&body)
+            .execute(&mut *connection)
+            .await?;
+        note_keys(connection, account, event, &[client_key.to_owned()]).await?;
+        first.get_or_insert((event, state, body));
     }
-    Ok(count)
+    let Some((event, state, body)) = first else { return Ok(0) };
+    let keys = [call_key.to_owned(), client_key.to_owned()];
+    let waits = find_waits(connection, account, &keys, None, Recipients::All).await?;
+    let resumed = resume_with(connection, &waits, &ending_of(state.as_deref(), body)?).await?;
+    if state.is_none() {
+        note_uses(connection, event, &resumed, false).await?;
+    }
+    Ok(resumed.len())
+}
+
+/// What an event that came before means to a wait for keys.
+fn ending_of(state: Option<&str>, body: String) -> Result<String, StoreError> {
+    if state == Some(CALL_ENDED) { Ok(Resume::Due.to_text()) } else { resume_text(body) }
 }
 
 async fn note_uses(
@@ -404,28 +443,35 @@ pub(crate) async fn look_back(
     job: &LeasedJob,
     awaited: &Awaited,
 ) -> Result<Option<String>, StoreError> {
-    let found: Option<(i64, String)> = match &awaited.event {
+    let found = match &awaited.event {
         AwaitedEvent::Reply => earlier_reply(connection, job, &awaited.key).await?,
         AwaitedEvent::Dtmf => earlier_keys(connection, job, &awaited.key).await?,
         AwaitedEvent::Receipt { states } => earlier_receipt(connection, job, &awaited.key, states).await?,
     };
-    let Some((event, body)) = found else { return Ok(None) };
-    note_uses(connection, event, &[(job.instance, job.definition)], false).await?;
-    resume_text(body).map(Some)
+    let Some((event, state, body)) = found else { return Ok(None) };
+    // The end of a call is the same for whoever asks.
+    if state.as_deref() != Some(CALL_ENDED) {
+        note_uses(connection, event, &[(job.instance, job.definition)], false).await?;
+    }
+    ending_of(state.as_deref(), body).map(Some)
 }
 
+/// Id, state and body of an event.
+type Earlier = (i64, Option<String>, String);
+
 /// The oldest matching message since the previous step of the instance started that neither it nor, as a
-/// start, its definition has used (spec 6.5).
+/// start, its definition has used, nor anybody one that is for a single instance (spec 6.5).
 async fn earlier_reply(
     connection: &mut PgConnection,
     job: &LeasedJob,
     key: &str,
-) -> Result<Option<(i64, String)>, StoreError> {
+) -> Result<Option<Earlier>, StoreError> {
     Ok(sqlx::query_as(
-        "select e.id, e.body
+        "select e.id, e.state, e.body
          from event_keys k
          join events e on e.id = k.event_id
          where k.account_id = $1 and k.key = $2
+             and k.received_at > now() - interval '6 days'
              and k.received_at > coalesce(
                  (select started_at from steps where instance_id = $3 and n < $5 order by n desc limit 1),
                  (select started_at from instances where id = $3)
@@ -433,7 +479,8 @@ async fn earlier_reply(
              and not exists (
                  select from event_uses u
                  where u.event_id = e.id
-                     and (u.instance_id = $3 or (u.started and u.definition_id = $4))
+                     and (u.instance_id = $3 or (u.started and u.definition_id = $4)
+                         or (e.exclusive and not u.started))
              )
          order by k.received_at, e.id
          limit 1",
@@ -447,20 +494,22 @@ async fn earlier_reply(
     .await?)
 }
 
-/// The oldest key presses of the call that nobody has used, of the last day (U-25, U-26).
+/// The oldest key presses of the call that nobody has used, of the last day (U-25, U-26), else its end. The
+/// lock is for two waits that know the call by different ids.
 async fn earlier_keys(
     connection: &mut PgConnection,
     job: &LeasedJob,
     key: &str,
-) -> Result<Option<(i64, String)>, StoreError> {
+) -> Result<Option<Earlier>, StoreError> {
     Ok(sqlx::query_as(
-        "select e.id, e.body
+        "select e.id, e.state, e.body
          from event_keys k
          join events e on e.id = k.event_id
          where k.account_id = $1 and k.key = $2 and k.received_at > now() - interval '24 hours'
-             and not exists (select from event_uses u where u.event_id = e.id)
-         order by k.received_at, e.id
-         limit 1",
+             and (e.state is not null or not exists (select from event_uses u where u.event_id = e.id))
+         order by e.state nulls first, k.received_at, e.id
+         limit 1
+         for update of e skip locked",
     )
     .bind(job.account.as_str())
     .bind(key)
@@ -474,12 +523,13 @@ async fn earlier_receipt(
     job: &LeasedJob,
     key: &str,
     states: &[String],
-) -> Result<Option<(i64, String)>, StoreError> {
+) -> Result<Option<Earlier>, StoreError> {
     Ok(sqlx::query_as(
-        "select e.id, e.body
+        "select e.id, e.state, e.body
          from event_keys k
          join events e on e.id = k.event_id
-         where k.account_id = $1 and k.key = $2 and e.state = any($3)
+         where k.account_id = $1 and k.key = $2 and k.received_at > now() - interval '6 days'
+             and e.state = any($3)
          order by k.received_at desc, e.id desc
          limit 1",
     )

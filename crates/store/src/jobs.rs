@@ -9,6 +9,7 @@ use trunkline_workflow::path::{Path, Place};
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId, JobId, Version};
 
 use crate::StoreError;
+use crate::waits::Resume;
 use crate::workers::Incarnation;
 
 /// A job that this worker holds.
@@ -156,10 +157,11 @@ pub async fn release_all(connection: &mut PgConnection, worker: Incarnation) -> 
     let released = sqlx::query(
         "update jobs
          set worker = null, attempt = greatest(attempt - 1, 0), ready_at = now(),
-             resume = coalesce(resume, '\"interrupted\"')
+             resume = coalesce(resume, $2)
          where worker = $1",
     )
     .bind(worker.0)
+    .bind(Resume::Interrupted.to_text())
     .execute(connection)
     .await?;
     Ok(released.rows_affected())

@@ -4,6 +4,7 @@
 //! ([`Store::hot_connection`]), so that a burst of requests never starves a lease.
 
 pub mod accounts;
+pub mod check_master_key;
 pub mod cluster;
 pub mod connectors;
 pub mod control;
@@ -16,6 +17,7 @@ pub mod keys;
 pub mod messages;
 pub mod migrations;
 pub mod partitions;
+pub mod reseal;
 pub mod schedules;
 pub mod sealing;
 pub mod starts;

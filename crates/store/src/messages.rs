@@ -59,12 +59,16 @@ pub(crate) struct Call {
     key: Option<String>,
     client_key: Option<String>,
     pub(crate) client_id: Option<String>,
+    /// No later call has the client's id.
+    newest: bool,
 }
 
 impl Call {
-    /// Every correlation key of the call.
+    /// The correlation keys of the call. The client's own is the one of its newest call: who waits for a later
+    /// call under the same id is not meant.
     pub(crate) fn keys(&self) -> impl Iterator<Item = String> {
-        [&self.key, &self.client_key].into_iter().flatten().cloned()
+        let client_key = self.client_key.as_ref().filter(|_| self.newest);
+        self.key.iter().chain(client_key).cloned()
     }
 }
 
@@ -93,10 +97,19 @@ impl Store {
             return insert_sent(&self.pool, account, job, sent).await;
         };
         let mut transaction = self.pool.begin().await?;
-        lock_keys(&mut transaction, &[lock_name(account, &call.key)]).await?;
+        let keys: Vec<String> = [Some(&call.key), call.client_key.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(|key| lock_name(account, key))
+            .collect();
+        lock_keys(&mut transaction, &keys).await?;
         insert_sent(&mut *transaction, account, job, sent).await?;
-        let keys: Vec<String> = std::iter::once(&call.key).chain(&call.client_key).cloned().collect();
-        let resumed = events::adopt_early_keys(&mut transaction, account, &keys).await?;
+        let resumed = match (&call.client_request_id, &call.client_key) {
+            (Some(id), Some(key)) => {
+                events::adopt_early_keys(&mut transaction, account, &call.key, (id, key)).await?
+            }
+            _ => 0,
+        };
         transaction.commit().await?;
         if resumed > 0 {
             self.wake.hint();
@@ -153,17 +166,31 @@ async fn insert_sent(
     Ok(())
 }
 
-/// The call that one of the correlation keys belongs to.
+/// The call that one of the correlation keys belongs to: the one that the provider calls so, else the newest
+/// that a client called so.
 pub(crate) async fn find_call(
     connection: &mut PgConnection,
     account: &AccountId,
     keys: &[String],
 ) -> Result<Option<Call>, StoreError> {
+    // Two selects, so that each goes by its index, however often a client says the same id.
     Ok(sqlx::query_as(
-        "select call_key, client_key, client_id
-         from messages
-         where account_id = $1 and (call_key = any($2) or client_key = any($2))
-         order by received_at desc
+        "select call_key, client_key, client_id,
+             not exists (
+                 select from messages n
+                 where n.account_id = $1 and n.client_key = calls.client_key
+                     and n.received_at > calls.received_at
+             ) as newest
+         from (
+             select call_key, client_key, client_id, received_at, 0 as rank
+             from messages
+             where account_id = $1 and call_key = any($2)
+             union all
+             select call_key, client_key, client_id, received_at, 1
+             from messages
+             where account_id = $1 and client_key = any($2)
+         ) as calls
+         order by rank, received_at desc
          limit 1",
     )
     .bind(account.as_str())

@@ -4,6 +4,8 @@
 //! what [`Schedule::due`] says and moves `next_at` on, all in one transaction: however many workers look,
 //! each due time is dealt with once. Saving and deleting versions moves the promise in their own transaction.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -66,13 +68,22 @@ impl Store {
         }
         let mut moves = Moves::default();
         let mut instances = Vec::new();
+        let mut left: HashMap<AccountId, usize> = HashMap::new();
         for row in rows {
             let account = AccountId::new(row.account_id.clone());
             let schedule = read(&account, row.definition_id, (&row.cron, &row.time_zone, &row.missed));
             let due = schedule.map(|schedule| schedule.due(row.next_at, row.now));
             let starts = due.iter().flat_map(|due| &due.starts);
-            if starts.clone().next().is_some() && usage::quota_left(&mut *transaction, &account).await? {
-                instances.extend(starts.map(|at| instance(&account, &row, *at)));
+            if starts.clone().next().is_some() {
+                let left = match left.entry(account.clone()) {
+                    Entry::Occupied(left) => left.into_mut(),
+                    Entry::Vacant(left) => {
+                        left.insert(usage::starts_left(&mut *transaction, &account).await?)
+                    }
+                };
+                let before = instances.len();
+                instances.extend(starts.take(*left).map(|at| instance(&account, &row, *at)));
+                *left -= instances.len() - before;
             }
             let next = due.as_ref().and_then(|due| due.next);
             moves.push(row, next);

@@ -65,14 +65,19 @@ impl Place<'_> {
     fn associated_data(self) -> Vec<u8> {
         let mut data = Vec::new();
         for part in [VERSION, self.column, self.account.as_str(), self.row] {
-            data.extend_from_slice(&part.len().to_be_bytes());
+            let length = u64::try_from(part.len()).expect("no text is that long");
+            data.extend_from_slice(&length.to_be_bytes());
             data.extend_from_slice(part.as_bytes());
         }
         data
     }
 
     fn damaged(self) -> StoreError {
-        StoreError::Damaged(format!("{} of account `{}` cannot be unsealed", self.column, self.account))
+        let of = match self.account.as_str() {
+            "" => String::new(),
+            account => format!(" of account `{account}`"),
+        };
+        StoreError::Damaged(format!("{}{of} cannot be unsealed", self.column))
     }
 }
 
@@ -87,6 +92,21 @@ impl MasterKeys {
     /// A single key of these bits, which must be random.
     pub fn from_random(bits: [u8; KEY_LENGTH]) -> Self {
         Self(Arc::new([MasterKey::new(&bits)]))
+    }
+
+    /// The id of the key that seals.
+    pub fn first_id(&self) -> &str {
+        &self.0[0].id
+    }
+
+    /// In the order of the keys.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|key| key.id.as_str())
+    }
+
+    /// What every text begins with that the first key sealed.
+    pub(crate) fn prefix(&self) -> String {
+        format!("{VERSION}.{}.", self.first_id())
     }
 
     pub(crate) fn seal(&self, place: Place<'_>, text: &str) -> String {
@@ -146,6 +166,11 @@ fn split(text: &str) -> Option<(&str, &str)> {
     text.strip_prefix(VERSION)?.strip_prefix('.')?.split_once('.')
 }
 
+/// Of the key that a text is sealed with; `None`: it is not sealed.
+pub(crate) fn key_id(text: &str) -> Option<&str> {
+    split(text).map(|(id, _)| id)
+}
+
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from_digit(value.into(), 16).expect("four bits are a digit");
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
@@ -165,24 +190,51 @@ impl Store {
     #[must_use]
     pub fn with_master_keys(mut self, keys: MasterKeys) -> Self {
         self.keys = Some(keys);
+        self.checked = Arc::default();
         self
     }
 
     pub fn master_keys(&self) -> Option<&MasterKeys> {
         self.keys.as_ref()
     }
+}
 
-    pub(crate) fn keys(&self) -> Result<&MasterKeys, StoreError> {
-        self.keys.as_ref().ok_or(StoreError::NoMasterKey)
+/// Whether definitions may still be read that were stored before there were keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PlainTexts {
+    Allowed,
+    /// There are none, so one that turns up is a foreign hand's.
+    Refused,
+}
+
+/// Keys that were found to be this database's ([`Store::keys`]).
+#[derive(Clone, Copy)]
+pub(crate) struct Unlocked<'a> {
+    pub(crate) keys: &'a MasterKeys,
+    pub(crate) plain: PlainTexts,
+}
+
+impl Unlocked<'_> {
+    pub(crate) fn seal(self, place: Place<'_>, text: &str) -> String {
+        self.keys.seal(place, text)
+    }
+
+    pub(crate) fn unseal(self, place: Place<'_>, sealed: &str) -> Result<String, StoreError> {
+        self.keys.unseal(place, sealed)
     }
 
     /// A text of ours: sealed, or JSON from before there were keys.
-    pub(crate) fn unseal_or_plain(&self, place: Place<'_>, stored: &str) -> Result<String, StoreError> {
-        if stored.starts_with(['{', '[']) {
+    pub(crate) fn unseal_or_plain(self, place: Place<'_>, stored: &str) -> Result<String, StoreError> {
+        if self.plain == PlainTexts::Allowed && is_plain(stored) {
             return Ok(stored.to_owned());
         }
-        self.keys()?.unseal(place, stored)
+        self.keys.unseal(place, stored)
     }
+}
+
+/// JSON, which no sealed text begins like.
+pub(crate) fn is_plain(stored: &str) -> bool {
+    stored.starts_with(['{', '['])
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! The handle to one database.
 
 use std::str::FromStr;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection};
 
 use crate::StoreError;
-use crate::sealing::MasterKeys;
+use crate::sealing::{MasterKeys, PlainTexts};
 use crate::starts::Starter;
 use crate::wake::Wake;
 
@@ -21,6 +22,8 @@ pub struct Store {
     options: PgConnectOptions,
     pub(crate) starter: Starter,
     pub(crate) keys: Option<MasterKeys>,
+    /// Set once the keys were found to be this database's.
+    pub(crate) checked: Arc<OnceLock<PlainTexts>>,
     pub(crate) wake: Wake,
 }
 
@@ -37,7 +40,7 @@ impl Store {
             .connect_lazy_with(options.clone());
         let wake = Wake::new(pool.clone());
         let starter = Starter::new(pool.clone(), wake.clone());
-        Ok(Self { pool, options, starter, keys: None, wake })
+        Ok(Self { pool, options, starter, keys: None, checked: Arc::default(), wake })
     }
 
     /// A connection of its own, outside the pool: for a worker's statements that run all day.
@@ -64,9 +67,14 @@ impl Store {
         &self.wake
     }
 
-    /// Whether the database answers and has every migration.
+    /// Whether the database answers and has every migration; and whether the store's master keys, if it has
+    /// any, are this database's.
     pub async fn check_ready(&self) -> Result<(), StoreError> {
-        crate::migrations::check(&self.pool).await
+        crate::migrations::check(&self.pool).await?;
+        match &self.keys {
+            Some(_) => self.check_master_key().await,
+            None => Ok(()),
+        }
     }
 
     pub async fn server_version(&self) -> Result<String, StoreError> {

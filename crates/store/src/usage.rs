@@ -130,29 +130,33 @@ impl Store {
 
     /// What the account may still start this month.
     pub async fn allowance(&self, account: &AccountId) -> Result<Allowance, StoreError> {
-        allowance(&self.pool, account).await
+        Ok(match remaining(&self.pool, account).await? {
+            None => Allowance::Unlimited,
+            Some(left) if left > 0 => Allowance::Left,
+            Some(_) => Allowance::UsedUp,
+        })
     }
 }
 
-/// Whether triggers may start something now. That they may not is reported in the log, now and then.
-pub(crate) async fn quota_left(
+/// How many instances triggers may start now. That they may start none is reported in the log, now and then.
+pub(crate) async fn starts_left(
     executor: impl PgExecutor<'_>,
     account: &AccountId,
-) -> Result<bool, StoreError> {
-    let left = allowance(executor, account).await? != Allowance::UsedUp;
-    if !left {
+) -> Result<usize, StoreError> {
+    let Some(left) = remaining(executor, account).await? else { return Ok(usize::MAX) };
+    if left <= 0 {
         report_used_up(account);
     }
-    Ok(left)
+    Ok(usize::try_from(left).unwrap_or(0))
 }
 
-/// Without a quota this reads the account's row and nothing else.
-async fn allowance(executor: impl PgExecutor<'_>, account: &AccountId) -> Result<Allowance, StoreError> {
-    let left: Option<Option<bool>> = sqlx::query_scalar(
+/// `None`: any number. Without a quota this reads the account's row and nothing else.
+async fn remaining(executor: impl PgExecutor<'_>, account: &AccountId) -> Result<Option<i64>, StoreError> {
+    let left: Option<Option<i64>> = sqlx::query_scalar(
         "select case
              when a.allowed_workflow_count is null or a.allowed_overage then null
-             else a.allowed_workflow_count > (
-                 select coalesce(sum(c.started), 0)
+             else a.allowed_workflow_count - (
+                 select coalesce(sum(c.started), 0)::bigint
                  from usage_counts c
                  where c.account_id = a.id
                      and c.year = extract(year from now() at time zone 'UTC')::smallint
@@ -165,11 +169,7 @@ async fn allowance(executor: impl PgExecutor<'_>, account: &AccountId) -> Result
     .bind(account.as_str())
     .fetch_optional(executor)
     .await?;
-    Ok(match left.flatten() {
-        None => Allowance::Unlimited,
-        Some(true) => Allowance::Left,
-        Some(false) => Allowance::UsedUp,
-    })
+    Ok(left.flatten())
 }
 
 /// Says in the log that triggers start nothing, at most once a minute and account.

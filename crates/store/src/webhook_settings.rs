@@ -16,6 +16,8 @@ use crate::{Store, StoreError};
 pub struct WebhookSettings {
     /// The whole value of the `Authorization` header.
     pub secret: String,
+    /// The secret before it, while that is taken as well.
+    pub previous: Option<String>,
     /// Networks that webhooks may come from, `52.10.10.63` or `10.1.0.0/16`; none: from anywhere.
     pub allowed: Vec<String>,
     pub changed_at: DateTime<Utc>,
@@ -25,6 +27,15 @@ impl fmt::Debug for WebhookSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebhookSettings").field("allowed", &self.allowed).finish_non_exhaustive()
     }
+}
+
+/// What is known of an account's webhooks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WebhookLookup {
+    NoAccount,
+    /// The account takes none.
+    NoSecret,
+    Found(WebhookSettings),
 }
 
 /// A secret of these bits, which must be random, as the platform is to send it.
@@ -39,24 +50,44 @@ pub fn dtmf_token(secret: &str) -> String {
     hex(hmac::sign(&key, b"dtmf").as_ref())
 }
 
-fn place(account: &AccountId) -> Place<'_> {
+/// Of the secret and the one before it alike.
+pub(crate) fn place(account: &AccountId) -> Place<'_> {
     Place { column: "webhook_settings.secret", account, row: "" }
 }
 
 impl Store {
-    /// `None`: the account takes no webhooks, or there is no such account.
-    pub async fn webhook_settings(&self, account: &AccountId) -> Result<Option<WebhookSettings>, StoreError> {
-        let row: Option<(String, Vec<String>, DateTime<Utc>)> = sqlx::query_as(
-            "select secret, allowed, changed_at
-             from webhook_settings
-             where account_id = $1",
+    pub async fn look_up_webhooks(&self, account: &AccountId) -> Result<WebhookLookup, StoreError> {
+        type Row = (Option<String>, Option<String>, Option<Vec<String>>, Option<DateTime<Utc>>);
+        let unlocked = self.keys().await?;
+        let row: Option<Row> = sqlx::query_as(
+            "select w.secret, case when w.previous_until > now() then w.previous_secret end, w.allowed,
+                    w.changed_at
+             from accounts a
+             left join webhook_settings w on w.account_id = a.id
+             where a.id = $1",
         )
         .bind(account.as_str())
         .fetch_optional(&self.pool)
         .await?;
-        let Some((sealed, allowed, changed_at)) = row else { return Ok(None) };
-        let secret = self.keys()?.unseal(place(account), &sealed)?;
-        Ok(Some(WebhookSettings { secret, allowed, changed_at }))
+        let Some(row) = row else { return Ok(WebhookLookup::NoAccount) };
+        let (Some(secret), previous, Some(allowed), Some(changed_at)) = row else {
+            return Ok(WebhookLookup::NoSecret);
+        };
+        Ok(WebhookLookup::Found(WebhookSettings {
+            secret: unlocked.unseal(place(account), &secret)?,
+            // One that cannot be read is as good as none: its day would have ended anyway.
+            previous: previous.and_then(|sealed| unlocked.unseal(place(account), &sealed).ok()),
+            allowed,
+            changed_at,
+        }))
+    }
+
+    /// `None`: the account takes no webhooks, or there is no such account.
+    pub async fn webhook_settings(&self, account: &AccountId) -> Result<Option<WebhookSettings>, StoreError> {
+        match self.look_up_webhooks(account).await? {
+            WebhookLookup::Found(settings) => Ok(Some(settings)),
+            WebhookLookup::NoSecret | WebhookLookup::NoAccount => Ok(None),
+        }
     }
 
     pub async fn webhook_secret(&self, account: &AccountId) -> Result<Option<String>, StoreError> {
@@ -78,13 +109,13 @@ impl Store {
              on conflict (account_id) do nothing",
         )
         .bind(account.as_str())
-        .bind(self.keys()?.seal(place(account), fresh))
+        .bind(self.keys().await?.seal(place(account), fresh))
         .execute(&self.pool)
         .await?;
         self.webhook_settings(account).await
     }
 
-    /// From now on the account's secret is this one. `false`: there is no such account.
+    /// From now on the account's secret is this one alone. `false`: there is no such account.
     pub async fn replace_webhook_secret(
         &self,
         account: &AccountId,
@@ -96,13 +127,32 @@ impl Store {
              from accounts
              where id = $1
              on conflict (account_id) do update
-             set secret = excluded.secret, changed_at = now()",
+             set secret = excluded.secret, previous_secret = null, previous_until = null, changed_at = now()",
         )
         .bind(account.as_str())
-        .bind(self.keys()?.seal(place(account), secret))
+        .bind(self.keys().await?.seal(place(account), secret))
         .execute(&self.pool)
         .await?;
         Ok(replaced.rows_affected() == 1)
+    }
+
+    /// The same, but the secret of before is taken for another day: so long calls may run that name it, and the
+    /// platform has to be told the new one.
+    pub async fn rotate_webhook_secret(&self, account: &AccountId, secret: &str) -> Result<bool, StoreError> {
+        let rotated = sqlx::query(
+            "insert into webhook_settings as w (account_id, secret)
+             select id, $2
+             from accounts
+             where id = $1
+             on conflict (account_id) do update
+             set secret = excluded.secret, previous_secret = w.secret, previous_until = now() + interval '1 day',
+                 changed_at = now()",
+        )
+        .bind(account.as_str())
+        .bind(self.keys().await?.seal(place(account), secret))
+        .execute(&self.pool)
+        .await?;
+        Ok(rotated.rows_affected() == 1)
     }
 
     /// Webhooks of the account are taken from these networks alone; from anywhere when there are none. They

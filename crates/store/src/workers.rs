@@ -16,6 +16,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgConnection;
 
+use crate::waits::Resume;
 use crate::{Store, StoreError};
 
 /// The fence: grows with every life of every worker.
@@ -104,7 +105,7 @@ impl Store {
                  returning id
              ), freed as (
                  update jobs j
-                 set worker = null, ready_at = now(), resume = coalesce(j.resume, '\"interrupted\"')
+                 set worker = null, ready_at = now(), resume = coalesce(j.resume, $1)
                  where j.worker is not null
                      and (j.worker in (select id from lost)
                          or j.worker in (select id from workers where lost_at is not null))
@@ -112,6 +113,7 @@ impl Store {
              )
              select array(select id from lost), (select count(*) from freed)",
         )
+        .bind(Resume::Interrupted.to_text())
         .fetch_one(&self.pool)
         .await?;
         if !lost.is_empty() {

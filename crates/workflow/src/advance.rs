@@ -125,6 +125,12 @@ pub fn advance(graph: &Graph, view: &View, path: &Path, outcome: Outcome) -> Tra
             Wait::Event(awaited) => ParkedFor::Event { awaited, timeout: due_after },
         }),
         Outcome::Retry { after, message } => decision.park(ParkedFor::Retry { after, message }),
+        Outcome::Postponed { after, message } => {
+            decision.park(ParkedFor::Retry { after, message });
+            if let Then::Parked(parked) = &mut decision.transition.then {
+                parked.attempt = (parked.attempt - 1).max(0);
+            }
+        }
         Outcome::Failed { message, result } => {
             decision.log(StepStatus::Failed, result, Some(message));
             decision.end(InstanceStatus::Terminated);

@@ -19,6 +19,7 @@ pub mod schedule;
 pub mod status;
 pub mod step;
 mod step_input;
+pub mod strict_json;
 pub mod time_zones;
 pub mod timespan;
 pub mod trigger;

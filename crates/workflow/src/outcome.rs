@@ -23,6 +23,8 @@ pub enum Outcome {
     Waiting { wait: Wait, due_after: Duration },
     /// The attempt certainly had no effect; the same job is tried again later.
     Retry { after: Duration, message: String },
+    /// Nothing was tried, because something is missing that will come; the attempt does not count.
+    Postponed { after: Duration, message: String },
     /// The instance ends here (spec 5.6).
     Failed { message: String, result: Option<String> },
 }

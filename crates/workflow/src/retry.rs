@@ -63,6 +63,10 @@ impl RetryPolicy {
         if attempt >= self.max_attempts {
             return None;
         }
+        // Nothing grows to nothing, and not to the longest pause by way of an infinite factor.
+        if self.initial_interval.is_zero() {
+            return Some(Duration::ZERO);
+        }
         let factor = self.backoff.powi(attempt.saturating_sub(1).max(0));
         let seconds = (self.initial_interval.as_secs_f64() * factor).min(self.max_interval.as_secs_f64());
         Some(Duration::try_from_secs_f64(seconds).unwrap_or(self.max_interval))

@@ -1,6 +1,8 @@
 //! Whether a webhook really comes from the platform: it repeats the `Authorization` value that it was
 //! registered with, and it calls from where the account expects it (spec 7.8).
 
+use std::sync::Arc;
+
 use axum::extract::{FromRef, FromRequestParts, MatchedPath, RawPathParams};
 use axum::http::HeaderValue;
 use axum::http::header::AUTHORIZATION;
@@ -44,15 +46,19 @@ where
         let id = params.as_ref().and_then(|params| path::find(params, "accountId"));
         let id = id.filter(|id| !id.contains('\0')).ok_or(ApiError::InvalidParameter("account id"))?;
         let account = AccountId::new(id);
-        let Some(expected) = state.webhook_expected(&account).await? else {
-            if state.account_exists(&account).await? && state.is_time_to_tell(&account) {
-                tracing::warn!(
-                    account.id = %account,
-                    "webhooks are refused because the account has no secret for them: \
-                     `trunkline webhook show {account}` makes one"
-                );
+        let expected = match state.webhook_addressee(&account).await? {
+            Addressee::Expects(expected) => expected,
+            Addressee::HasNoSecret => {
+                if state.is_time_to_tell(&account) {
+                    tracing::warn!(
+                        account.id = %account,
+                        "webhooks are refused because the account has no secret for them: \
+                         `trunkline webhook show {account} --url …` makes one"
+                    );
+                }
+                return Err(ApiError::WebhookUnauthenticated);
             }
-            return Err(ApiError::WebhookUnauthenticated);
+            Addressee::Unknown => return Err(ApiError::WebhookUnauthenticated),
         };
         let header = parts.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
         if !expected.is_secret(header) && !has_token(parts, &expected).await {
@@ -86,11 +92,21 @@ async fn has_token(parts: &mut Parts, expected: &Expected) -> bool {
     query.as_ref().and_then(|query| query.text("token")).is_some_and(|token| expected.is_token(token))
 }
 
+/// Whom a webhook is for.
+#[derive(Clone)]
+pub(in crate::api) enum Addressee {
+    Expects(Arc<Expected>),
+    /// Takes no webhooks before it has one.
+    HasNoSecret,
+    /// There is no such account, or nobody can read its secret: strangers are not to tell them apart.
+    Unknown,
+}
+
 /// What a webhook of an account has to show. Digests are compared, so the time it takes says nothing about
 /// the secret.
 pub(in crate::api) struct Expected {
-    secret: [u8; 32],
-    token: [u8; 32],
+    /// The account's secret, and the one before it for a while; each with its token.
+    secrets: Vec<([u8; 32], [u8; 32])>,
     networks: Vec<IpNet>,
 }
 
@@ -99,19 +115,21 @@ impl Expected {
         let network = |text: &String| {
             parse_network(text).map_err(|_| StoreError::Damaged(format!("`{text}` is no network")))
         };
+        let digests = |secret: &String| (digest(secret.as_bytes()), digest(dtmf_token(secret).as_bytes()));
         Ok(Self {
-            secret: digest(settings.secret.as_bytes()),
-            token: digest(dtmf_token(&settings.secret).as_bytes()),
+            secrets: [&settings.secret].into_iter().chain(&settings.previous).map(digests).collect(),
             networks: settings.allowed.iter().map(network).collect::<Result<_, _>>()?,
         })
     }
 
     fn is_secret(&self, authorization: &[u8]) -> bool {
-        digest(authorization) == self.secret
+        let shown = digest(authorization);
+        self.secrets.iter().any(|(secret, _)| *secret == shown)
     }
 
     fn is_token(&self, token: &str) -> bool {
-        digest(token.as_bytes()) == self.token
+        let shown = digest(token.as_bytes());
+        self.secrets.iter().any(|(_, token)| *token == shown)
     }
 }
 

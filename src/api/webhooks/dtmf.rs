@@ -6,9 +6,10 @@ use trunkline_connectors::correlation::dtmf_key;
 use trunkline_connectors::eight_by_eight::voice_inbound::{KeysPressed, parse_dtmf_callback};
 use trunkline_store::events::{EventKind, Incoming, Recipients};
 use trunkline_workflow::AccountId;
+use trunkline_workflow::strict_json::Malformed;
 
 use super::credentials::Registered;
-use super::storable::{is_storable, is_text};
+use super::storable::{check_id, check_text};
 use crate::api::body::Body;
 use crate::api::error::{ApiError, BodyErrors, ErrorBody};
 use crate::api::state::ApiState;
@@ -46,8 +47,8 @@ pub async fn receive(
     Registered(account): Registered,
     body: Body,
 ) -> Result<StatusCode, ApiError> {
-    let body = body.json()?;
-    let keys = parse_dtmf_callback(&body).map_err(|_| ApiError::InvalidBody)?;
+    let body = body.webhook_json()?;
+    let keys = parse_dtmf_callback(&body).map_err(|error| Malformed::whole(error.to_string()))?;
     take_keys(&state, account, keys).await?;
     Ok(StatusCode::OK)
 }
@@ -58,10 +59,8 @@ pub(super) async fn take_keys(
     pressed: KeysPressed,
 ) -> Result<(), ApiError> {
     let keys: Vec<String> = pressed.ids().iter().map(|id| dtmf_key(id)).collect();
-    let ids_fit = keys.iter().chain([&pressed.dedupe_key]).all(|id| is_storable(id));
-    if !ids_fit || !pressed.sub_account_id.iter().all(|id| is_text(id)) {
-        return Err(ApiError::InvalidBody);
-    }
+    keys.iter().chain([&pressed.dedupe_key]).try_for_each(|id| check_id(id))?;
+    pressed.sub_account_id.iter().try_for_each(|id| check_text(id))?;
     let incoming = Incoming {
         account: account.clone(),
         dedupe_key: pressed.dedupe_key,

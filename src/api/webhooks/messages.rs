@@ -16,10 +16,11 @@ use trunkline_connectors::eight_by_eight::inbound::{self, Inbound, InboundMessag
 use trunkline_connectors::eight_by_eight::receipt::Receipt;
 use trunkline_store::events::{EventKind, Incoming, Recipients};
 use trunkline_store::messages;
+use trunkline_workflow::strict_json::Malformed;
 use trunkline_workflow::{AccountId, Trigger};
 
 use super::credentials::Registered;
-use super::storable::{is_storable, is_text};
+use super::storable::{check_id, check_text};
 use crate::api::body::Body;
 use crate::api::error::{ApiError, BodyErrors, ErrorBody};
 use crate::api::state::{ApiState, SmsAliases};
@@ -58,8 +59,8 @@ pub async fn receive(
     Registered(account): Registered,
     body: Body,
 ) -> Result<StatusCode, ApiError> {
-    let body = body.json()?;
-    match inbound::parse(&body).map_err(|_| ApiError::InvalidBody)? {
+    let body = body.webhook_json()?;
+    match inbound::parse(&body).map_err(|error| Malformed::whole(error.to_string()))? {
         Inbound::Message(message) => take_message(&state, account, message, body).await?,
         Inbound::Receipt(receipt) => take_receipt(&state, account, receipt, body).await?,
         Inbound::Ignored { reason } => {
@@ -77,9 +78,7 @@ async fn take_message(
 ) -> Result<(), ApiError> {
     let keys = message.reply_keys();
     let names = keys.iter().chain([&message.dedupe_key]).chain(&message.sub_account_id);
-    if !names.into_iter().all(|name| is_storable(name)) {
-        return Err(ApiError::InvalidBody);
-    }
+    names.into_iter().try_for_each(|name| check_id(name))?;
     if message.trigger == Trigger::InboundSms && state.config.sms_aliases == SmsAliases::Added {
         add_aliases(&mut body);
     }
@@ -121,13 +120,9 @@ async fn take_receipt(
     receipt: Receipt,
     body: Value,
 ) -> Result<(), ApiError> {
-    let texts = [&receipt.channel, &receipt.state].into_iter().chain(&receipt.detail);
-    if !is_storable(&receipt.umid)
-        || !is_storable(&receipt.dedupe_key)
-        || !texts.chain(&receipt.error_message).chain(&receipt.sub_account_id).all(|text| is_text(text))
-    {
-        return Err(ApiError::InvalidBody);
-    }
+    let optional = [&receipt.detail, &receipt.error_message, &receipt.sub_account_id].into_iter().flatten();
+    [&receipt.umid, &receipt.dedupe_key].into_iter().try_for_each(|id| check_id(id))?;
+    [&receipt.channel, &receipt.state].into_iter().chain(optional).try_for_each(|text| check_text(text))?;
     let now = (state.clock)();
     let id = receipt.umid.to_lowercase();
     let incoming = Incoming {

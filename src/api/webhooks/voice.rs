@@ -15,10 +15,11 @@ use trunkline_connectors::eight_by_eight::voice_inbound::{SessionSummary, VoiceI
 use trunkline_store::events::{EventKind, Incoming, Recipients};
 use trunkline_store::messages::{Receipt, VOICE};
 use trunkline_workflow::AccountId;
+use trunkline_workflow::strict_json::Malformed;
 
 use super::credentials::Registered;
 use super::dtmf::take_keys;
-use super::storable::{is_storable, is_text};
+use super::storable::{check_id, check_text};
 use crate::api::body::Body;
 use crate::api::error::{ApiError, BodyErrors, ErrorBody};
 use crate::api::json::Json;
@@ -58,8 +59,8 @@ pub async fn receive(
     Registered(account): Registered,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let body = body.json()?;
-    let inbound = parse_voice(&body).map_err(|_| ApiError::InvalidBody)?;
+    let body = body.webhook_json()?;
+    let inbound = parse_voice(&body).map_err(|error| Malformed::whole(error.to_string()))?;
     match inbound {
         VoiceInbound::KeysPressed(keys) => take_keys(&state, account, keys).await?,
         VoiceInbound::SessionSummary(summary) => take_summary(&state, account, summary, &body).await?,
@@ -83,12 +84,11 @@ async fn take_summary(
 ) -> Result<(), ApiError> {
     let texts = [&summary.state].into_iter().chain(&summary.error_message).chain(&summary.sub_account_id);
     let ids = [&summary.session_id, &summary.dedupe_key].into_iter().chain(&summary.client_request_id);
-    if !ids.into_iter().all(|id| is_storable(id)) || !texts.into_iter().all(|text| is_text(text)) {
-        return Err(ApiError::InvalidBody);
-    }
+    ids.into_iter().try_for_each(|id| check_id(id))?;
+    texts.into_iter().try_for_each(|text| check_text(text))?;
     let id = summary.session_id.to_lowercase();
     let incoming = Incoming {
-        account: account.clone(),
+        account,
         dedupe_key: summary.dedupe_key,
         subaccount: summary.sub_account_id,
         keys: vec![receipt_key(&id)],
@@ -109,11 +109,15 @@ async fn take_summary(
         received_at: (state.clock)(),
         recipients: Recipients::All,
     };
-    state.store.receive(incoming).await?;
     if state.config.ended_calls == EndedCalls::EndWaits {
-        let ids = [Some(summary.session_id), summary.client_request_id];
-        let keys = ids.into_iter().flatten().map(|id| dtmf_key(&id)).collect();
-        state.store.end_waits_for_keys(&account, keys).await?;
+        let end = Incoming {
+            dedupe_key: format!("{}:end", incoming.dedupe_key),
+            kind: EventKind::CallEnded,
+            keys: vec![dtmf_key(&summary.session_id)],
+            ..incoming.clone()
+        };
+        state.store.receive(end).await?;
     }
+    state.store.receive(incoming).await?;
     Ok(())
 }

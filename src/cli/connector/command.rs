@@ -23,7 +23,9 @@ pub struct ConnectorCommand {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Make a connector, or replace the one that is there; workers notice within seconds
+    /// Make a connector, or change the one that is there; workers notice within seconds
+    ///
+    /// What is not named stays as it was told before.
     Set {
         /// The account
         #[arg(value_parser = parse_account)]
@@ -32,6 +34,8 @@ enum Action {
         connector: SetConnector,
     },
     /// List an account's connectors; of their secrets it shows the beginning of the SHA-256
+    ///
+    /// Without the right master key it shows `sealed:` and the id of that key instead.
     List {
         /// The account
         #[arg(value_parser = parse_account)]
@@ -90,7 +94,7 @@ async fn remove_connector(
     subaccount: Option<String>,
     store: &SealingStoreSettings,
 ) -> Result<(), CliError> {
-    let store = store.open()?;
+    let store = store.open_with_or_without_keys()?;
     reach(&store).await?;
     if !store.remove_connector(account, kind, subaccount.as_deref()).await? {
         return Err(CliError::NoConnector { account: account.to_string(), kind: kind.as_str(), subaccount });

@@ -1,7 +1,7 @@
 //! `connector list`: everything but the secrets.
 
 use sha2::{Digest, Sha256};
-use trunkline_store::connectors::Connector;
+use trunkline_store::connectors::{ListedConnector, ListedSecret};
 use trunkline_workflow::AccountId;
 
 use crate::cli::error::CliError;
@@ -13,7 +13,7 @@ pub(super) async fn list_connectors(
     account: &AccountId,
     store: &SealingStoreSettings,
 ) -> Result<(), CliError> {
-    let store = store.open()?;
+    let store = store.open_with_or_without_keys()?;
     reach(&store).await?;
     if !store.account_exists(account).await? {
         return Err(CliError::NoAccount(account.to_string()));
@@ -23,12 +23,15 @@ pub(super) async fn list_connectors(
     Ok(())
 }
 
-fn row(connector: &Connector) -> [String; 5] {
-    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+fn row(connector: &ListedConnector) -> [String; 5] {
     [
         connector.kind.as_str().to_owned(),
-        or_dash(connector.subaccount.clone()),
-        or_dash(connector.secret.as_deref().map(fingerprint)),
+        connector.subaccount.clone().unwrap_or_else(|| "-".to_owned()),
+        match &connector.secret {
+            ListedSecret::None => "-".to_owned(),
+            ListedSecret::Opened(secret) => fingerprint(secret),
+            ListedSecret::Sealed(key) => format!("sealed:{key}"),
+        },
         connector.changed_at.format("%F %T UTC").to_string(),
         connector.settings.to_string(),
     ]

@@ -10,15 +10,17 @@ use crate::cli::settings::Secret;
 const VARIABLE: &str = "TRUNKLINE_PROVIDER_API_KEY";
 const STANDARD_INPUT: &str = "standard input";
 
-/// The key of a provider.
+/// The key of a provider. Says where it came from: a variable that somebody forgot wins over standard input.
 pub(super) fn read_api_key(file: Option<&Path>) -> Result<String, CliError> {
     let (text, name) = match file {
         Some(path) => (read_file(path)?, "--api-key-file"),
-        None => match std::env::var(VARIABLE).ok().filter(|key| !key.is_empty()) {
+        None => match std::env::var(VARIABLE).ok().filter(|key| !key.trim().is_empty()) {
             Some(key) => (key, VARIABLE),
             None => (read_standard_input()?, STANDARD_INPUT),
         },
     };
+    let place = if name == STANDARD_INPUT { name.to_owned() } else { format!("`{name}`") };
+    eprintln!("The API key is the one of {place}.");
     let key = check(&text, name)?;
     if key.starts_with("Bearer ") {
         return Err(CliError::BadSetting { name, problem: "it must be the key alone, without `Bearer`" });

@@ -6,14 +6,18 @@ use clap::Subcommand;
 use serde_json::Value;
 use trunkline_connectors::converse::ConverseSettings;
 use trunkline_connectors::eight_by_eight::{EightByEightSettings, Region, VoiceApi};
-use trunkline_store::connectors::{ConnectorKind, NewConnector};
+use trunkline_store::connectors::{ConnectorKind, ListedConnector, ListedSecret, NewConnector};
+use trunkline_store::{Store, StoreError};
 use trunkline_workflow::AccountId;
 
 use super::command::parse_subaccount;
 use super::read_secret::{read_api_key, read_authorization};
 use crate::cli::error::CliError;
 use crate::cli::reach_database::reach;
-use crate::cli::settings::{SealingStoreSettings, parse_base_url, parse_web_url};
+use crate::cli::settings::{SealingStoreSettings, is_readable_on_the_way, parse_base_url, parse_web_url};
+
+const EIGHT_BY_EIGHT: ConnectorKind = ConnectorKind::EightByEight;
+const CONVERSE: ConnectorKind = ConnectorKind::Converse;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SetConnector {
@@ -35,21 +39,25 @@ pub(super) struct SetEightByEight {
     /// A file with the platform's API key; `-` is standard input
     #[arg(long, value_name = "FILE")]
     api_key_file: Option<PathBuf>,
-    /// Where the account is: asia-pacific, north-america, europe or indonesia
-    #[arg(long, default_value = "asia-pacific", value_parser = parse_region)]
-    region: Region,
-    /// Where SMS go [default: the region's host]
+    /// Where the account is: asia-pacific, north-america, europe or indonesia [default: as before, at first
+    /// asia-pacific]
+    #[arg(long, value_parser = parse_region)]
+    region: Option<Region>,
+    /// Where SMS go [default: as before, at first the region's host]
     #[arg(long, value_name = "URL", value_parser = parse_base_url)]
     sms_url: Option<String>,
-    /// Where chat messages go [default: the region's host]
+    /// Where chat messages go [default: as before, at first the region's host]
     #[arg(long, value_name = "URL", value_parser = parse_base_url)]
     chat_apps_url: Option<String>,
-    /// Where calls go [default: the host of the voice API]
+    /// Where calls go [default: as before, at first the host of the voice API]
     #[arg(long, value_name = "URL", value_parser = parse_base_url)]
     voice_url: Option<String>,
-    /// The generation of the voice API: callflows, or calls, the first one
-    #[arg(long, value_name = "API", default_value = "callflows", value_parser = parse_voice_api)]
-    voice_api: VoiceApi,
+    /// The generation of the voice API: callflows, or calls, the first one [default: as before, at first callflows]
+    #[arg(long, value_name = "API", value_parser = parse_voice_api)]
+    voice_api: Option<VoiceApi>,
+    /// Forget what the connector was told before
+    #[arg(long)]
+    afresh: bool,
     #[command(flatten)]
     store: SealingStoreSettings,
 }
@@ -62,9 +70,13 @@ pub(super) struct SetConverse {
     /// Where conversations are posted to
     #[arg(long, value_name = "URL", value_parser = parse_web_url)]
     url: String,
-    /// A file with the value of the `Authorization` header; `-` is standard input [default: no such header]
+    /// A file with the value of the `Authorization` header; `-` is standard input [default: as before, at first no
+    /// such header]
     #[arg(long, value_name = "FILE")]
     authorization_file: Option<PathBuf>,
+    /// Forget what the connector was told before
+    #[arg(long)]
+    afresh: bool,
     #[command(flatten)]
     store: SealingStoreSettings,
 }
@@ -80,54 +92,108 @@ impl SetConnector {
 
 impl SetEightByEight {
     async fn run(self, account: &AccountId) -> Result<(), CliError> {
-        let settings = EightByEightSettings {
-            region: self.region,
-            sms_url: self.sms_url,
-            chat_apps_url: self.chat_apps_url,
-            voice_url: self.voice_url,
-            voice_api: self.voice_api,
-        };
-        let settings = serde_json::to_value(settings).expect("texts and names are JSON");
         let key = read_api_key(self.api_key_file.as_deref())?;
-        let new = NewConnector {
-            account,
-            kind: ConnectorKind::EightByEight,
-            subaccount: self.subaccount.as_deref(),
-            settings: &settings,
-            secret: Some(&key),
+        let store = open(&self.store).await?;
+        let subaccount = self.subaccount.as_deref();
+        let before =
+            if self.afresh { None } else { find(&store, account, EIGHT_BY_EIGHT, subaccount).await? };
+        let before: EightByEightSettings =
+            before.map(|found| read(found.settings)).transpose()?.unwrap_or_default();
+        let settings = EightByEightSettings {
+            region: self.region.unwrap_or(before.region),
+            sms_url: self.sms_url.or(before.sms_url),
+            chat_apps_url: self.chat_apps_url.or(before.chat_apps_url),
+            voice_url: self.voice_url.or(before.voice_url),
+            voice_api: self.voice_api.unwrap_or(before.voice_api),
         };
-        set_connector(new, &self.store).await?;
-        let subaccount = self.subaccount.as_deref().unwrap_or("SUBACCOUNT");
-        println!("Try it: trunkline connector test {account} --subaccount {subaccount}");
+        let written = serde_json::to_value(&settings).expect("texts and names are JSON");
+        let secret = Some(&key[..]);
+        let new = NewConnector { account, kind: EIGHT_BY_EIGHT, subaccount, settings: &written, secret };
+        set_connector(&store, new).await?;
+        println!("  region     {}", settings.region);
+        println!("  SMS        {}", settings.sms_url());
+        println!("  chat apps  {}", settings.chat_apps_url());
+        println!("  voice      {}, {}", settings.voice_url(), settings.voice_api.as_str());
+        for url in [settings.sms_url(), settings.chat_apps_url(), settings.voice_url()] {
+            warn_of_plain_http(url);
+        }
+        println!(
+            "Try it: trunkline connector test {account} --subaccount {}",
+            subaccount.unwrap_or("SUBACCOUNT")
+        );
         Ok(())
     }
 }
 
 impl SetConverse {
     async fn run(self, account: &AccountId) -> Result<(), CliError> {
-        let settings: Value =
-            serde_json::to_value(ConverseSettings { url: self.url }).expect("a text is JSON");
-        let authorization = self.authorization_file.as_deref().map(read_authorization).transpose()?;
-        let new = NewConnector {
-            account,
-            kind: ConnectorKind::Converse,
-            subaccount: self.subaccount.as_deref(),
-            settings: &settings,
-            secret: authorization.as_deref(),
+        let named = self.authorization_file.as_deref().map(read_authorization).transpose()?;
+        let store = open(&self.store).await?;
+        let subaccount = self.subaccount.as_deref();
+        let authorization = match named {
+            Some(named) => Some(named),
+            None if self.afresh => None,
+            None => match find(&store, account, CONVERSE, subaccount).await?.map(|found| found.secret) {
+                Some(ListedSecret::Opened(before)) => Some(before),
+                Some(ListedSecret::Sealed(_)) => {
+                    return Err(CliError::BadSetting {
+                        name: "--authorization-file",
+                        problem: "the value of before cannot be unsealed: it must be named, or `--afresh` be said",
+                    });
+                }
+                Some(ListedSecret::None) | None => None,
+            },
         };
-        set_connector(new, &self.store).await
+        let settings: Value =
+            serde_json::to_value(ConverseSettings { url: self.url.clone() }).expect("a text is JSON");
+        let secret = authorization.as_deref();
+        let new = NewConnector { account, kind: CONVERSE, subaccount, settings: &settings, secret };
+        set_connector(&store, new).await?;
+        println!("  URL            {}", self.url);
+        println!("  Authorization  {}", if secret.is_some() { "sent" } else { "none" });
+        warn_of_plain_http(&self.url);
+        Ok(())
     }
 }
 
-async fn set_connector(new: NewConnector<'_>, store: &SealingStoreSettings) -> Result<(), CliError> {
+async fn open(store: &SealingStoreSettings) -> Result<Store, CliError> {
     let store = store.open()?;
     reach(&store).await?;
+    store.check_ready().await?;
+    Ok(store)
+}
+
+/// The very one, not the account's in place of a subaccount's.
+async fn find(
+    store: &Store,
+    account: &AccountId,
+    kind: ConnectorKind,
+    subaccount: Option<&str>,
+) -> Result<Option<ListedConnector>, CliError> {
+    let mut all = store.list_connectors(account).await?.into_iter();
+    Ok(all.find(|known| known.kind == kind && known.subaccount.as_deref() == subaccount))
+}
+
+fn read(settings: Value) -> Result<EightByEightSettings, CliError> {
+    let settings = serde_json::from_value(settings);
+    Ok(settings.map_err(|error| StoreError::Damaged(format!("connectors.settings: {error}")))?)
+}
+
+async fn set_connector(store: &Store, new: NewConnector<'_>) -> Result<(), CliError> {
     if !store.set_connector(new).await? {
         return Err(CliError::NoAccount(new.account.to_string()));
     }
     let of = new.subaccount.map(|id| format!(", subaccount `{id}`")).unwrap_or_default();
-    println!("Connector `{}` of account `{}`{of} set.", new.kind.as_str(), new.account);
+    println!("Connector `{}` of account `{}`{of} set:", new.kind.as_str(), new.account);
     Ok(())
+}
+
+fn warn_of_plain_http(url: &str) {
+    if is_readable_on_the_way(url) {
+        eprintln!(
+            "WARNING: `{url}` is not https: everybody on the way there can read the secret and what is sent."
+        );
+    }
 }
 
 fn parse_region(text: &str) -> Result<Region, String> {

@@ -59,7 +59,8 @@ impl Banner<'_> {
                 writeln!(f, "  PostgreSQL   {version}, {url}")?;
                 writeln!(
                     f,
-                    "               WARNING: the messages of all of its accounts go to the sandbox now"
+                    "               WARNING: the messages and calls of all of its accounts go to the sandbox now, past \
+                     their\n               connectors, and no conversation is handed over"
                 )
             }
         }

@@ -84,11 +84,14 @@ fn make_data_dir(data_dir: &Path) -> Result<(), CliError> {
     })
 }
 
+/// Where the URL itself cannot be shown.
+const NAMED: &str = "the one of --database-url";
+
 /// For the screen.
 fn without_password(url: &str) -> String {
-    let Ok(mut parsed) = reqwest::Url::parse(url) else { return "the one of DATABASE_URL".to_owned() };
+    let Ok(mut parsed) = reqwest::Url::parse(url) else { return NAMED.to_owned() };
     if parsed.password().is_some() && parsed.set_password(Some("…")).is_err() {
-        return "the one of DATABASE_URL".to_owned();
+        return NAMED.to_owned();
     }
     // Parameters may hold another password.
     parsed.set_query(None);

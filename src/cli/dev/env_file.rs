@@ -1,6 +1,7 @@
 //! `<data-dir>/env`: where the server is and who may call it, for shells (`. .trunkline/env`) and for us: the
 //! key's secret is kept here alone, so that a restart goes on with it.
 
+use std::fmt;
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -9,13 +10,23 @@ use std::path::{Path, PathBuf};
 use crate::cli::error::CliError;
 use crate::cli::shell_word::shell_word;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Its `Debug` shows no secrets.
+#[derive(Clone, PartialEq, Eq)]
 pub(in crate::cli) struct EnvFile {
     pub(in crate::cli) url: String,
     pub(in crate::cli) account: String,
     pub(in crate::cli) api_key: String,
     /// What webhooks carry as `Authorization`.
     pub(in crate::cli) webhook_secret: String,
+}
+
+impl fmt::Debug for EnvFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnvFile")
+            .field("url", &self.url)
+            .field("account", &self.account)
+            .finish_non_exhaustive()
+    }
 }
 
 impl EnvFile {
@@ -77,5 +88,22 @@ impl EnvFile {
             }
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EnvFile;
+
+    #[test]
+    fn the_debug_output_shows_no_secrets() {
+        let env = EnvFile {
+            url: "http://127.0.0.1:8080".to_owned(),
+            account: "dev".to_owned(),
+            api_key: "hush-1".to_owned(),
+            webhook_secret: "hush-2".to_owned(),
+        };
+        let shown = format!("{env:?}");
+        assert!(shown.contains("8080") && !shown.contains("hush"), "{shown}");
     }
 }

@@ -11,10 +11,10 @@ use trunkline_connectors::eight_by_eight::{EightByEight, VoiceApi};
 use trunkline_connectors::outbound::{AddressPolicy, OutboundClient, parse_network};
 use trunkline_expressions::Limits;
 use trunkline_store::Store;
-use trunkline_workers::{Rules, Settings, Tools};
+use trunkline_workers::{ConnectorUse, Rules, Settings, Tools};
 
 use super::banner::Banner;
-use super::database::Database;
+use super::database::{Database, Place};
 use super::env_file::EnvFile;
 use super::seed_account::{ACCOUNT, seed_account};
 use super::seed_examples::seed_examples;
@@ -56,9 +56,12 @@ pub(super) async fn run_all(
     let (stop_workers, workers_stop) = Shutdown::on_demand();
     let mut working = JoinSet::new();
     let ready = async {
-        seed_handover(store, &env.url).await?;
+        let connectors = connector_use(&database.place);
+        if connectors == ConnectorUse::First {
+            seed_handover(store, &env.url).await?;
+        }
         seed_examples(&Server::new(&env.url, Some(&env.api_key))).await?;
-        let tools = tools(&env.url);
+        let tools = tools(&env.url, connectors);
         for number in 1..=workers {
             let settings = Settings { name: format!("dev-{number}"), grace: GRACE, ..Settings::default() };
             working.spawn(trunkline_workers::run(
@@ -101,14 +104,23 @@ fn router(store: &Store, env: &EnvFile) -> Router {
         account: ACCOUNT.to_owned(),
         sms_sub_account: "dev_sms".to_owned(),
         chat_sub_account: "dev_chat".to_owned(),
+        callback_policy: policy_of_steps(),
         clock: clock::now,
     });
     let state = ApiState::new(store.clone(), clock::now, ApiConfig::default());
     api::router(state).merge(sandbox::router(carrier))
 }
 
-/// Everything sends through the carrier of this very server.
-fn tools(url: &str) -> Tools {
+/// Somebody else's database may have connectors that reach phones; in our own they are there to be tried.
+fn connector_use(place: &Place) -> ConnectorUse {
+    match place {
+        Place::Private { .. } => ConnectorUse::First,
+        Place::Named { .. } => ConnectorUse::Ignored,
+    }
+}
+
+/// Who has no connector sends through the carrier of this very server.
+fn tools(url: &str, connectors: ConnectorUse) -> Tools {
     Tools {
         evaluator: evaluators(None, Limits::default().timeout),
         providers: OutboundClient::new(AddressPolicy { allow_private: true, allowed: Vec::new() }),
@@ -120,6 +132,7 @@ fn tools(url: &str) -> Tools {
             voice_api: VoiceApi::default(),
             api_key: "sandbox".to_owned(),
         }),
+        connectors,
         rules: Rules { public_url: Some(url.to_owned()), ..Rules::default() },
     }
 }

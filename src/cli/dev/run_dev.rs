@@ -32,8 +32,9 @@ pub struct Dev {
     /// Delete the data of earlier runs first
     #[arg(long)]
     reset: bool,
-    /// A database to use [default: a private PostgreSQL in the data folder]
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    /// A database to use; `DATABASE_URL`, which may name a production's, is not read [default: a private
+    /// PostgreSQL in the data folder]
+    #[arg(long, value_name = "URL")]
     database_url: Option<Secret>,
     #[command(flatten)]
     pool: PoolSettings,
@@ -45,7 +46,6 @@ impl Dev {
     pub(in crate::cli) async fn run(self) -> Result<(), CliError> {
         let begun = Instant::now();
         let address = resolve_loopback(&self.listen).await?;
-        // Deployments write an empty variable for "none".
         let url = self.database_url.as_ref().map(Secret::reveal).filter(|url| !url.trim().is_empty());
         if self.reset && url.is_some() {
             return Err(CliError::ResetOfForeignDatabase);
@@ -62,8 +62,8 @@ impl Dev {
         }
         if url.is_some() {
             tracing::warn!(
-                "the database of `DATABASE_URL`: the messages of all of its accounts go to the sandbox now, and to \
-                 no phone"
+                "the database of `--database-url`: the messages and calls of all of its accounts go to the sandbox now \
+                 and to no phone, past their connectors; no conversation is handed over"
             );
         }
         let mut database = tokio::select! {

@@ -1,5 +1,7 @@
 //! Addresses of services, checked.
 
+use std::net::IpAddr;
+
 /// An address that paths are appended to, without the slash at its end.
 pub fn parse_base_url(text: &str) -> Result<String, String> {
     let url = reqwest::Url::parse(text.trim()).map_err(|error| error.to_string())?;
@@ -18,6 +20,21 @@ pub fn parse_web_url(text: &str) -> Result<String, String> {
     Ok(url.into())
 }
 
+/// Whether what is sent there crosses networks that are not our own without encryption. A name without a dot is
+/// one of the installation's own network.
+pub fn is_readable_on_the_way(url: &str) -> bool {
+    let Ok(url) = reqwest::Url::parse(url) else { return false };
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let is_own = match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_private() || address.is_link_local(),
+        Ok(IpAddr::V6(address)) => {
+            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
+        }
+        Err(_) => !host.contains('.') || host.ends_with(".localhost"),
+    };
+    url.scheme() == "http" && !is_own
+}
+
 /// Passwords do not belong there: addresses are shown.
 fn is_of_web(url: &reqwest::Url) -> bool {
     let is_plain = url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
@@ -26,7 +43,7 @@ fn is_of_web(url: &reqwest::Url) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{parse_base_url, parse_web_url};
+    use super::{is_readable_on_the_way, parse_base_url, parse_web_url};
 
     #[test]
     fn base_urls_are_absolute_and_end_without_a_slash() {
@@ -34,6 +51,25 @@ mod tests {
         assert_eq!(parse_base_url("http://127.0.0.1:9/sms/"), Ok("http://127.0.0.1:9/sms".to_owned()));
         for bad in ["", "a.example", "ftp://a.example", "https://a.example/?x=1", "https:", "https://me@a/"] {
             assert!(parse_base_url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_ones_own_network() {
+        for own in [
+            "http://127.0.0.1:9",
+            "http://localhost",
+            "http://gateway:80/x",
+            "http://10.1.2.3",
+            "http://[::1]:9/",
+            "http://[fd00::1]",
+            "https://sms.8x8.com",
+            "https://203.0.113.9",
+        ] {
+            assert!(!is_readable_on_the_way(own), "{own}");
+        }
+        for open in ["http://sms.8x8.com", "http://203.0.113.9:80/x", "http://[2001:db8::1]/"] {
+            assert!(is_readable_on_the_way(open), "{open}");
         }
     }
 

@@ -39,13 +39,22 @@ impl SealingStoreSettings {
         let keys = self.master_key.find()?.ok_or(CliError::NoMasterKey)?;
         Ok(store.with_master_keys(keys))
     }
+
+    /// For what can be done without a key as well.
+    pub fn open_with_or_without_keys(&self) -> Result<Store, CliError> {
+        let store = self.database.open()?;
+        Ok(match self.master_key.find()? {
+            Some(keys) => store.with_master_keys(keys),
+            None => store,
+        })
+    }
 }
 
 impl MasterKeySettings {
     /// `None` when none is given.
     pub fn find(&self) -> Result<Option<MasterKeys>, CliError> {
-        // Deployments write an empty variable for "none".
-        let value = std::env::var_os(VARIABLE).filter(|value| !value.is_empty());
+        // Deployments write a blank variable for "none".
+        let value = std::env::var_os(VARIABLE).filter(|value| !value.to_string_lossy().trim().is_empty());
         let file = self.master_key_file.as_deref().filter(|path| !path.as_os_str().is_empty());
         match (value, file) {
             (None, None) => Ok(None),

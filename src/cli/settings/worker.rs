@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use trunkline_connectors::outbound::{AddressPolicy, OutboundClient};
 use trunkline_expressions::{Evaluator, EvaluatorCommand, Limits};
-use trunkline_workers::{Settings, Tools};
+use trunkline_workers::{ConnectorUse, Settings, Tools};
 
 use super::networks::{Networks, parse_networks};
 use super::rules::RulesSettings;
@@ -112,6 +112,7 @@ impl WorkerSettings {
             outbound: OutboundClient::new(AddressPolicy { allow_private: false, allowed }),
             // Accounts have connectors.
             fallback: None,
+            connectors: ConnectorUse::First,
             rules: self.rules.rules(),
         }
     }

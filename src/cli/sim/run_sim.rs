@@ -8,7 +8,7 @@ use serde_json::json;
 use super::call::Call;
 use super::report::report;
 use super::show_outbox::show_outbox;
-use super::write_message::{Message, write_chat_message, write_sms};
+use super::write_message::{ChatMessage, Message, write_chat_message, write_sms};
 use crate::cli::call_server::Server;
 use crate::cli::dev::{DEFAULT_DATA_DIR, EnvFile};
 use crate::cli::error::CliError;
@@ -36,13 +36,7 @@ enum Action {
     /// A user writes in a chat app
     Chat {
         #[command(flatten)]
-        message: Message,
-        /// The app
-        #[arg(long, default_value = "whatsapp")]
-        channel: String,
-        /// The user's display name
-        #[arg(long)]
-        name: Option<String>,
+        message: ChatMessage,
     },
     /// List what was sent, newest first
     Outbox {
@@ -65,9 +59,7 @@ impl Sim {
         let server = find_dev(self.url.as_deref(), &self.data_dir)?;
         match self.action {
             Action::Sms { message } => write_sms(&server, message).await,
-            Action::Chat { message, channel, name } => {
-                write_chat_message(&server, message, &channel, name.as_deref()).await
-            }
+            Action::Chat { message } => write_chat_message(&server, message).await,
             Action::Outbox { to } => show_outbox(&server, to.as_deref()).await,
             Action::Receipt { id, state } => {
                 let path = format!("/sandbox/outbox/{id}/status");

@@ -2,7 +2,7 @@
 
 use trunkline_connectors::eight_by_eight::Region;
 use trunkline_store::Store;
-use trunkline_store::webhook_settings::webhook_secret_from_random;
+use trunkline_store::webhook_settings::{WebhookLookup, webhook_secret_from_random};
 use trunkline_workflow::AccountId;
 
 use super::platform_addresses::platform_addresses;
@@ -30,12 +30,19 @@ impl AllowAddresses {
     pub(super) async fn run(self, account: &AccountId, store: &SealingStoreSettings) -> Result<(), CliError> {
         let store = store.open()?;
         reach(&store).await?;
-        let fresh = webhook_secret_from_random(rand::random());
-        let settings = store.ensure_webhook_settings(account, &fresh).await?;
-        let settings = settings.ok_or_else(|| CliError::NoAccount(account.to_string()))?;
         let allowed = match self.chosen() {
             Some(allowed) => save(&store, account, allowed).await?,
-            None => settings.allowed,
+            None => match store.look_up_webhooks(account).await? {
+                WebhookLookup::Found(settings) => settings.allowed,
+                WebhookLookup::NoSecret => {
+                    println!(
+                        "Account `{account}` takes no webhooks yet: trunkline webhook show {account} --url … makes \
+                         the secret for them."
+                    );
+                    return Ok(());
+                }
+                WebhookLookup::NoAccount => return Err(CliError::NoAccount(account.to_string())),
+            },
         };
         if allowed.is_empty() {
             println!("Webhooks of account `{account}` may come from anywhere.");
@@ -61,7 +68,10 @@ impl AllowAddresses {
     }
 }
 
+/// An account that had no secret has one from now on: there would be nothing to be allowed otherwise.
 async fn save(store: &Store, account: &AccountId, allowed: Vec<String>) -> Result<Vec<String>, CliError> {
+    let fresh = webhook_secret_from_random(rand::random());
+    store.ensure_webhook_settings(account, &fresh).await?;
     if !store.allow_webhooks_from(account, &allowed).await? {
         return Err(CliError::NoAccount(account.to_string()));
     }

@@ -32,11 +32,16 @@ enum Action {
         #[command(flatten)]
         store: SealingStoreSettings,
     },
-    /// Replace the secret; webhooks are refused until the platform was told the new one
+    /// Replace the secret; the one of before is taken for another day
+    ///
+    /// Tell the platform the new one within that day. Calls that run meanwhile keep reporting their keys.
     Rotate {
         /// The account
         #[arg(value_parser = parse_account)]
         account: AccountId,
+        /// Refuse the one of before from now on, because somebody else knows it
+        #[arg(long)]
+        at_once: bool,
         #[command(flatten)]
         store: SealingStoreSettings,
     },
@@ -56,20 +61,32 @@ impl WebhookCommand {
     pub(in crate::cli) async fn run(self) -> Result<(), CliError> {
         match self.action {
             Action::Show { account, show, store } => show.run(&account, &store).await,
-            Action::Rotate { account, store } => rotate(&account, &store).await,
+            Action::Rotate { account, at_once, store } => rotate(&account, at_once, &store).await,
             Action::Allow { account, allow, store } => allow.run(&account, &store).await,
         }
     }
 }
 
-async fn rotate(account: &AccountId, store: &SealingStoreSettings) -> Result<(), CliError> {
+async fn rotate(account: &AccountId, at_once: bool, store: &SealingStoreSettings) -> Result<(), CliError> {
     let store = store.open()?;
     reach(&store).await?;
     let secret = webhook_secret_from_random(rand::random());
-    if !store.replace_webhook_secret(account, &secret).await? {
+    let is_replaced = if at_once {
+        store.replace_webhook_secret(account, &secret).await?
+    } else {
+        store.rotate_webhook_secret(account, &secret).await?
+    };
+    if !is_replaced {
         return Err(CliError::NoAccount(account.to_string()));
     }
     println!("Account `{account}` has a new webhook secret; servers notice within seconds.");
+    if at_once {
+        println!(
+            "The one of before is refused: so are all webhooks until the platform was told the new one."
+        );
+    } else {
+        println!("The one of before is taken for another day.");
+    }
     println!("Tell the platform: trunkline webhook show {account} --url … prints the calls.");
     Ok(())
 }

@@ -14,7 +14,6 @@ use crate::cli::connector::parse_subaccount;
 use crate::cli::error::CliError;
 use crate::cli::reach_database::reach;
 use crate::cli::settings::{SealingStoreSettings, parse_base_url};
-use crate::cli::shell_word::shell_word;
 
 /// Names of shell variables; in braces, which no URL of ours has.
 const PLATFORM_ACCOUNT: &str = "{PLATFORM_ACCOUNT}";
@@ -92,15 +91,32 @@ fn describe(base: &str, account: &AccountId, secret: &str, registrations: &[Regi
     text
 }
 
+/// What is secret goes to curl by its standard input: other users of the machine can read command lines.
 fn curl(registration: &Registration) -> String {
     let Registration { method, url, body, .. } = registration;
-    // In double quotes, so that the shell fills the variables in.
-    let url = url.replace('$', "\\$").replace('{', "${");
+    // The shell fills the variables in.
+    let url = of_here_document(url).replace('{', "${");
+    let body = of_here_document(&of_curl_config(&body.to_string()));
     format!(
-        "curl -sS -X {method} \"{url}\" -H \"Authorization: Bearer $API_KEY\" \
-         -H 'Content-Type: application/json' -d {}",
-        shell_word(&body.to_string())
+        "curl -sS --config - <<END\n\
+         request = {method}\n\
+         url = \"{url}\"\n\
+         header = \"Authorization: Bearer $API_KEY\"\n\
+         header = \"Content-Type: application/json\"\n\
+         data = \"{body}\"\n\
+         END"
     )
+}
+
+/// Between double quotes in a configuration of curl's.
+fn of_curl_config(text: &str) -> String {
+    text.replace('\\', r"\\").replace('"', r#"\""#)
+}
+
+/// In a here-document whose variables the shell fills in. It leaves a backslash alone unless one of its own special
+/// characters follows; in a text for curl those that precede another come in pairs.
+fn of_here_document(text: &str) -> String {
+    text.replace(r"\\", r"\\\\").replace('$', r"\$").replace('`', r"\`")
 }
 
 #[cfg(test)]
@@ -131,12 +147,19 @@ mod tests {
         ] {
             assert!(text.lines().any(|said| said == line), "no `{line}` in {text}");
         }
-        let calls: Vec<&str> = text.lines().filter(|line| line.starts_with("curl ")).collect();
+        let calls: Vec<&str> = text.split("curl -sS --config - <<END\n").skip(1).collect();
         assert_eq!(calls.len(), 5, "{text}");
-        assert!(calls[0].starts_with(
-            "curl -sS -X POST \"https://sms.8x8.com/api/v1/accounts/${PLATFORM_ACCOUNT}/webhooks\" \
-             -H \"Authorization: Bearer $API_KEY\" -H 'Content-Type: application/json' -d '[{"
-        ));
+        assert!(
+            calls[0].starts_with(
+                "request = POST\n\
+                 url = \"https://sms.8x8.com/api/v1/accounts/${PLATFORM_ACCOUNT}/webhooks\"\n\
+                 header = \"Authorization: Bearer $API_KEY\"\n\
+                 header = \"Content-Type: application/json\"\n\
+                 data = \"[{\\\""
+            ),
+            "{}",
+            calls[0]
+        );
         assert!(calls[4].contains("/api/v1/subaccounts/${SUBACCOUNT}/webhooks\""), "{}", calls[4]);
     }
 }

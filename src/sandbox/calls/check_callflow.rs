@@ -142,6 +142,7 @@ mod tests {
         for (entry, name, value, code) in [
             (make_call(), "source", json!(null), -1009),
             (make_call(), "source", json!("ACME"), -1014),
+            (make_call(), "source", json!("private"), -1014),
             (make_call(), "destination", json!(""), -1009),
             (make_call(), "destination", json!(6_590_001_111_u64), -1009),
             (make_call(), "destination", json!("12"), -1017),

@@ -88,6 +88,7 @@ mod tests {
         for (name, value, code) in [
             ("source", json!(null), -1009),
             ("source", json!("ACME"), -1014),
+            ("source", json!("private"), -1014),
             ("destination", json!(null), -1009),
             ("destination", json!("12"), -1017),
             ("destination", json!(["+6590001111", "+6590002222"]), -1011),
@@ -107,7 +108,7 @@ mod tests {
             assert_eq!(refused.code, code, "{request}");
         }
         let file =
-            json!({"action": "playFile", "params": {"source": "private", "destination": "6590001111"}});
+            json!({"action": "playFile", "params": {"source": "6568000000", "destination": "6590001111"}});
         for (callflow, code) in [
             (json!([]), -1009),
             (json!([{"action": "makeCall"}]), -1007),
@@ -126,7 +127,7 @@ mod tests {
         let order = check_single_action(request.as_object().unwrap()).unwrap();
         assert_eq!(order.action, "say&capture");
         assert_eq!(order.dtmf_callback_url.as_deref(), Some("https://a.example/dtmf?token=t"));
-        let say = json!({"action": "say", "params": {"source": "private", "destination": "6590001111",
+        let say = json!({"action": "say", "params": {"source": "6568000000", "destination": "6590001111",
             "text": "Hello", "language": "en-GB"}});
         let request = json!({"callflow": [say]});
         assert!(check_single_action(request.as_object().unwrap()).is_ok());

@@ -43,10 +43,10 @@ pub(super) fn read_client_request_id(request: &Map<String, Value>) -> Result<Opt
     }
 }
 
-/// `source` and `destination`. A caller may also withhold its number.
+/// `source` and `destination`, a number each.
 pub(super) fn read_numbers(params: &Params<'_>) -> Result<(String, String), Invalid> {
     let source = params.required_text("source")?;
-    if !is_phone_number(source, false) && !source.eq_ignore_ascii_case("private") {
+    if !is_phone_number(source, false) {
         return Err(Invalid::new(-1014, "Caller id is not allowed"));
     }
     let several = match params.get("destination") {

@@ -116,14 +116,15 @@ async fn step(
     Ok(Json(Stepped { call: call.ok_or_else(gone)?, webhook_status, webhooks }))
 }
 
-/// One attempt. The callback of the first API is a URL of the call's own, without our `Authorization`.
+/// One attempt. The callback of the first API is a URL of the call's own: it gets no `Authorization` of
+/// ours and leads only where its author may call.
 async fn deliver(sandbox: &Sandbox, event: &Event) -> Result<OutboundResponse, String> {
     let config = sandbox.config();
-    let (url, authorization) = match &event.kind {
-        EventKind::LegacyDtmf { url } => (url.clone(), None),
+    let (client, url, authorization) = match &event.kind {
+        EventKind::LegacyDtmf { url } => (sandbox.callbacks(), url.clone(), None),
         EventKind::CallStatus(_) | EventKind::ActionCompleted | EventKind::SessionSummary => {
-            (config.voice_webhook_url(), config.webhook_authorization.as_deref())
+            (sandbox.webhooks(), config.voice_webhook_url(), config.webhook_authorization.as_deref())
         }
     };
-    post_event(sandbox, &url, authorization, &event.body).await
+    post_event(client, &url, authorization, &event.body).await
 }

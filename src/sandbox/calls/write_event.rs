@@ -6,6 +6,7 @@ use trunkline_connectors::eight_by_eight::wire::write_timestamp;
 use uuid::Uuid;
 
 use super::call::{Call, SessionStatus};
+use crate::sandbox::country_of::country_of;
 
 /// The callflow in the answer to `ACTION_COMPLETED` cannot be used (spec 2.17.4).
 const INVALID_CALLFLOW: i64 = -2003;
@@ -136,27 +137,4 @@ fn parties(call: &Call) -> Vec<(&'static str, Value)> {
         }
     }
     parties
-}
-
-fn country_of(number: &str) -> Option<String> {
-    let number = format!("+{}", number.trim_start_matches('+'));
-    let country = phonenumber::parse(None, number).ok()?.country().id()?;
-    Some(country.as_ref().to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::country_of;
-
-    #[test]
-    fn a_country_is_told_from_the_number() {
-        for (number, country) in [
-            ("+6590001111", Some("SG")),
-            ("84912345678", Some("VN")),
-            ("private", None),
-            ("+9990001111", None),
-        ] {
-            assert_eq!(country_of(number).as_deref(), country, "{number}");
-        }
-    }
 }

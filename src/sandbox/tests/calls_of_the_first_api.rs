@@ -43,6 +43,21 @@ async fn an_author_s_own_callback_url_is_taken_and_the_id_may_be_missing() {
 }
 
 #[tokio::test]
+async fn a_callback_url_leads_only_where_its_author_may_call() {
+    let carrier = Carrier::start(StatusCode::OK).await;
+    for (host, reason) in [
+        ("10.0.0.1", "`10.0.0.1` may not be called from here"),
+        ("169.254.169.254", "`169.254.169.254` may not be called from here"),
+    ] {
+        let url = format!("http://{host}/latest");
+        let uid = carrier.ring(VoiceApi::Calls, ask(&json!({"dtmfCallbackUrl": url}))).await;
+        let (status, error) = carrier.press(&uid, json!("1")).await;
+        assert_eq!((status, &error["message"]), (502, &json!(format!("Call failed. {reason}: POST {url}"))));
+    }
+    assert!(carrier.deliveries().is_empty());
+}
+
+#[tokio::test]
 async fn nothing_else_is_told() {
     let carrier = Carrier::start(StatusCode::OK).await;
     let said = carrier.ring(VoiceApi::Calls, say_to("+6590001111")).await;

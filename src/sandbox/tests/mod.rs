@@ -13,7 +13,9 @@ use trunkline_connectors::eight_by_eight::{
     EightByEight, PlacedCall, Placing, SendFailure, VoiceApi, send_chat_apps_message, send_sms,
     send_voice_message,
 };
-use trunkline_connectors::outbound::{AddressPolicy, OutboundClient, OutboundRequest, OutboundResponse};
+use trunkline_connectors::outbound::{
+    AddressPolicy, OutboundClient, OutboundRequest, OutboundResponse, parse_network,
+};
 use uuid::Uuid;
 
 use super::{Sandbox, SandboxConfig, router};
@@ -91,6 +93,10 @@ impl Carrier {
             account: "acme".to_owned(),
             sms_sub_account: "acme_sms".to_owned(),
             chat_sub_account: "acme_chat".to_owned(),
+            callback_policy: AddressPolicy {
+                allow_private: false,
+                allowed: vec![parse_network("127.0.0.1").unwrap()],
+            },
             clock: noon,
         });
         let http = OutboundClient::new(AddressPolicy { allow_private: true, allowed: Vec::new() });

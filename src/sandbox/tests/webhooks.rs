@@ -48,6 +48,13 @@ async fn a_user_s_chat_message_reaches_the_webhook() {
             json!({"channelUserId": "U4af"}),
             json!({"url": "https://a.example/x"}),
         ),
+        (
+            json!({"from": "+6590001111", "text": "1", "channel": "RCS", "version": 3}),
+            json!(3),
+            "RCS",
+            json!({"msisdn": "+6590001111"}),
+            json!({"text": "1"}),
+        ),
     ] {
         let carrier = Carrier::start(StatusCode::OK).await;
         let (_, answer) = carrier.post("/sandbox/chat", request.clone()).await;
@@ -61,7 +68,7 @@ async fn a_user_s_chat_message_reaches_the_webhook() {
         assert_eq!(event["payload"]["content"], content);
         assert_eq!(event["payload"]["type"], *request.get("type").unwrap_or(&json!("Text")));
         let Ok(Inbound::Message(message)) = parse(&event) else { panic!("{event}") };
-        assert_eq!(message.channel, channel);
+        assert_eq!(message.channel, channel.to_lowercase());
     }
 }
 
@@ -98,7 +105,31 @@ async fn a_chat_apps_receipt_names_channel_and_user() {
     assert_eq!(event["namespace"], "ChatApps");
     assert_eq!(event["payload"]["channel"], "whatsapp");
     assert_eq!(event["payload"]["user"], json!({"msisdn": "+6590001111"}));
+    assert_eq!(event.get("version"), None);
     assert!(matches!(parse(&event), Ok(Inbound::Receipt(_))));
+}
+
+#[tokio::test]
+async fn a_receipt_of_version_9_names_a_recipient_without_a_number() {
+    for (sent_to, named) in [
+        (json!({"msisdn": "SG.9"}), json!({"channelUserId": "SG.9"})),
+        (
+            json!({"msisdn": "+6590001111", "channelUserId": "SG.9"}),
+            json!({"msisdn": "+6590001111", "channelUserId": "SG.9"}),
+        ),
+        (json!({"lineUserId": "U4af"}), json!({"channelUserId": "U4af"})),
+    ] {
+        let carrier = Carrier::start(StatusCode::OK).await;
+        let chat = json!({"subAccountId": "acme_chat", "user": sent_to, "type": "text",
+            "content": {"text": "x"}});
+        let umid = carrier.chat(chat, Uuid::from_u128(7)).await.unwrap()["umid"].clone();
+        let path = format!("/sandbox/outbox/{}/status", umid.as_str().unwrap());
+        carrier.post(&path, json!({"state": "delivered"})).await;
+        let event = carrier.webhook();
+        assert_eq!((&event["version"], &event["payload"]["user"]), (&json!(9), &named));
+        let Ok(Inbound::Receipt(receipt)) = parse(&event) else { panic!("{event}") };
+        assert_eq!(receipt.state, "delivered");
+    }
 }
 
 #[tokio::test]
@@ -125,6 +156,7 @@ async fn requests_of_the_phone_are_checked_too() {
         ("/sandbox/sms", json!([]), 400, 1000),
         ("/sandbox/chat", json!({"text": "x"}), 400, 1000),
         ("/sandbox/chat", json!({"from": "+6590001111"}), 400, 3005),
+        ("/sandbox/chat", json!({"from": "+6590001111", "text": "x", "version": 1}), 400, 1000),
         ("/sandbox/chat", json!({"from": "+6590001111", "content": "x"}), 400, 3004),
         ("/sandbox/outbox/x/status", json!({"state": "read"}), 400, 1000),
         (unknown.as_str(), json!({"state": "read"}), 404, 1300),

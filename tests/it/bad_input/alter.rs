@@ -44,10 +44,11 @@ pub fn replacements() -> Vec<Value> {
     ]
 }
 
+const MARK: &str = "replace this";
+
 /// The document as text, once for each text in it, be it key or value, with that text replaced. The
 /// replacement is written as it is: it may hold escapes that no value can.
 pub fn altered_strings(document: &Value, replacement: &str) -> Vec<String> {
-    const MARK: &str = "replace this";
     let mut altered = Vec::new();
     for place in places(document) {
         let value = document.pointer(&place).unwrap();
@@ -69,4 +70,23 @@ fn with(document: &Value, place: &str, value: Value) -> Value {
     let mut document = document.clone();
     *document.pointer_mut(place).unwrap() = value;
     document
+}
+
+/// The document as text, once for each member in it, with that member standing there twice.
+pub fn repeated_members(document: &Value) -> Vec<String> {
+    let mut repeated = Vec::new();
+    for place in places(document) {
+        let Some(members) = document.pointer(&place).unwrap().as_object() else { continue };
+        for name in members.keys() {
+            let mut members = members.clone();
+            members.insert(MARK.to_owned(), members[name].clone());
+            let text = with(document, &place, members.into()).to_string();
+            repeated.push(text.replacen(
+                &Value::from(MARK).to_string(),
+                &Value::from(name.as_str()).to_string(),
+                1,
+            ));
+        }
+    }
+    repeated
 }

@@ -251,6 +251,10 @@ async fn the_end_of_a_call_ends_the_wait_where_the_installation_says_so() {
     engine.app.webhook_to("voice", ended).await.expect_empty(200);
     engine.run_until_idle().await;
     assert_eq!(run.steps().await, ["call", "none"]);
+    // A wait that comes after the end does not begin.
+    let [none, nothing, some] = ends();
+    let late = engine.run(json!([keys(REQUEST), none, nothing, some]), json!({})).await;
+    assert_eq!(late.logs().await, ["keys:Cancelled", "none:Complete"]);
     engine.finish().await;
 }
 
@@ -301,8 +305,40 @@ async fn keys_that_come_before_the_call_is_written_down_are_not_lost() {
     engine.run_until_idle().await;
     assert_eq!(waiting.steps().await, ["keys", "some"]);
     assert_eq!(waiting.data().await["digits"], "7");
+    assert_eq!(waiting.data().await["whole"]["clientRequestId"], REQUEST);
     let caller = engine.app.get(&path).await.expect(200);
     assert_eq!((&caller["status"], &caller["data"]["digits"]), (&json!("Complete"), &json!("8")));
+    engine.finish().await;
+}
+
+/// Some clients give every call the same id.
+#[tokio::test]
+async fn a_second_call_under_the_same_id_gets_its_own_keys() {
+    let engine = engine().await;
+    let second = "D9874358-0000-4C50-8BAB-1EB634482A95";
+    let mut next = created();
+    next["sessionId"] = second.into();
+    engine.endpoint.script(CALLFLOWS, &[(200, created()), (200, next)]);
+    let data = json!({"request": REQUEST});
+    let first = engine.run(dialogue("{{data.request}}"), data.clone()).await;
+    engine.pass_time(601.0).await;
+    assert_eq!(first.steps().await, ["call", "none"]);
+    // What comes of the first call now is of no use to anybody, and nothing to the second.
+    engine.app.webhook_to("voice", call_action("e-1", SESSION, Value::Null)).await.expect_status(200);
+    let by_request = engine.run(dialogue("{{data.request}}"), data.clone()).await;
+    let by_call = engine.run(json!([keys(second), ends()[0], ends()[1], ends()[2]]), json!({})).await;
+    assert_eq!(by_request.logs().await, ["call:Complete", "keys:WaitingForEvent"]);
+    engine.app.webhook_to("dtmf", callback(None, "9")).await.expect_status(200);
+    engine.app.webhook_to("voice", call_action("e-2", SESSION, json!("9"))).await.expect_status(200);
+    engine.run_until_idle().await;
+    assert_eq!(by_request.status().await, "Runnable");
+    assert_eq!(by_call.status().await, "Runnable");
+    engine.app.webhook_to("voice", call_action("e-3", second, json!("5"))).await.expect_status(200);
+    engine.run_until_idle().await;
+    assert_eq!(
+        (&by_request.data().await["digits"], &by_call.data().await["digits"]),
+        (&json!("5"), &json!("5"))
+    );
     engine.finish().await;
 }
 

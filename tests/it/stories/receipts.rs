@@ -110,7 +110,18 @@ async fn a_receipt_starts_the_definitions_that_ask_for_it_once() {
 #[tokio::test]
 async fn states_that_are_no_states_fault_the_step() {
     let engine = engine().await;
-    let run = engine.run(sends_and_waits(json!([])), json!({})).await;
+    let run = engine.run(sends_and_waits(json!("{{[]}}")), json!({})).await;
     assert_eq!(run.error().await, "Step 'wait': input 'states' must be a state or an array of states.");
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn ids_of_messages_match_in_any_letter_case() {
+    let engine = engine().await;
+    engine.endpoint.script(SMS, &[(200, accepted("Msg-AbC-3"))]);
+    let run = engine.run(sends_and_waits(json!("delivered")), json!({})).await;
+    engine.app.webhook(sample::receipt("Msg-AbC-3", "delivered")).await.expect_empty(200);
+    engine.run_until_idle().await;
+    assert_eq!(run.steps().await, ["send", "wait", "came"]);
     engine.finish().await;
 }

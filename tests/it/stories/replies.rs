@@ -249,6 +249,18 @@ async fn a_reply_goes_to_the_newest_wait_alone_where_the_installation_says_so() 
     assert_eq!((older.status().await, newer.status().await), ("Runnable".to_owned(), "Complete".to_owned()));
     engine.sms("+6590001111", "two").await;
     assert_eq!(older.data().await["answer"], "two");
+
+    // A message that one wait has used is no early reply for the next one.
+    let mut steps = asks("sms", "+6590001111", None);
+    let pause =
+        json!({"id": "pause", "stepType": "Wait", "inputs": {"duration": "00:10:00"}, "nextStepId": "ask"});
+    steps.as_array_mut().unwrap().insert(0, pause);
+    let later = engine.run(steps, json!({})).await;
+    let now = engine.run(asks("sms", "+6590001111", None), json!({})).await;
+    engine.sms("+6590001111", "three").await;
+    assert_eq!(now.data().await["answer"], "three");
+    engine.pass_time(601.0).await;
+    assert_eq!(later.logs().await, ["pause:Complete", "ask:WaitingForEvent"]);
     engine.finish().await;
 }
 

@@ -12,7 +12,7 @@ use trunkline_connectors::eight_by_eight::{EightByEight, VoiceApi};
 use trunkline_connectors::outbound::{AddressPolicy, OutboundClient};
 use trunkline_expressions::{Evaluator, EvaluatorCommand, Limits};
 use trunkline_store::connectors::{ConnectorKind, NewConnector};
-use trunkline_workers::{Rules, Settings, Tools};
+use trunkline_workers::{ConnectorUse, Rules, Settings, Tools};
 
 use super::app::{TestApp, WEBHOOK_SECRET, http_client};
 use super::endpoint::Endpoint;
@@ -46,6 +46,7 @@ impl Engine {
             account: app.account().to_string(),
             sms_sub_account: "acme_sms".to_owned(),
             chat_sub_account: "acme_chat".to_owned(),
+            callback_policy: AddressPolicy { allow_private: true, ..AddressPolicy::default() },
             clock: clock::now,
         });
         let sandbox_url = super::endpoint::serve(sandbox::router(sandbox)).await;
@@ -84,6 +85,7 @@ impl Engine {
                 voice_api: VoiceApi::default(),
                 api_key: "sandbox".to_owned(),
             }),
+            connectors: ConnectorUse::default(),
             rules,
         };
         let (stop, stopped) = oneshot::channel();

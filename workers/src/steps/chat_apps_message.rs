@@ -10,6 +10,9 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
         Ok(provider) => provider,
         Err(activity) => return activity,
     };
+    if let Err(activity) = input.begin_effect().await {
+        return activity;
+    }
     match send_chat_apps_message(&input.tools.providers, &provider, &members, input.key()).await {
         Ok(result) => {
             let state = result["status"].as_str().map(str::to_lowercase);

@@ -46,6 +46,9 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
         timeout: timeout(&members),
         follow_redirects: true,
     };
+    if let Err(activity) = input.begin_effect().await {
+        return activity;
+    }
     match input.tools.outbound.send(request).await {
         Ok(response) => answered(&response, input.tools.rules.text_answers),
         Err(error) => {

@@ -27,9 +27,9 @@ use trunkline_workflow::{Outcome, inputs};
 use uuid::Uuid;
 
 use crate::await_event;
-use crate::connectors::{Connectors, NoConnector, is_passing};
+use crate::connectors::{Connectors, NoConnector, is_passing, why_unusable};
 use crate::lease::{Backoff, Lease};
-use crate::tools::Tools;
+use crate::tools::{ConnectorUse, Tools};
 
 /// A step about to be done.
 pub(crate) struct Input<'a> {
@@ -63,13 +63,25 @@ impl Input<'_> {
         if subaccount.is_some_and(|id| id.contains('\0')) {
             return Err(Activity::Failed { message: "Invalid subaccount id.".to_owned() });
         }
-        match self.connectors.eight_by_eight(&self.job.account, subaccount, self.lease).await {
+        let found = match self.tools.connectors {
+            ConnectorUse::First => {
+                self.connectors.eight_by_eight(&self.job.account, subaccount, self.lease).await
+            }
+            ConnectorUse::Ignored => Err(NoConnector::None),
+        };
+        match found {
             Ok(provider) => Ok(provider),
             Err(NoConnector::None) => self.tools.fallback.clone().ok_or_else(|| Activity::Failed {
                 message: "No messaging provider is configured.".to_owned(),
             }),
             Err(problem) => Err(no_connector(problem, "The messaging provider")),
         }
+    }
+
+    /// Waits until a side effect may begin: while others certainly leave the job to this worker. The last
+    /// thing before the request, because whatever is waited for in between may outlast the lease.
+    async fn begin_effect(&self) -> Result<(), Activity> {
+        self.lease.hold().await.map_err(|_| Activity::Abandoned)
     }
 
     /// The secret of the account's webhooks, asked for until the database answers.
@@ -88,7 +100,7 @@ impl Input<'_> {
                 Err(error) => {
                     let account = &self.job.account;
                     tracing::error!(account.id = %account, error = %error, "a webhook secret cannot be used");
-                    return Err(no_connector(NoConnector::Unusable, "The webhook secret"));
+                    return Err(no_connector(why_unusable(&error), "The webhook secret"));
                 }
             }
         }
@@ -160,27 +172,12 @@ pub(crate) enum Activity {
     Abandoned,
 }
 
-/// Whether doing the step twice can be noticed outside.
-pub(crate) fn has_side_effect(step_type: StepType) -> bool {
-    match step_type {
-        StepType::Sms
-        | StepType::ChatAppsMessage
-        | StepType::HttpRequest
-        | StepType::VoiceMessage
-        | StepType::SendToConverse => true,
-        StepType::Branch
-        | StepType::If
-        | StepType::Wait
-        | StepType::WaitForReply
-        | StepType::WaitForDtmf
-        | StepType::WaitForReceipt
-        | StepType::Jump => false,
-    }
-}
-
 /// Whether the step hands something to a provider.
 pub(crate) fn is_send(step_type: StepType) -> bool {
-    has_side_effect(step_type) && step_type != StepType::HttpRequest
+    matches!(
+        step_type,
+        StepType::Sms | StepType::ChatAppsMessage | StepType::VoiceMessage | StepType::SendToConverse
+    )
 }
 
 pub(crate) async fn execute(step_type: StepType, input: Input<'_>) -> Activity {

@@ -5,13 +5,19 @@ use trunkline_connectors::converse::send_to_converse;
 use trunkline_workflow::inputs;
 
 use super::{Activity, Input, no_connector, not_sent};
+use crate::connectors::NoConnector;
+use crate::tools::ConnectorUse;
 
 pub(super) async fn execute(input: Input<'_>) -> Activity {
     let members = input.members();
     // A text with a NUL names nothing that could be configured.
     let subaccount = input.subaccount(&members).filter(|id| !id.contains('\0'));
     let account = &input.job.account;
-    let converse = match input.connectors.converse(account, subaccount.as_deref(), input.lease).await {
+    let found = match input.tools.connectors {
+        ConnectorUse::First => input.connectors.converse(account, subaccount.as_deref(), input.lease).await,
+        ConnectorUse::Ignored => Err(NoConnector::None),
+    };
+    let converse = match found {
         Ok(converse) => converse,
         Err(problem) => return no_connector(problem, "Send to Converse"),
     };
@@ -23,6 +29,9 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
     });
     let authorization = converse.authorization.as_deref();
     let client = &input.tools.providers;
+    if let Err(activity) = input.begin_effect().await {
+        return activity;
+    }
     match send_to_converse(client, &converse.url, authorization, &body, input.key()).await {
         Ok(result) => Activity::Done(result),
         Err(failure) => not_sent(failure),

@@ -32,6 +32,9 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
         dtmf_callback_url: dtmf_callback_url.as_deref(),
         now: clock::now(),
     };
+    if let Err(activity) = input.begin_effect().await {
+        return activity;
+    }
     match send_voice_message(&input.tools.providers, &provider, &members, placing).await {
         Ok(call) => {
             let sent = Some(sent_call(&call));

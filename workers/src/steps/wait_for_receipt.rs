@@ -14,7 +14,7 @@ pub(super) const OUTPUT: &str = "receipt";
 /// SMS receipts come within 48 hours (spec 7.5).
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2 * 86_400);
 /// The states after which nothing but `read` follows: of messages, then of calls.
-const FINAL: [&str; 15] = [
+const FINAL: [&str; 14] = [
     "delivered",
     "undelivered",
     "failed",
@@ -25,7 +25,6 @@ const FINAL: [&str; 15] = [
     "no_answer",
     "busy",
     "canceled",
-    "cancelled",
     "completed_unsubscribed",
     "completed_unsub_error",
     "unsubscribed_contact",
@@ -40,7 +39,7 @@ pub(super) fn execute(input: &Input<'_>) -> Activity {
         let message = format!("Step '{id}': input 'states' must be a state or an array of states.");
         return Activity::Failed { message };
     };
-    let awaited = (AwaitedEvent::Receipt { states }, receipt_key(umid.trim()));
+    let awaited = (AwaitedEvent::Receipt { states }, receipt_key(&umid.trim().to_lowercase()));
     await_event(input, &members, DEFAULT_TIMEOUT, awaited, ("umid", OUTPUT))
 }
 
@@ -51,7 +50,11 @@ fn states(members: &Map<String, Value>) -> Option<Vec<String>> {
         Some(Value::Array(states)) if !states.is_empty() => states.iter().collect(),
         Some(state) => vec![state],
     };
-    let state = |value: &Value| value.as_str().map(|text| text.trim().to_lowercase());
+    let state = |value: &Value| match value.as_str()?.trim().to_lowercase() {
+        // Both spellings occur (spec 7.6.4); calls are kept under one.
+        state if state == "cancelled" => Some("canceled".to_owned()),
+        state => Some(state),
+    };
     let states: Option<Vec<String>> = given.into_iter().map(state).collect();
     states.filter(|states| states.iter().all(|state| !state.is_empty() && !state.contains('\0')))
 }

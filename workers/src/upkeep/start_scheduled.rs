@@ -9,6 +9,8 @@ use crate::lease::{Backoff, Lease};
 
 /// The longest look away: a definition saved meanwhile may be due sooner than the one known.
 const LONGEST: Duration = Duration::from_millis(500);
+/// The shortest: what is due may be in somebody else's hands at the moment.
+const SHORTEST: Duration = Duration::from_millis(50);
 /// For those that are not elected.
 const NOT_ELECTED: Duration = Duration::from_secs(2);
 const ELECTED_FOR: Duration = Duration::from_secs(6);
@@ -35,7 +37,9 @@ pub(super) async fn run(store: &Store, lease: &Lease) {
                 pause = Backoff::default();
                 let wait = match scheduled {
                     None => NOT_ELECTED,
-                    Some(Scheduled::Nothing { next_due_in }) => next_due_in.unwrap_or(LONGEST).min(LONGEST),
+                    Some(Scheduled::Nothing { next_due_in }) => {
+                        next_due_in.unwrap_or(LONGEST).clamp(SHORTEST, LONGEST)
+                    }
                     Some(Scheduled::Some { .. }) => continue,
                 };
                 tokio::time::sleep(wait).await;

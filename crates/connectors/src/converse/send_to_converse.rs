@@ -18,6 +18,9 @@ pub struct ConverseSettings {
     pub url: String,
 }
 
+/// Stands for its URL in faults: that may hold a key, and faults are shown to everybody of an account.
+const TARGET: &str = "Converse";
+
 /// Posts the conversation and returns the step's outputs: `{"ticketId": "…"}`.
 ///
 /// `authorization` is the whole value of the header. Retried is only what the adapter certainly
@@ -29,7 +32,9 @@ pub async fn send_to_converse(
     body: &Value,
     key: Uuid,
 ) -> Result<Value, SendFailure> {
-    let response = post_json(client, url.trim(), authorization, body, key).await?;
+    let response = post_json(client, url.trim(), authorization, body, key)
+        .await
+        .map_err(|error| SendFailure::unanswered(&error, TARGET))?;
     if !response.is_success() {
         let answer: Value = serde_json::from_slice(&response.body).unwrap_or_default();
         let text = |name: &str| answer.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());

@@ -5,22 +5,14 @@ use uuid::Uuid;
 
 use super::config::EightByEight;
 use super::product::Product;
-use super::request_fields::{spelled_as, write_as_text};
+use super::request_fields::{leave_out_blank, spelled_as, write_as_text};
 use super::send_message::{Accepted, request_fields, send_message};
 use crate::outbound::OutboundClient;
 use crate::send_failure::SendFailure;
 
-const FIELDS: [&str; 9] = [
-    "user",
-    "type",
-    "content",
-    "clientMessageId",
-    "channels",
-    "scheduled",
-    "expiry",
-    "dlrCallbackUrl",
-    "context",
-];
+const REQUIRED: [&str; 3] = ["user", "type", "content"];
+const OPTIONAL: [&str; 6] =
+    ["clientMessageId", "channels", "scheduled", "expiry", "dlrCallbackUrl", "context"];
 const TEXT_FIELDS: [&str; 4] = ["type", "scheduled", "expiry", "dlrCallbackUrl"];
 const USER_FIELDS: [&str; 4] = ["msisdn", "country", "lineUserId", "channelUserId"];
 const TEXT_CONTENT: [&str; 3] = ["text", "url", "fallbackText"];
@@ -33,7 +25,7 @@ pub async fn send_chat_apps_message(
     inputs: &Map<String, Value>,
     idempotency_key: Uuid,
 ) -> Result<Value, SendFailure> {
-    let (sub_account_id, mut fields) = request_fields(&FIELDS, inputs, idempotency_key)?;
+    let (sub_account_id, mut fields) = request_fields(&REQUIRED, &OPTIONAL, inputs, idempotency_key)?;
     write_as_text(&mut fields, &TEXT_FIELDS);
     if let Some(Value::Object(user)) = fields.get_mut("user") {
         *user = recipient(user);
@@ -57,6 +49,7 @@ pub async fn send_chat_apps_message(
 /// a business-scoped user id, which belongs into `channelUserId` again.
 fn recipient(user: &Map<String, Value>) -> Map<String, Value> {
     let mut user = spelled_as(&USER_FIELDS, user);
+    leave_out_blank(&mut user, &USER_FIELDS);
     write_as_text(&mut user, &USER_FIELDS);
     if user.get("msisdn").and_then(Value::as_str).is_some_and(is_business_scoped_user_id)
         && let Some(id) = user.shift_remove("msisdn")

@@ -109,7 +109,7 @@ fn read_access(product: Product, response: &OutboundResponse) -> Access {
         said.unwrap_or_else(|| format!("HTTP {} {}", response.status, response.reason).trim_end().to_owned());
     match (response.status, product) {
         (401 | 403, _) => Access::Refused { message },
-        (200..=299, _) => Access::Works,
+        (200..=299, _) if is_the_platforms(product, &body) => Access::Works,
         (_, _) if code == Some(ILLEGAL_SUB_ACCOUNT) => Access::UnknownSubAccount { message },
         // The voice API's word for a subaccount that is not the key's (spec 2.17.3).
         (404, Product::Voice) if code == Some(404) => Access::UnknownSubAccount { message },
@@ -117,6 +117,16 @@ fn read_access(product: Product, response: &OutboundResponse) -> Access {
         (404, Product::Sms | Product::ChatApps) if code == Some(NOT_FOUND) => Access::Works,
         (400, Product::Sms | Product::ChatApps) if is_about_umid(code, &message) => Access::Works,
         _ => Access::Unclear { message: format!("the answer is not one that is known: {message}") },
+    }
+}
+
+/// Any server may say 200 to anything: whether this is what was asked for.
+fn is_the_platforms(product: Product, body: &Value) -> bool {
+    match product {
+        Product::Sms | Product::ChatApps => body["umid"].is_string(),
+        Product::Voice => {
+            body.as_array().is_some_and(|webhooks| webhooks.iter().all(|webhook| webhook["type"].is_string()))
+        }
     }
 }
 

@@ -1,13 +1,16 @@
 //! What an operator tells the platform so that its webhooks reach us (spec 7.9): calls to be made
 //! with the platform's key, as plain data to be shown.
 
+use std::fmt;
+
 use serde_json::{Value, json};
 
 use super::config::{Settings, VoiceApi};
 use super::product::Product;
+use super::sub_account::sub_account_path;
 
 /// Where the platform is to report to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct OurWebhooks<'a> {
     /// Of our server, as the platform reaches it: `https://automation.example.com`.
     pub base_url: &'a str,
@@ -20,13 +23,35 @@ pub struct OurWebhooks<'a> {
     pub sub_account: &'a str,
 }
 
+impl fmt::Debug for OurWebhooks<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OurWebhooks")
+            .field("base_url", &self.base_url)
+            .field("account", &self.account)
+            .field("platform_account", &self.platform_account)
+            .field("sub_account", &self.sub_account)
+            .finish_non_exhaustive()
+    }
+}
+
 /// One call that registers webhooks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Registration {
     pub product: Product,
     pub method: &'static str,
     pub url: String,
+    /// With our secret in it.
     pub body: Value,
+}
+
+impl fmt::Debug for Registration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registration")
+            .field("product", &self.product)
+            .field("method", &self.method)
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Messages and receipts of all subaccounts, and the call events of one.
@@ -64,7 +89,7 @@ pub fn register_webhooks(settings: &Settings, ours: &OurWebhooks<'_>) -> Vec<Reg
         registrations.extend(["VCA", "VSS", "VCS"].map(|kind| Registration {
             product: Product::Voice,
             method: "POST",
-            url: format!("{}/api/v1/subaccounts/{}/webhooks", settings.voice_url(), ours.sub_account),
+            url: format!("{}{}", settings.voice_url(), sub_account_path(ours.sub_account, "webhooks")),
             body: json!({"type": kind, "url": url("voice"), "httpAuthHeader": ours.secret, "enabled": true}),
         }));
     }
@@ -140,5 +165,22 @@ mod tests {
         let settings = EightByEightSettings { voice_api: VoiceApi::Calls, ..EightByEightSettings::default() };
         let products: Vec<_> = register_webhooks(&settings, &OURS).into_iter().map(|r| r.product).collect();
         assert_eq!(products, [Product::Sms, Product::ChatApps]);
+    }
+
+    #[test]
+    fn a_subaccount_is_encoded_for_the_path_and_a_word_for_it_stays() {
+        for (sub_account, written) in [("acme&co.sg", "acme%26co.sg"), ("{SUBACCOUNT}", "{SUBACCOUNT}")] {
+            let ours = OurWebhooks { sub_account, ..OURS };
+            let registrations = register_webhooks(&EightByEightSettings::default(), &ours);
+            let url = format!("https://voice.8x8.com/api/v1/subaccounts/{written}/webhooks");
+            assert_eq!(registrations.iter().filter(|registration| registration.url == url).count(), 3);
+        }
+    }
+
+    #[test]
+    fn the_secret_is_not_in_the_debug_output() {
+        let registrations = register_webhooks(&EightByEightSettings::default(), &OURS);
+        let shown = format!("{OURS:?} {registrations:?}");
+        assert!(shown.contains("acme_voice/webhooks") && !shown.contains("s-1"), "{shown}");
     }
 }

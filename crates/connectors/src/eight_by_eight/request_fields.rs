@@ -36,7 +36,8 @@ pub(super) fn write_as_text(fields: &mut Map<String, Value>, names: &[&str]) {
     }
 }
 
-/// Turns text under these names into the number that it spells, and `5.0` into `5`.
+/// Turns text under these names into the number that it spells. A whole number has no fraction,
+/// however it was written: `"5.0"` and `5.0` become `5`.
 pub(super) fn write_as_number(fields: &mut Map<String, Value>, names: &[&str]) {
     for name in names {
         if let Some(value) = fields.get_mut(*name)
@@ -69,27 +70,38 @@ pub(super) fn leave_out_blank(fields: &mut Map<String, Value>, names: &[&str]) {
 }
 
 fn number(value: &Value) -> Option<Number> {
-    let written = match value {
-        Value::String(text) => text.trim().to_owned(),
-        Value::Number(_) => number_or_boolean_text(value)?,
+    let number = match value {
+        Value::String(text) => {
+            let text = text.trim();
+            text.parse()
+                .map(|whole: i64| whole.into())
+                .ok()
+                .or_else(|| Number::from_f64(text.parse().ok()?))?
+        }
+        Value::Number(number) => number.clone(),
         _ => return None,
     };
-    written.parse().map(|whole: i64| whole.into()).ok().or_else(|| Number::from_f64(written.parse().ok()?))
+    let plain = number_text(&number).parse().map(|whole: i64| whole.into());
+    Some(plain.unwrap_or(number))
 }
 
-/// Spelled as JavaScript spells them: a whole number has no fraction, however it was computed.
 fn number_or_boolean_text(value: &Value) -> Option<String> {
-    /// From here on JavaScript writes an exponent.
-    const LARGEST_PLAIN: f64 = 1e21;
     match value {
         Value::Bool(boolean) => Some(boolean.to_string()),
-        Value::Number(number) => Some(match number.as_f64() {
-            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < LARGEST_PLAIN => {
-                format!("{float:.0}")
-            }
-            _ => number.to_string(),
-        }),
+        Value::Number(number) => Some(number_text(number)),
         _ => None,
+    }
+}
+
+/// Spelled as JavaScript spells it: a whole number has no fraction, however it was computed.
+fn number_text(number: &Number) -> String {
+    /// From here on JavaScript writes an exponent.
+    const LARGEST_PLAIN: f64 = 1e21;
+    match number.as_f64() {
+        Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < LARGEST_PLAIN => {
+            format!("{float:.0}")
+        }
+        _ => number.to_string(),
     }
 }
 
@@ -138,13 +150,14 @@ mod tests {
     #[test]
     fn text_becomes_the_number_that_it_spells() {
         let mut fields = object(&json!({"a": "5", "b": " 1.5 ", "c": 5.0, "d": 0.5, "e": "-3", "f": "5.0",
-            "g": "five", "h": true, "i": [1], "j": "", "k": "NaN", "l": 7}));
+            "g": "five", "h": true, "i": [1], "j": "", "k": "NaN", "l": 7, "m": "5e3", "n": "1e300", "o": "1e999",
+            "p": "-0.0"}));
         let names: Vec<String> = fields.keys().cloned().collect();
         write_as_number(&mut fields, &names.iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!(
             Value::Object(fields),
-            json!({"a": 5, "b": 1.5, "c": 5, "d": 0.5, "e": -3, "f": 5.0, "g": "five", "h": true, "i": [1],
-                "j": "", "k": "NaN", "l": 7})
+            json!({"a": 5, "b": 1.5, "c": 5, "d": 0.5, "e": -3, "f": 5, "g": "five", "h": true, "i": [1],
+                "j": "", "k": "NaN", "l": 7, "m": 5000, "n": 1e300, "o": "1e999", "p": 0})
         );
     }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::config::EightByEight;
 use super::product::Product;
-use super::request_fields::{spelled_as, write_as_text};
+use super::request_fields::{leave_out_blank, spelled_as, write_as_text};
 use super::sub_account::{SUB_ACCOUNT_ID, sub_account_url, take_sub_account};
 use super::wire::SendAnswer;
 use crate::clock;
@@ -25,21 +25,21 @@ pub(super) struct Accepted {
     pub(super) request_id: String,
 }
 
-/// The members of the request without the subaccount, which goes into the path. The idempotency
-/// key stands in for a client message id that the author did not give.
+/// The members of the request without the subaccount, which goes into the path, and without the
+/// optional ones that are blank. The idempotency key stands in for a client message id that the
+/// author did not give.
 pub(super) fn request_fields(
-    known: &[&str],
+    required: &[&str],
+    optional: &[&str],
     inputs: &Map<String, Value>,
     idempotency_key: Uuid,
 ) -> Result<(String, Map<String, Value>), SendFailure> {
-    let known: Vec<&str> = known.iter().copied().chain([SUB_ACCOUNT_ID]).collect();
+    let known: Vec<&str> = required.iter().chain(optional).copied().chain([SUB_ACCOUNT_ID]).collect();
     let mut fields = spelled_as(&known, inputs);
-    write_as_text(&mut fields, &["clientMessageId"]);
+    leave_out_blank(&mut fields, optional);
     let sub_account_id = take_sub_account(&mut fields, None)?;
-    let client_message_id = fields.entry("clientMessageId").or_insert(Value::Null);
-    if client_message_id.is_null() || client_message_id == "" {
-        *client_message_id = Value::String(idempotency_key.to_string());
-    }
+    fields.entry("clientMessageId").or_insert_with(|| Value::String(idempotency_key.to_string()));
+    write_as_text(&mut fields, &["clientMessageId"]);
     Ok((sub_account_id, fields))
 }
 
@@ -54,7 +54,9 @@ pub(super) async fn send_message(
     let url = sub_account_url(config, product, sub_account_id, "messages");
     let authorization = config.authorization();
     let body = Value::Object(fields);
-    let response = post_json(client, &url, Some(&authorization), &body, idempotency_key).await?;
+    let response = post_json(client, &url, Some(&authorization), &body, idempotency_key)
+        .await
+        .map_err(|error| SendFailure::unanswered(&error, &url))?;
     if !response.is_success() {
         return Err(refusal(&response, product));
     }

@@ -10,9 +10,8 @@ use super::send_message::{Accepted, request_fields, send_message};
 use crate::outbound::OutboundClient;
 use crate::send_failure::SendFailure;
 
-const FIELDS: [&str; 11] = [
-    "destination",
-    "text",
+const REQUIRED: [&str; 2] = ["destination", "text"];
+const OPTIONAL: [&str; 9] = [
     "source",
     "country",
     "clientMessageId",
@@ -36,8 +35,9 @@ pub async fn send_sms(
     inputs: &Map<String, Value>,
     idempotency_key: Uuid,
 ) -> Result<Value, SendFailure> {
-    let (sub_account_id, mut fields) = request_fields(&FIELDS, inputs, idempotency_key)?;
-    write_as_text(&mut fields, &FIELDS);
+    let (sub_account_id, mut fields) = request_fields(&REQUIRED, &OPTIONAL, inputs, idempotency_key)?;
+    write_as_text(&mut fields, &REQUIRED);
+    write_as_text(&mut fields, &OPTIONAL);
     if let Some(Value::String(encoding)) = fields.get_mut("encoding") {
         encoding.make_ascii_uppercase();
     }

@@ -33,9 +33,14 @@ pub(super) fn sub_account_url(
     sub_account_id: &str,
     resource: &str,
 ) -> String {
+    format!("{}{}", product.base_url(config), sub_account_path(sub_account_id, resource))
+}
+
+/// `/api/v1/subaccounts/{id}/{resource}`
+pub(super) fn sub_account_path(sub_account_id: &str, resource: &str) -> String {
     // Of the characters that a subaccount id may have, this is the only one to be encoded.
     let id = sub_account_id.replace('&', "%26");
-    format!("{}/api/v1/subaccounts/{id}/{resource}", product.base_url(config))
+    format!("/api/v1/subaccounts/{id}/{resource}")
 }
 
 /// `^[A-Za-z0-9\-._&]{3,50}$` (spec 8.1)

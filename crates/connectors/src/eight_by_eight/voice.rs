@@ -9,8 +9,11 @@
 //! The step is done when the call is accepted, not when it ends: key presses come in later and find
 //! their way by the ids of the [`PlacedCall`].
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::config::{EightByEight, VoiceApi};
@@ -31,15 +34,26 @@ use read_call::{CLIENT_REQUEST_ID, read_call};
 use single_call::single_call;
 
 /// What a call needs besides its inputs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Placing<'a> {
     /// `data.subAccountId` of the instance: the subaccount of a step that names none.
     pub subaccount_fallback: Option<&'a str>,
     /// The same for every attempt of one step execution.
     pub key: Uuid,
     /// Where the first generation of the API reports key presses, unless the author says otherwise.
+    /// Its token is a secret.
     pub dtmf_callback_url: Option<&'a str>,
     pub now: DateTime<Utc>,
+}
+
+impl fmt::Debug for Placing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Placing")
+            .field("subaccount_fallback", &self.subaccount_fallback)
+            .field("key", &self.key)
+            .field("now", &self.now)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A call that the platform has accepted.
@@ -73,14 +87,25 @@ pub async fn send_voice_message(
     };
     let url = sub_account_url(config, Product::Voice, &placed.sub_account_id, resource);
     let authorization = config.authorization();
-    let mut response = post_json(client, &url, Some(&authorization), &body, call.key).await?;
+    let unanswered = |error| SendFailure::unanswered(&error, &url);
+    let mut response =
+        post_json(client, &url, Some(&authorization), &body, call.key).await.map_err(unanswered)?;
     // It is honoured without being documented, so it is the first thing to do without.
     if objects_to_client_request_id(&response)
         && body.as_object_mut().is_some_and(|body| body.shift_remove(CLIENT_REQUEST_ID).is_some())
     {
-        response = post_json(client, &url, Some(&authorization), &body, call.key).await?;
+        let key = key_of_second_request(call.key);
+        response = post_json(client, &url, Some(&authorization), &body, key).await.map_err(unanswered)?;
     }
     read_answer(&response, placed, config.voice_api, call.now)
+}
+
+/// One key stands for one body: under the first key the platform may give its refusal again, or
+/// refuse the key. Derived, so that the next attempt of the same step asks under the same two.
+fn key_of_second_request(key: Uuid) -> Uuid {
+    let digest = Sha256::new().chain_update(key).chain_update(b"without clientRequestId").finalize();
+    let (bytes, _) = digest.split_first_chunk().expect("a digest has 32 bytes");
+    uuid::Builder::from_custom_bytes(*bytes).into_uuid()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What the messaging platform writes. Read leniently: a message that was accepted must not turn
 //! into a fault because a member has a new type.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -80,13 +80,15 @@ pub fn write_timestamp(time: DateTime<Utc>) -> String {
     format!("{}.{:02}Z", time.format("%Y-%m-%dT%H:%M:%S"), time.timestamp_subsec_millis().min(999) / 10)
 }
 
-/// Any ISO 8601 date and time; without an offset it is UTC.
+/// Any ISO 8601 date and time of the years 1 to 9999, which is what can be stored and written again;
+/// without an offset it is UTC.
 pub fn read_timestamp(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim();
     DateTime::parse_from_rfc3339(text)
         .map(|time| time.to_utc())
         .or_else(|_| text.parse::<chrono::NaiveDateTime>().map(|time| time.and_utc()))
         .ok()
+        .filter(|time| (1..=9999).contains(&time.year()))
 }
 
 #[cfg(test)]
@@ -104,5 +106,23 @@ mod tests {
             assert_eq!(write_timestamp(read_timestamp(text).unwrap()), written);
         }
         assert_eq!(read_timestamp("yesterday"), None);
+    }
+
+    #[test]
+    fn a_year_that_nobody_can_mean_is_no_timestamp() {
+        for text in ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"] {
+            assert!(read_timestamp(text).is_some(), "{text}");
+        }
+        for text in [
+            "-9999-01-01T00:00:00",
+            "-9999-01-01T00:00:00Z",
+            "0000-12-31T23:59:59Z",
+            "0001-01-01T00:00:00+08:00",
+            "9999-12-31T23:59:59-08:00",
+            "+10000-01-01T00:00:00",
+            "+262142-01-01T00:00:00",
+        ] {
+            assert_eq!(read_timestamp(text), None, "{text}");
+        }
     }
 }

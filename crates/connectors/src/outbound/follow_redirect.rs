@@ -10,7 +10,7 @@ use reqwest::{Method, StatusCode, Url};
 use super::describe_failure::OutboundError;
 use super::send_request::OutboundRequest;
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Hop {
     pub(super) method: Method,
     pub(super) url: Url,

@@ -1,5 +1,6 @@
 //! Sends one request and reads its answer.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +31,7 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 const POOL_IDLE_PER_HOST: usize = 32;
 
 /// A request to be sent. Method and header names in any case.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct OutboundRequest {
     pub method: String,
     pub url: String,
@@ -40,6 +41,21 @@ pub struct OutboundRequest {
     pub timeout: Duration,
     /// Off, a redirect is an answer like any other.
     pub follow_redirects: bool,
+}
+
+/// Of what may hold a key (path and query, values of headers, body) nothing.
+impl fmt::Debug for OutboundRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let origin = reqwest::Url::parse(self.url.trim()).map(|url| url.origin().ascii_serialization());
+        let headers: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("OutboundRequest")
+            .field("method", &self.method)
+            .field("origin", &origin.ok())
+            .field("headers", &headers)
+            .field("timeout", &self.timeout)
+            .field("follow_redirects", &self.follow_redirects)
+            .finish_non_exhaustive()
+    }
 }
 
 /// An answer, whatever its status.

@@ -84,7 +84,7 @@ fn check_name<'v>(
         Some(name) if name.chars().count() > MAX_NAME => {
             problems.error("Workflow name is longer than 255 characters.", &at);
         }
-        Some(name) => refuse_nul("Workflow name", name, &at, problems),
+        Some(_) => {}
     }
     name
 }
@@ -106,9 +106,8 @@ fn find_steps<'v>(
 fn check_subaccount<'v>(envelope: &'v Map<String, Value>, problems: &mut Problems) -> Option<&'v str> {
     let (key, value) = inputs::entry(envelope, "subAccountId")?;
     let at = Pointer::BODY.member(key);
-    match value.as_str() {
-        Some(id) => refuse_nul("subAccountId", id, &at, problems),
-        None => problems.error("subAccountId must be a string.", &at),
+    if !value.is_string() {
+        problems.error("subAccountId must be a string.", &at);
     }
     value.as_str()
 }
@@ -142,13 +141,6 @@ fn check_schedule(
 /// A member's name as the object spells it, if it has it.
 pub(super) fn spelling<'a>(object: &'a Value, name: &'a str) -> &'a str {
     object.as_object().and_then(|members| inputs::entry(members, name)).map_or(name, |(key, _)| key)
-}
-
-/// Names become text of their own in the database, which cannot hold this character.
-pub(super) fn refuse_nul(what: &str, text: &str, at: &Pointer, problems: &mut Problems) {
-    if text.contains('\0') {
-        problems.error(format!("{what} has a NUL character."), at);
-    }
 }
 
 /// The value as messages show it.

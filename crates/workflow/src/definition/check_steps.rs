@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-use super::check_envelope::{one_of, refuse_nul, shown, spelling};
+use super::check_envelope::{one_of, shown, spelling};
 use super::pointer::Pointer;
 use super::problem::{Problem, Problems};
 use super::scripts::{CheckScripts, ScriptFlaw, ScriptPlace};
@@ -111,7 +111,7 @@ impl<'a> StepChecker<'a> {
                 let message = format!("Step id '{id}' is longer than 255 characters.");
                 self.problems.push(Problem::error(message, at).of_step(id));
             }
-            Some(id) => refuse_nul("Step id", id, at, self.problems),
+            Some(_) => {}
         }
     }
 
@@ -168,6 +168,29 @@ impl<'a> StepChecker<'a> {
             if !is_expression(value) && !choices.iter().any(|choice| choice.eq_ignore_ascii_case(&shown)) {
                 let message = format!("{} '{shown}' is not supported.", input.name);
                 self.of_step(place, &message, &at.member(key));
+            }
+        }
+        for (input, key, value) in given(|kind| matches!(kind, Kind::Several(_))) {
+            let Kind::Several(known) = input.kind else { continue };
+            self.several(place, (input.name, known), value, &at.member(key));
+        }
+    }
+
+    /// One of the known texts, or some of them. Expressions among them are left for run time.
+    fn several(&mut self, place: &Place, (name, known): (&str, &[&str]), value: &Value, at: &Pointer) {
+        let given = match value {
+            Value::Array(values) if !values.is_empty() => values.as_slice(),
+            Value::String(_) => std::slice::from_ref(value),
+            _ => &[],
+        };
+        if given.is_empty() || !given.iter().all(Value::is_string) {
+            self.of_step(place, &format!("{name} must be a text or an array of texts."), at);
+            return;
+        }
+        for value in given.iter().filter(|value| !is_expression(value)) {
+            let shown = shown(value);
+            if !known.iter().any(|known| known.eq_ignore_ascii_case(shown.trim())) {
+                self.of_step(place, &format!("{name} '{shown}' is not supported."), at);
             }
         }
     }

@@ -2,7 +2,28 @@
 
 use super::{Input, Kind, Shape};
 
-const STATES: &[&str] = &["sent", "delivered", "undelivered", "read", "failed", "rejected", "error"];
+/// Of messages (spec 7.5), then of calls (spec 7.6.4).
+const STATES: &[&str] = &[
+    "queued",
+    "accepted",
+    "sent",
+    "delivered",
+    "undelivered",
+    "read",
+    "failed",
+    "rejected",
+    "error",
+    "unknown",
+    "ok",
+    "completed",
+    "no_answer",
+    "busy",
+    "canceled",
+    "cancelled",
+    "completed_unsubscribed",
+    "completed_unsub_error",
+    "unsubscribed_contact",
+];
 
 pub(super) const SHAPE: Shape = Shape {
     inputs: &[

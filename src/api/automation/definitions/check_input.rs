@@ -8,7 +8,7 @@ use crate::api::error::ApiError;
 
 pub fn check_input(body: &Body) -> Result<DefinitionInput, ApiError> {
     definition::parse(&body.0, &check_scripts).map_err(|error| match error {
-        DefinitionError::Malformed => ApiError::InvalidBody,
+        DefinitionError::Malformed(flaw) => flaw.into(),
         DefinitionError::Invalid(message) => ApiError::InvalidDefinition(message),
     })
 }

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 use trunkline_store::starts::NewInstance;
 use trunkline_workflow::context;
+use trunkline_workflow::strict_json::Malformed;
 use utoipa::IntoParams;
 
 use crate::api::auth::Account;
@@ -78,6 +79,6 @@ fn read_payload(body: &Body) -> Result<Value, ApiError> {
     match payload {
         Value::Null => Ok(Value::Object(Map::new())),
         Value::Object(_) => Ok(payload),
-        _ => Err(ApiError::InvalidBody),
+        _ => Err(Malformed::whole("it must be an object").into()),
     }
 }

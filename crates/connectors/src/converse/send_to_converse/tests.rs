@@ -102,15 +102,23 @@ async fn only_what_the_adapter_certainly_does_not_have_is_retried() {
             message: "Failed to send to Converse because HTTP 429 Too Many Requests.".to_owned()
         })
     );
-    let closed = closed_url();
-    let message = format!("Call failed. Connection refused: POST {closed}");
+    let closed = format!("{}/hook?key=secret", closed_url());
+    let message = "Call failed. Connection refused: POST Converse".to_owned();
     assert_eq!(send_to(&closed, None).await, Err(SendFailure::Retry { after: None, message }));
     assert!(matches!(outcome(Reply::Close).await, Err(SendFailure::Failed { .. })));
 
     let server = RecordedServer::start(vec![Reply::Hang]).await;
     let url = server.url("/");
-    let message = format!("Call failed. No response within 30 seconds: POST {url}");
-    assert_eq!(given_up(&server, send_to(&url, None)).await, failed(&message));
+    let message = "Call failed. No response within 30 seconds: POST Converse";
+    assert_eq!(given_up(&server, send_to(&url, None)).await, failed(message));
+}
+
+#[tokio::test]
+async fn a_fault_never_shows_the_url() {
+    for url in ["ftp://desk.example/hook?key=secret", "http://10.0.0.1/hook?key=secret", "secret"] {
+        let Err(SendFailure::Failed { message }) = send_to(url, None).await else { panic!("{url}") };
+        assert!(message.ends_with(": POST Converse") && !message.contains("secret"), "{message}");
+    }
 }
 
 #[test]

@@ -85,6 +85,19 @@ async fn c_163_every_input_but_the_subaccount_is_forwarded() {
 }
 
 #[tokio::test]
+async fn optional_fields_that_are_blank_are_left_out() {
+    let body = body_sent(json!({"subAccountId": "acme_chat", "type": "", "content": {"text": ""},
+        "user": {"msisdn": "", "country": " ", "lineUserId": "", "channelUserId": "SG.9", "custom": ""},
+        "channels": "", "scheduled": "", "expiry": " ", "dlrCallbackUrl": "", "context": "",
+        "clientMessageId": ""}));
+    assert_eq!(
+        body.await,
+        json!({"type": "", "content": {"text": ""}, "user": {"channelUserId": "SG.9", "custom": ""},
+            "clientMessageId": KEY.to_string()})
+    );
+}
+
+#[tokio::test]
 async fn c_164_the_status_is_the_state_of_the_answer() {
     assert_eq!(
         outputs_of(QUEUED).await,

@@ -29,10 +29,7 @@ async fn all(status: &str, body: &str) -> [Access; 3] {
 async fn every_product_is_read_with_the_key() {
     let server = RecordedServer::start(vec![Reply::json("200 OK", "[]")]).await;
     let checked = check(settings(&server.url("")), " acme&co ").await;
-    assert_eq!(
-        checked,
-        [(Product::Sms, Access::Works), (Product::ChatApps, Access::Works), (Product::Voice, Access::Works)]
-    );
+    assert_eq!(checked[2], (Product::Voice, Access::Works));
     let mut requests = server.requests();
     requests.sort();
     let read = |path: &str| {
@@ -61,6 +58,32 @@ async fn a_message_that_is_not_there_proves_the_key() {
         let [sms, chat_apps, voice] = all(status, body).await;
         assert_eq!((sms, chat_apps), (Access::Works, Access::Works), "{body}");
         assert!(matches!(voice, Access::Unclear { .. }), "it was asked for something else");
+    }
+}
+
+#[tokio::test]
+async fn a_success_counts_only_with_what_was_asked_for() {
+    let unclear = Access::Unclear { message: "the answer is not one that is known: HTTP 200 OK".to_owned() };
+    let message = r#"{"umid": "00000000-0000-0000-0000-000000000000", "status": {"state": "sent"}}"#;
+    let webhooks = r#"[{"type": "VCA", "url": "https://a.example/"}, {"type": "VSS"}]"#;
+    for (body, about_messages, about_webhooks) in [
+        (message, true, false),
+        (webhooks, false, true),
+        ("[]", false, true),
+        ("", false, false),
+        ("<html>It works!</html>", false, false),
+        ("null", false, false),
+        (r#"{"ok": true}"#, false, false),
+        (r#"["ok"]"#, false, false),
+        (r#"{"umid": null}"#, false, false),
+    ] {
+        let expected = |works: bool| if works { Access::Works } else { unclear.clone() };
+        let messages = expected(about_messages);
+        assert_eq!(
+            all("200 OK", body).await,
+            [messages.clone(), messages, expected(about_webhooks)],
+            "{body}"
+        );
     }
 }
 

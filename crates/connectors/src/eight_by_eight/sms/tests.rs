@@ -101,6 +101,18 @@ async fn every_field_of_the_api_is_sent() {
 }
 
 #[tokio::test]
+async fn optional_fields_that_are_blank_are_left_out() {
+    let body = body_sent(json!({"subAccountId": "acme_sms", "destination": "", "text": " ", "source": "",
+        "country": " ", "encoding": "", "scheduled": "", "expiry": "", "dlrCallbackUrl": "", "clientIp": "",
+        "track": "", "clientMessageId": " "}));
+    assert_eq!(
+        body.await,
+        json!({"destination": "", "text": " ", "clientMessageId": KEY.to_string()}),
+        "whether required fields may be blank is the platform's decision"
+    );
+}
+
+#[tokio::test]
 async fn every_code_of_the_platform_is_told_in_its_words_and_never_retried() {
     for code in (1000..=1012).chain([1014, 1100, 1200, 1201, 1300, 1400, 2000, 2001, 2002, 2003]) {
         let status = match code {

@@ -48,6 +48,13 @@ async fn body_sent(voice_api: VoiceApi, inputs: Value) -> Value {
     bodies.remove(0)
 }
 
+#[test]
+fn the_token_of_a_callback_is_not_in_the_debug_output() {
+    let now = read_timestamp("2026-02-03T04:09:30.5Z").unwrap();
+    let placing = Placing { subaccount_fallback: None, key: KEY, dtmf_callback_url: Some(OUR_CALLBACK), now };
+    assert!(!format!("{placing:?}").contains("token"));
+}
+
 fn say() -> Value {
     json!({"subAccountId": "acme_voice", "action": "say", "params": {"source": "+6568000000",
         "destination": "+6590001111", "text": "Hello", "voiceProfile": "en-US-ZiraRUS"}})

@@ -380,3 +380,18 @@ async fn tls_1_3_is_offered() {
         "the first of the versions is not 1.3: {hello:02x?}"
     );
 }
+
+#[test]
+fn what_may_be_secret_is_not_in_the_debug_output() {
+    let request = OutboundRequest {
+        method: "POST".to_owned(),
+        url: "https://hush-1:hush-2@a.example/hush-3?token=hush-4".to_owned(),
+        headers: vec![("Authorization".to_owned(), "Bearer hush-5".to_owned())],
+        body: Some(b"hush-6".to_vec()),
+        timeout: Duration::from_secs(5),
+        follow_redirects: false,
+    };
+    let shown = format!("{request:?}");
+    assert!(shown.contains("https://a.example") && shown.contains("Authorization"), "{shown}");
+    assert!(!shown.contains("hush") && !shown.contains(&format!("{:?}", b"hush-6")), "{shown}");
+}

@@ -1,8 +1,9 @@
 //! The current generation (spec 8.4.1, 8.4.2 and 8.4.4).
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use super::{CREATED, body_sent, place, say};
+use super::{CREATED, KEY, body_sent, place, say};
 use crate::eight_by_eight::{SendFailure, VoiceApi};
 use crate::recorded_server::{RecordedServer, Reply};
 
@@ -231,11 +232,35 @@ async fn a_client_request_id_that_the_platform_does_not_take_is_left_out() {
         let [first, second] = server.bodies().try_into().unwrap();
         assert_eq!(first["clientRequestId"], "order-7");
         assert_eq!(second, json!({"callflow": first["callflow"]}));
-        assert!(server.requests().iter().all(|request| request.contains(&super::KEY.to_string())));
         // Whoever waits for the keys waits under it all the same.
         assert_eq!(call.client_request_id.as_deref(), Some("order-7"));
         assert_eq!(call.response["clientRequestId"], "order-7");
     }
+}
+
+#[tokio::test]
+async fn another_body_is_asked_for_under_another_key_and_every_attempt_under_the_same_two() {
+    let refusal = json!({"sessionStatus": "NOT_CREATED", "statusCode": -1009}).to_string();
+    let refused = Reply::json("400 Bad Request", &refusal);
+    let replies = vec![
+        refused.clone(),
+        Reply::json("429 Too Many Requests", "{}"),
+        refused,
+        Reply::json("200 OK", CREATED),
+    ];
+    let mut inputs = say();
+    inputs["clientRequestId"] = json!("order-7");
+    let server = RecordedServer::start(replies).await;
+    assert!(matches!(place(&server, inputs.clone()).await, Err(SendFailure::Retry { .. })));
+    place(&server, inputs).await.unwrap();
+    let key = |request: String| {
+        let line = request.lines().find_map(|line| line.strip_prefix("idempotency-key: ").map(str::to_owned));
+        Uuid::parse_str(&line.unwrap()).unwrap()
+    };
+    let keys: Vec<Uuid> = server.requests().into_iter().map(key).collect();
+    assert_eq!((keys[0], keys[1]), (KEY, keys[3]));
+    assert_eq!(keys[0], keys[2]);
+    assert_ne!(keys[0], keys[1]);
 }
 
 #[tokio::test]
