@@ -11,7 +11,7 @@ use super::{EvaluationError, Evaluator};
 use crate::Template;
 use crate::native::{Scope, copy_as_javascript, measure, truth};
 use crate::protocol::EvaluateFrame;
-use crate::template::Node;
+use crate::template::{Node, Script};
 
 /// Members of `data` that outputs cannot change (spec 4.2).
 const RESERVED: [&str; 3] = ["accountId", "subAccountId", "triggeredAt"];
@@ -122,7 +122,7 @@ impl Run<'_> {
         let mut values = Vec::with_capacity(leaves.len());
         for leaf in leaves {
             self.effort.add_script()?;
-            match self.evaluator.at_once(leaf, scope)? {
+            match self.evaluator.at_once(leaf, scope, || template.whole().0)? {
                 Some((value, bytes)) => {
                     self.effort.add_bytes(bytes)?;
                     values.push(value);
@@ -133,7 +133,8 @@ impl Run<'_> {
         let mut value = build(template.node(), &mut values.into_iter());
         if matches!(template.node(), Node::Array(_) | Node::Object(_)) {
             // In a child it is one result; so it is here.
-            measure(&value, &self.evaluator.limits).map_err(|excess| EvaluationError::script(&excess))?;
+            measure(&value, &self.evaluator.limits)
+                .map_err(|excess| EvaluationError::in_script(&excess.to_string(), template.whole().0))?;
             value = copy_as_javascript(&value);
         }
         Ok(Some(value))
@@ -147,12 +148,12 @@ impl Run<'_> {
     ) -> Result<Vec<Vec<u8>>, EvaluationError> {
         let is_call =
             |template: &Template| !matches!(template.node(), Node::Constant(_) | Node::Placeholder(_));
-        let scripts: Vec<u64> = outputs
+        let scripts: Vec<&Script> = outputs
             .iter()
             .map(|(_, template)| *template)
             .filter(|template| is_call(template))
             .chain(conditions.iter().copied())
-            .map(|template| template.whole().0.id)
+            .map(|template| template.whole().0)
             .collect();
         let frame = |known: &HashSet<u64>| {
             let data = AssignedData { data: self.data, assigned: &self.assigned };

@@ -95,7 +95,7 @@ impl Child {
         }
     }
 
-    pub fn remember(&mut self, scripts: &[u64]) {
+    pub fn remember(&mut self, scripts: impl Iterator<Item = u64>) {
         if self.known.len() > MAX_KNOWN {
             self.known.clear();
         }

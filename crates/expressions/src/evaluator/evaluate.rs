@@ -9,7 +9,7 @@ use super::inputs::evaluate_inputs;
 use super::pool::Pool;
 use super::{EvaluationError, EvaluatorCommand};
 use crate::native::{Scope, Stop, evaluate_leaf};
-use crate::template::Leaf;
+use crate::template::{Leaf, Script};
 use crate::{Limits, Template};
 
 /// A handle to the evaluator children; clones share them. They start when they are first needed, and end
@@ -57,11 +57,13 @@ impl Evaluator {
         evaluate_after(self, account, after, data, step).await
     }
 
-    /// The value of a leaf and its size, when the fast path can tell.
-    pub(super) fn at_once(
+    /// The value of a leaf and its size, when the fast path can tell. A fault is one of the script that a
+    /// child would be sent.
+    pub(super) fn at_once<'a>(
         &self,
         leaf: &Leaf,
         scope: Scope<'_>,
+        sent: impl FnOnce() -> &'a Script,
     ) -> Result<Option<(Value, usize)>, EvaluationError> {
         if !self.fast_path {
             return Ok(None);
@@ -69,7 +71,7 @@ impl Evaluator {
         match evaluate_leaf(leaf, scope, &self.limits) {
             Ok(result) => Ok(Some(result)),
             Err(Stop::Unsure) => Ok(None),
-            Err(Stop::Fault(detail)) => Err(EvaluationError::Script { detail }),
+            Err(Stop::Fault(detail)) => Err(EvaluationError::in_script(&detail, sent())),
         }
     }
 }

@@ -28,7 +28,7 @@ pub(super) async fn evaluate_inputs(
     let mut effort = Effort::new(evaluator.limits);
     for leaf in &leaves {
         effort.add_script()?;
-        values.push(match evaluator.at_once(leaf, scope)? {
+        values.push(match evaluator.at_once(leaf, scope, || &leaf.script)? {
             Some((value, bytes)) => {
                 effort.add_bytes(bytes)?;
                 Some(value)
@@ -48,7 +48,7 @@ pub(super) async fn evaluate_inputs(
             .iter()
             .zip(&values)
             .filter(|(_, value)| value.is_none())
-            .map(|(leaf, _)| leaf.script.id)
+            .map(|(leaf, _)| &leaf.script)
             .collect();
         let results = evaluator.pool.evaluate(account, &scripts, frame).await?;
         let mut results = results.into_iter();

@@ -12,6 +12,7 @@ use super::slow_accounts::SlowAccounts;
 use super::spawn_children::Spawner;
 use crate::Limits;
 use crate::protocol::{MAX_FRAME_BYTES, Reply};
+use crate::template::Script;
 
 /// A child has one request at a time, so that one which must be killed takes nobody else's request with it.
 #[derive(Debug)]
@@ -47,9 +48,14 @@ impl Pool {
     pub async fn evaluate(
         &self,
         account: &str,
-        scripts: &[u64],
+        scripts: &[&Script],
         frame: impl Fn(&HashSet<u64>) -> Option<Vec<u8>>,
     ) -> Result<Vec<Vec<u8>>, EvaluationError> {
+        // Of several only the child knows which one was at fault.
+        let fault_of_one = |detail: &str| match scripts {
+            [script] => EvaluationError::in_script(detail, script),
+            _ => EvaluationError::script(detail),
+        };
         let _turn = self.slow.turn(account).await;
         let _permit = self.free.acquire().await.expect("this semaphore is never closed");
         // A child may end through no fault of the script; a script that ends two children is at fault.
@@ -61,14 +67,12 @@ impl Pool {
                         self.slow.remember(account);
                     }
                     self.put_back(child, account);
-                    return results(reply);
+                    return results(reply, scripts);
                 }
                 Err(Lost::TimedOut) => {
                     self.slow.remember(account);
                     let timeout = self.limits.timeout.as_millis();
-                    return Err(EvaluationError::script(&format!(
-                        "The script ran longer than {timeout} ms."
-                    )));
+                    return Err(fault_of_one(&format!("The script ran longer than {timeout} ms.")));
                 }
                 Err(Lost::Starved) => {
                     return Err(EvaluationError::unavailable("the machine did not let it run"));
@@ -76,7 +80,7 @@ impl Pool {
                 Err(Lost::Ended(error)) => tracing::warn!(%error, "an evaluator child ended"),
             }
         }
-        Err(EvaluationError::script("The script ended its evaluator."))
+        Err(fault_of_one("The script ended its evaluator."))
     }
 
     /// A child that nobody uses, if possible the one that knows the account; else a new one.
@@ -103,7 +107,7 @@ impl Pool {
 /// Asks a child, a second time with all sources if it has forgotten some.
 async fn converse(
     child: &mut Child,
-    scripts: &[u64],
+    scripts: &[&Script],
     frame: impl Fn(&HashSet<u64>) -> Option<Vec<u8>>,
 ) -> Result<Result<Reply, Lost>, EvaluationError> {
     let too_large = || EvaluationError::script(&format!("The data is larger than {MAX_FRAME_BYTES} bytes."));
@@ -114,15 +118,18 @@ async fn converse(
         reply = child.ask(&request).await;
     }
     if reply.is_ok() {
-        child.remember(scripts);
+        child.remember(scripts.iter().map(|script| script.id));
     }
     Ok(reply)
 }
 
-fn results(reply: Reply) -> Result<Vec<Vec<u8>>, EvaluationError> {
+fn results(reply: Reply, scripts: &[&Script]) -> Result<Vec<Vec<u8>>, EvaluationError> {
     match reply {
         Reply::Done { results, .. } => Ok(results),
-        Reply::Fault { detail, .. } => Err(EvaluationError::Script { detail }),
+        Reply::Fault { detail, call, .. } => Err(match call.and_then(|call| scripts.get(call)) {
+            Some(script) => EvaluationError::in_script(&detail, script),
+            None => EvaluationError::Script { detail },
+        }),
         Reply::Ready | Reply::Progress { .. } | Reply::Missing { .. } => {
             Err(EvaluationError::unavailable("an evaluator child answered out of turn"))
         }

@@ -18,6 +18,7 @@ pub(crate) fn number_text(number: f64) -> String {
     let scientific = format!("{:e}", number.abs());
     let (mantissa, exponent) = scientific.split_once('e').expect("the exponent form has an exponent");
     let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    let digits = even_neighbour(number.abs(), &digits, exponent).unwrap_or(digits);
     let count = i32::try_from(digits.len()).expect("an f64 has at most 17 digits");
     let point = exponent.parse::<i32>().expect("the exponent is a small integer") + 1;
     let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or(0));
@@ -32,6 +33,27 @@ pub(crate) fn number_text(number: f64) -> String {
             format!("{sign}{first}{dot}{rest}e{:+}", point - 1)
         }
     }
+}
+
+/// The other shortest digits of a number, if they are as close to it and even: of two such, ECMAScript takes
+/// these, and Rust those above the number.
+fn even_neighbour(number: f64, digits: &str, exponent: &str) -> Option<String> {
+    /// So many digits after the first has none but zeros at its end, of any `f64`.
+    const ALL: usize = 767;
+    let (rest, last) = digits.split_at(digits.len() - 1);
+    let last = last.parse::<u8>().ok().filter(|last| last % 2 == 1)?;
+    let halfway = |places: usize| {
+        let text = format!("{number:.places$e}");
+        let tail = text.split_once('e')?.0.replace('.', "").split_off(digits.len());
+        tail.strip_prefix('5')?.bytes().all(|digit| digit == b'0').then_some(text)
+    };
+    // The first look is cheap and lets few through.
+    let exact = halfway(digits.len() + 1).and_then(|_| halfway(ALL))?;
+    let below = exact.replace('.', "").starts_with(digits);
+    let other = format!("{rest}{}", if below { last + 1 } else { last - 1 });
+    let (first, fraction) = other.split_at(1);
+    let read = format!("{first}.{fraction}e{exponent}").parse::<f64>();
+    (other.len() == digits.len() && read == Ok(number)).then_some(other)
 }
 
 /// The number as JSON has it after a way through JavaScript: integers without a fraction, and null for
@@ -82,6 +104,10 @@ mod tests {
             (123_456.789, "123456.789"),
             (f64::MAX, "1.7976931348623157e+308"),
             (5e-324, "5e-324"),
+            (-2_048_480_613_210_654.2, "-2048480613210654.2"),
+            (2_048_480_613_210_654.8, "2048480613210654.8"),
+            (2_048_480_613_210_655.2, "2048480613210655.2"),
+            (5e-324 * 3.0, "1.5e-323"),
             (f64::NAN, "NaN"),
             (f64::NEG_INFINITY, "-Infinity"),
         ] {

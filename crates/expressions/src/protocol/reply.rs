@@ -26,10 +26,11 @@ pub(crate) enum Reply {
         used: Duration,
         results: Vec<Vec<u8>>,
     },
-    /// A script failed; `slow` when that was because of its time.
+    /// A script failed; `slow` when that was because of its time, `call` when it is known which.
     Fault {
         used: Duration,
         slow: bool,
+        call: Option<usize>,
         detail: String,
     },
 }
@@ -64,9 +65,10 @@ impl Reply {
                 }
                 frame
             }
-            Reply::Fault { used, slow, detail } => {
+            Reply::Fault { used, slow, call, detail } => {
                 let mut frame = start(FAULT, used);
                 frame.u8(u8::from(*slow));
+                frame.u32(call.map_or(0, |call| call + 1));
                 frame.bytes(detail.as_bytes());
                 frame
             }
@@ -88,7 +90,8 @@ impl Reply {
             }
             FAULT => {
                 let (used, slow) = (frame.duration()?, frame.u8()? != 0);
-                Reply::Fault { used, slow, detail: frame.text()?.to_owned() }
+                let call = frame.u32()?.checked_sub(1);
+                Reply::Fault { used, slow, call, detail: frame.text()?.to_owned() }
             }
             _ => return None,
         })
@@ -107,7 +110,8 @@ mod tests {
             Reply::Progress { used },
             Reply::Missing { used },
             Reply::Done { used, results: vec![b"null".to_vec(), b"\"x\"".to_vec()] },
-            Reply::Fault { used, slow: true, detail: "no".into() },
+            Reply::Fault { used, slow: true, call: None, detail: "no".into() },
+            Reply::Fault { used, slow: false, call: Some(0), detail: "no".into() },
         ] {
             let frame = reply.frame().unwrap();
             assert_eq!(frame.len() - 4, u32::from_le_bytes(frame[..4].try_into().unwrap()) as usize);

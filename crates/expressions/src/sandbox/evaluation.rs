@@ -63,13 +63,16 @@ impl<'js, 'a> Evaluation<'js, 'a> {
                 }
                 Action::Call { id, mode, mutates, source, assign } => {
                     self.clock.restart();
-                    let json = self.call(*id, *mode, *source).map_err(|failure| self.explain(failure))?;
+                    let json = self
+                        .call(*id, *mode, *source)
+                        .map_err(|failure| self.explain(failure).of_call(results.len()))?;
                     if *mutates {
                         self.scope = None;
                     }
                     total += json.len();
                     if total > self.limits.total_bytes {
-                        return Err(Failure::Fault(Excess::Total(self.limits.total_bytes).to_string()));
+                        let excess = Excess::Total(self.limits.total_bytes).to_string();
+                        return Err(Failure::fault(excess));
                     }
                     results.push(json.clone().into_bytes());
                     if let Some(key) = assign {
@@ -84,7 +87,7 @@ impl<'js, 'a> Evaluation<'js, 'a> {
                 {
                     let timeout = (self.limits.timeout * SCRIPTS_OF_FULL_TIME).as_millis();
                     let detail = format!("The scripts ran together longer than {timeout} ms.");
-                    return Err(Failure::Limit { detail, slow: true });
+                    return Err(Failure::Limit { detail, slow: true, call: None });
                 }
                 progress(now).map_err(Failure::Io)?;
                 last_sign = Instant::now();
@@ -134,28 +137,28 @@ impl<'js, 'a> Evaluation<'js, 'a> {
 
     /// Says why a script failed.
     fn explain(&self, failure: Failure) -> Failure {
-        let Failure::Fault(detail) = failure else {
+        let Failure::Fault { detail, .. } = failure else {
             return failure;
         };
         let caught = self.ctx.catch();
         let of_time = format!("The script ran longer than {} ms.", self.clock.timeout().as_millis());
         if self.clock.expired() {
-            return Failure::Limit { detail: of_time, slow: true };
+            return Failure::Limit { detail: of_time, slow: true, call: None };
         }
         let Some(error) = caught.as_object() else {
             // Without memory for an error the engine throws nothing at all.
             return if detail == rquickjs::Error::Exception.to_string() {
                 self.out_of_memory()
             } else {
-                Failure::Fault(detail)
+                Failure::fault(detail)
             };
         };
         let field = |name: &str| error.get::<_, String>(name).unwrap_or_default();
         match field("message") {
             message if message == "out of memory" => self.out_of_memory(),
             message if message.contains("call stack size exceeded") => Failure::limit(&message),
-            message if message.is_empty() => Failure::Fault(field("name")),
-            message => Failure::Fault(message.chars().take(500).collect()),
+            message if message.is_empty() => Failure::fault(field("name")),
+            message => Failure::fault(message.chars().take(500).collect::<String>()),
         }
     }
 

@@ -20,10 +20,10 @@ pub(super) fn result_json<'js>(
         Mode::Value => json(ctx, kit, value)?,
     };
     if json.len() > limits.result_bytes {
-        return Err(Failure::Fault(Excess::Bytes(limits.result_bytes).to_string()));
+        return Err(Failure::fault(Excess::Bytes(limits.result_bytes).to_string()));
     }
     if depth(&json) > limits.depth {
-        return Err(Failure::Fault(Excess::Depth(limits.depth).to_string()));
+        return Err(Failure::fault(Excess::Depth(limits.depth).to_string()));
     }
     Ok(json)
 }
@@ -67,7 +67,7 @@ fn text<'js>(kit: &Object<'js>, value: &Value<'js>) -> Result<String, Failure> {
 }
 
 fn unfit(kind: &str) -> Failure {
-    Failure::Fault(format!("a {kind} cannot be turned into JSON"))
+    Failure::fault(format!("a {kind} cannot be turned into JSON"))
 }
 
 /// `JSON.stringify` escapes surrogates that stand alone, and only those; as text they are nothing.

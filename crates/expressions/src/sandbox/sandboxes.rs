@@ -50,11 +50,11 @@ impl Sandboxes {
         Ok(match outcome {
             Ok(results) => Reply::Done { used, results },
             Err(Failure::Missing) => Reply::Missing { used },
-            Err(Failure::Fault(detail)) => Reply::Fault { used, slow: false, detail },
-            Err(Failure::Limit { detail, slow }) => {
+            Err(Failure::Fault { detail, call }) => Reply::Fault { used, slow: false, call, detail },
+            Err(Failure::Limit { detail, slow, call }) => {
                 // What a script left behind when it was stopped is nobody's business.
                 self.kept.remove(account);
-                Reply::Fault { used, slow, detail }
+                Reply::Fault { used, slow, call, detail }
             }
             Err(Failure::Io(error)) => return Err(error),
         })

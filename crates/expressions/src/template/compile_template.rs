@@ -48,7 +48,7 @@ impl Template {
     pub fn compile_condition(value: &Value) -> Result<Template, ScriptError> {
         let node = match value {
             Value::String(text) => Node::Leaf(match scan_whole(text) {
-                Some(parts) => compile_parts(&parts, Mode::Truth)?,
+                Some(parts) => compile_parts(text, &parts, Mode::Truth)?,
                 None => compile_whole(text, Mode::Truth)?,
             }),
             other => Node::Constant(Value::Bool(crate::native::truth(other))),
@@ -89,7 +89,7 @@ impl Template {
 fn compile_value(value: &Value) -> Result<Node, ScriptError> {
     Ok(match value {
         Value::String(text) => match scan_whole(text) {
-            Some(parts) => Node::Leaf(compile_parts(&parts, Mode::Value)?),
+            Some(parts) => Node::Leaf(compile_parts(text, &parts, Mode::Value)?),
             None => Node::Constant(value.clone()),
         },
         Value::Array(items) => {
@@ -129,10 +129,11 @@ pub(super) fn scan_whole(text: &str) -> Option<Vec<Part<'_>>> {
 }
 
 fn compile_whole(script: &str, mode: Mode) -> Result<Leaf, ScriptError> {
-    compile_parts(&[Part::Script(script)], mode)
+    compile_parts(script, &[Part::Script(script)], mode)
 }
 
-fn compile_parts(parts: &[Part<'_>], mode: Mode) -> Result<Leaf, ScriptError> {
+/// The parts of a text.
+fn compile_parts(written: &str, parts: &[Part<'_>], mode: Mode) -> Result<Leaf, ScriptError> {
     let mut codes = Vec::new();
     let mut pieces = Some(Vec::new());
     let mut mutates = false;
@@ -151,7 +152,7 @@ fn compile_parts(parts: &[Part<'_>], mode: Mode) -> Result<Leaf, ScriptError> {
             pieces
         });
     }
-    let script = Script::new(function_of_parts(parts, &codes, mutates), mutates);
+    let script = Script::new(function_of_parts(parts, &codes, mutates), mutates, written.to_owned());
     Ok(Leaf { mode, script, pieces })
 }
 

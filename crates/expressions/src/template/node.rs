@@ -54,11 +54,13 @@ pub(crate) struct Script {
     pub source: String,
     /// Whether calling it could change `data` or `step`.
     pub mutates: bool,
+    /// As the definition has it, for who reads of a fault.
+    pub written: String,
 }
 
 impl Script {
-    pub fn new(source: String, mutates: bool) -> Script {
+    pub fn new(source: String, mutates: bool, written: String) -> Script {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        Script { id: NEXT.fetch_add(1, Ordering::Relaxed), source, mutates }
+        Script { id: NEXT.fetch_add(1, Ordering::Relaxed), source, mutates, written }
     }
 }

@@ -39,16 +39,18 @@ fn function_of(code: &str) -> String {
 pub(super) fn function_of_node(node: &Node) -> Script {
     let mut code = String::new();
     let mut mutates = false;
-    push_node(node, &mut code, &mut mutates);
-    Script::new(function_of(&code), mutates)
+    let mut written = Vec::new();
+    push_node(node, &mut code, &mut mutates, &mut written);
+    Script::new(function_of(&code), mutates, written.join(" … "))
 }
 
-fn push_node(node: &Node, code: &mut String, mutates: &mut bool) {
+fn push_node<'a>(node: &'a Node, code: &mut String, mutates: &mut bool, written: &mut Vec<&'a str>) {
     match node {
         Node::Constant(value) => push_constant(value, code),
         Node::Placeholder(text) => push_constant(&Value::from(text.as_str()), code),
         Node::Leaf(leaf) => {
             *mutates |= leaf.script.mutates;
+            written.push(&leaf.script.written);
             code.push_str("$.typed((");
             code.push_str(&leaf.script.source);
             code.push_str(")(data,step,$))");
@@ -56,7 +58,7 @@ fn push_node(node: &Node, code: &mut String, mutates: &mut bool) {
         Node::Array(items) => {
             code.push('[');
             for item in items {
-                push_node(item, code, mutates);
+                push_node(item, code, mutates, written);
                 code.push(',');
             }
             code.push(']');
@@ -66,7 +68,7 @@ fn push_node(node: &Node, code: &mut String, mutates: &mut bool) {
             for (key, member) in members {
                 // A computed key, because `__proto__` written plainly is not a member.
                 code.extend(["[", &quote(key), "]:"]);
-                push_node(member, code, mutates);
+                push_node(member, code, mutates, written);
                 code.push(',');
             }
             code.push('}');

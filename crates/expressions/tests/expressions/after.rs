@@ -161,13 +161,18 @@ async fn conditions_have_the_truth_of_javascript_and_of_words() {
 
 #[tokio::test]
 async fn a_fault_anywhere_is_a_fault_of_all() {
-    for (outputs, condition) in [
-        (json!({"a": "{{1}}", "b": "{{nope()}}"}), json!(true)),
-        (json!({"a": "{{1}}"}), json!("{{nope()}}")),
-        (json!({"a": "{{isDayOfWeek('2021-05-25', 'x')}}"}), json!(true)),
+    let day = "isDayOfWeek('2021-05-25', 'x')";
+    let in_array = json!({"a": "{{1}}", "b": ["{{data.a}}", format!("{{{{{day}}}}}")]});
+    for (outputs, condition, shown) in [
+        (json!({"a": "{{1}}", "b": "{{nope()}}"}), json!(true), "{{nope()}}"),
+        (json!({"a": "{{[].map(i => i)}}", "b": 1}), json!("{{nope()}}"), "{{nope()}}"),
+        (json!({"a": "{{1}}"}), json!("nope()"), "nope()"),
+        (json!({"a": format!("{{{{{day}}}}}")}), json!(true), &format!("{{{{{day}}}}}")),
+        (in_array, json!(true), &format!("{{{{data.a}}}} … {{{{{day}}}}}")),
     ] {
         let fault = both(&after(&outputs, &[condition]), &json!({}), &json!({})).await.unwrap_err();
         assert!(fault.starts_with("Failed to evaluate the expression. Error: "), "{fault}");
+        assert!(fault.ends_with(&format!(", in `{shown}`.")), "{fault}");
     }
 }
 

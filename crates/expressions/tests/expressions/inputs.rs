@@ -105,7 +105,26 @@ async fn c_203_calling_what_is_no_function_is_a_fault() {
         ["noSuchFunction(1)", "lookup(data.x)", "data.payload.noSuchMethod()", "data.payload.x()", "(1)()"]
     {
         let fault = both.script(script, data.clone()).await.unwrap_err();
-        assert!(fault.starts_with(FAULT) && fault.len() > FAULT.len(), "{script}: {fault}");
+        assert_eq!(fault, format!("{FAULT}not a function, in `{{{{{script}}}}}`."));
+    }
+}
+
+/// Whoever reads of a fault learns which of a step's scripts it is about.
+#[tokio::test]
+async fn a_fault_repeats_the_text_whose_script_is_at_fault() {
+    let both = Both::new();
+    let long = format!("{}{{{{data.x()}}}}", "é".repeat(300));
+    let cut = "é".repeat(200) + "…";
+    for (input, shown) in [
+        (
+            json!({"a": "{{data.x}}", "b": ["{{[].map(i => i)}}", "Hi {{data.x()}}!", "{{data.y()}}"]}),
+            "Hi {{data.x()}}!",
+        ),
+        (json!(["{{isDayOfWeek('x', 'y')}}", "{{data.x()}}"]), "{{isDayOfWeek('x', 'y')}}"),
+        (json!(long), cut.as_str()),
+    ] {
+        let fault = both.input(input, json!({"x": 1, "y": 1})).await.unwrap_err();
+        assert!(fault.ends_with(&format!(", in `{shown}`.")), "{fault}");
     }
 }
 
