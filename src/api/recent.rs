@@ -1,5 +1,5 @@
 //! Answers of the database that are believed for a moment, so that a burst of requests does not ask the
-//! same thing thousands of times. Only what *is* there is remembered: what is not may come any time.
+//! same thing thousands of times. So long what is gone may still be found, and what is new may not be.
 
 use std::collections::HashMap;
 use std::hash::Hash;

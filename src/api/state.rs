@@ -126,9 +126,22 @@ impl ApiState {
                 self.webhooks.put(account.clone(), expected.clone());
                 return Ok(Addressee::Expects(expected));
             }
+            Ok(WebhookLookup::Sealed(settings)) => {
+                if self.is_time_to_tell(account) {
+                    tracing::error!(
+                        account.id = %account,
+                        "webhooks are answered with 503 because their secret is sealed with master key `{}`, which is \
+                         not configured",
+                        settings.key
+                    );
+                }
+                let expected = Arc::new(Expected::of_sealed(&settings)?);
+                self.webhooks.put(account.clone(), expected.clone());
+                return Ok(Addressee::Expects(expected));
+            }
             Ok(WebhookLookup::NoSecret) => Addressee::HasNoSecret,
             Ok(WebhookLookup::NoAccount) => Addressee::Unknown,
-            Err(error @ (StoreError::Damaged(_) | StoreError::UnknownMasterKey(_))) => {
+            Err(error @ StoreError::Damaged(_)) => {
                 tracing::error!(account.id = %account, error = %error, "the secret of webhooks cannot be read");
                 Addressee::Unknown
             }

@@ -44,6 +44,11 @@ pub enum CliError {
     NoAccount(String),
     #[error("account `{account}` has no connector `{kind}`{}: `trunkline connector list {account}` shows those it has", of_subaccount(subaccount.as_deref()))]
     NoConnector { account: String, kind: &'static str, subaccount: Option<String> },
+    #[error(
+        "`{url}` is not on the server of before, `{before}`, and the `Authorization` value of before is not sent to \
+         another: `--authorization-file` names one, `--afresh` goes without"
+    )]
+    OtherOrigin { before: String, url: String },
     #[error("no key with id `{0}` is in force")]
     NoKey(uuid::Uuid),
     #[error(

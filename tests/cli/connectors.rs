@@ -46,6 +46,8 @@ async fn connectors_are_set_listed_tried_and_removed() {
     let set = ["connector", "set", "acme", "8x8"];
     let with = |args: &[&'static str]| [&set[..], args].concat();
     run(&dir, &set, &environment).failed(1, "`standard input` is not usable");
+    // Nor is a key of before sent elsewhere: it is named each time.
+    trunkline(&with(&["--sms-url", "https://other.example"])).failed(1, "`standard input` is not usable");
     run_with_input(&dir, &set, &environment, "Bearer hush-1").failed(1, "without `Bearer`");
     trunkline(&with(&["--api-key", "hush"])).failed(2, "--api-key");
     trunkline(&with(&["--region", "mars"])).failed(2, "asia-pacific");
@@ -71,11 +73,24 @@ async fn connectors_are_set_listed_tried_and_removed() {
     std::fs::write(&file, "Basic hush-2").unwrap();
     let converse = ["connector", "set", "acme", "converse", "--url", "https://desk.example/in"];
     hides_secrets(trunkline(&[&converse[..], &["--authorization-file", "api.key"]].concat()).succeeded());
-    let moved =
-        trunkline(&["connector", "set", "acme", "converse", "--url", "http://desk.example/in"]).succeeded();
+    let set_converse = |args: &[&'static str]| trunkline(&[&converse[..4], args].concat());
+    let moved = set_converse(&["--url", "https://desk.example/out"]).succeeded();
     assert!(moved.stdout.contains("Authorization  sent\n"), "{moved:?}");
-    assert!(moved.stderr.contains("WARNING: `http://desk.example/in` is not https"), "{moved:?}");
-    assert!(!trunkline(&converse).succeeded().stderr.contains("WARNING"));
+    // It is not sent to another server unless it is named for that.
+    for elsewhere in ["https://other.example/in", "http://desk.example/in", "https://desk.example:8443/in"] {
+        let refusal = format!("`{elsewhere}` is not on the server of before, `https://desk.example/out`");
+        set_converse(&["--url", elsewhere]).failed(1, &refusal);
+    }
+    let bare = set_converse(&["--url", "https://other.example/in", "--afresh"]).succeeded();
+    assert!(bare.stdout.contains("Authorization  none\n"), "{bare:?}");
+    assert!(set_converse(&["--url", "https://desk.example/in"]).succeeded().stdout.contains("none\n"));
+    let named =
+        set_converse(&["--url", "http://desk.example/in", "--authorization-file", "api.key"]).succeeded();
+    assert!(named.stdout.contains("Authorization  sent\n"), "{named:?}");
+    assert!(named.stderr.contains("WARNING: `http://desk.example/in` is not https"), "{named:?}");
+    let back =
+        set_converse(&["--url", "https://desk.example/in", "--authorization-file", "api.key"]).succeeded();
+    assert!(!hides_secrets(back).stderr.contains("WARNING"));
 
     let list = hides_secrets(trunkline(&["connector", "list", "acme"]).succeeded()).stdout;
     let lines: Vec<&str> = list.lines().collect();
@@ -179,7 +194,15 @@ async fn webhooks_are_shown_with_the_calls_that_register_them() {
 
     let rotated = trunkline(&["webhook", "rotate", "acme"]).succeeded();
     assert!(!rotated.stdout.contains("trunkline_whk"), "{rotated:?}");
-    assert!(rotated.stdout.contains("taken for another day"), "{rotated:?}");
+    let (_, until) = rotated.stdout.split_once("\nThe one of before is taken until ").unwrap();
+    let until = until.lines().next().unwrap();
+    assert!(until.ends_with(" UTC."), "{rotated:?}");
+    let again = trunkline(&["webhook", "rotate", "acme"]).succeeded().stdout;
+    let kept = format!(
+        "before the first is taken until {}, as was said then; the one in between is refused",
+        &until[..until.len() - 1]
+    );
+    assert!(again.contains(&kept), "no `{kept}` in {again}");
     assert!(trunkline(&["webhook", "rotate", "acme", "--at-once"]).succeeded().stdout.contains("is refused"));
     assert_ne!(secret(&trunkline(&show).succeeded().stdout), first);
 

@@ -6,16 +6,16 @@ use serde_json::{Value, json};
 use trunkline::api::ApiConfig;
 use trunkline_connectors::outbound::parse_network;
 use trunkline_store::connectors::{ConnectorKind, ListedSecret, NewConnector};
-use trunkline_store::reseal::{Left, LostKey, Resealed, Unsealed};
+use trunkline_store::reseal::{LostKey, Resealed};
 use trunkline_store::sealing::MasterKeys;
-use trunkline_store::webhook_settings::dtmf_token;
+use trunkline_store::webhook_settings::{Rotated, dtmf_token};
 use trunkline_store::{Store, StoreError};
 use trunkline_workflow::AccountId;
 
 use crate::support::{Answer, TestApp, WEBHOOK_SECRET, http_client, open_store, sample, serve};
 
 /// A call of the messages' webhook with this header, or none.
-async fn webhook(app: &TestApp, account: &str, authorization: Option<&str>) -> Answer {
+pub async fn webhook(app: &TestApp, account: &str, authorization: Option<&str>) -> Answer {
     let request = app.request(Method::POST, &format!("/webhooks/v1/accounts/{account}/messages"));
     let request = request.json(&sample::inbound_sms("m1", "s"));
     Answer::of(match authorization {
@@ -130,9 +130,17 @@ async fn a_replaced_webhook_secret_is_the_only_one_that_counts() {
     assert_eq!(call(&fresh_server(&app, ApiConfig::default()).await, None).await, 401);
 
     // Rotated, the one of before counts for another day.
-    assert!(store.rotate_webhook_secret(account, WEBHOOK_SECRET).await.unwrap());
-    assert!(store.rotate_webhook_secret(account, "Bearer third").await.unwrap());
-    assert_eq!(store.webhook_secret(account).await.unwrap().as_deref(), Some("Bearer third"));
+    assert!(store.replace_webhook_secret(account, WEBHOOK_SECRET).await.unwrap());
+    let Some(Rotated::Taken { until }) = store.rotate_webhook_secret(account, "Bearer second").await.unwrap()
+    else {
+        panic!("there was one before")
+    };
+    assert_eq!(call(&fresh_server(&app, ApiConfig::default()).await, None).await, 200);
+    // Rotated again, it keeps its day: the platform may never have been told of the one in between.
+    let again = store.rotate_webhook_secret(account, "Bearer third").await.unwrap();
+    assert_eq!(again, Some(Rotated::Skipped { until }));
+    let settings = store.webhook_settings(account).await.unwrap().unwrap();
+    assert_eq!((&settings.secret[..], settings.previous.as_deref()), ("Bearer third", Some(WEBHOOK_SECRET)));
     let server = fresh_server(&app, ApiConfig::default()).await;
     assert_eq!(call(&server, None).await, 200);
     let token = dtmf_token(WEBHOOK_SECRET);
@@ -140,16 +148,24 @@ async fn a_replaced_webhook_secret_is_the_only_one_that_counts() {
     assert_ne!(Answer::of(keys.json(&json!({}))).await.status, 401);
     sqlx::query("update webhook_settings set previous_until = now()").execute(store.pool()).await.unwrap();
     assert_eq!(call(&fresh_server(&app, ApiConfig::default()).await, None).await, 401);
+    let later = store.rotate_webhook_secret(account, "Bearer fourth").await.unwrap();
+    assert!(matches!(later, Some(Rotated::Taken { until: new }) if new > until), "{later:?}");
+    assert_eq!(
+        store.webhook_settings(account).await.unwrap().unwrap().previous.as_deref(),
+        Some("Bearer third")
+    );
 
+    let (other, _) = app.other_account("other").await;
+    assert_eq!(store.rotate_webhook_secret(&other, "x").await.unwrap(), Some(Rotated::First));
     let nobody = AccountId::new("nobody");
-    assert!(!store.rotate_webhook_secret(&nobody, "x").await.unwrap());
+    assert_eq!(store.rotate_webhook_secret(&nobody, "x").await.unwrap(), None);
     assert!(!store.replace_webhook_secret(&nobody, "x").await.unwrap());
     assert_eq!(store.ensure_webhook_settings(&nobody, "x").await.unwrap(), None);
     assert!(!store.allow_webhooks_from(&nobody, &[]).await.unwrap());
     assert_eq!(store.webhook_secret(&nobody).await.unwrap(), None);
 }
 
-fn with_secret() -> Value {
+pub fn with_secret() -> Value {
     let mut definition = sample::definition(json!([{"id": "call", "stepType": "HttpRequest",
         "inputs": {"url": "https://example.com", "method": "GET", "headers": {"Authorization": "Basic aHVzaA=="}}}]));
     definition["note"] = "also hush".into();
@@ -262,13 +278,43 @@ async fn a_key_is_not_sent_where_a_foreign_hand_wants_it() {
 }
 
 #[tokio::test]
-async fn c_236_a_secret_that_nobody_can_read_looks_like_none() {
+async fn c_236_a_damaged_secret_looks_like_none() {
     let app = TestApp::start().await;
-    sqlx::query("update webhook_settings set secret = 'v1.deadbeef.AAAA'")
+    sqlx::query("update webhook_settings set secret = left(secret, 12) || 'AAAA'")
         .execute(app.store().pool())
         .await
         .unwrap();
     assert_eq!(call(&fresh_server(&app, ApiConfig::default()).await, None).await, 401);
+}
+
+#[tokio::test]
+async fn c_236_a_secret_whose_master_key_is_missing_is_nobodys_fault_but_the_servers() {
+    let app = TestApp::start().await;
+    let store = app.store();
+    let seal_elsewhere = async || {
+        sqlx::query("update webhook_settings set secret = 'v1.deadbeef.AAAA'")
+            .execute(store.pool())
+            .await
+            .unwrap();
+    };
+    seal_elsewhere().await;
+    assert_eq!(call(&fresh_server(&app, ApiConfig::default()).await, None).await, 503);
+    let unread = store.webhook_secret(app.account()).await;
+    assert!(matches!(&unread, Err(StoreError::UnknownMasterKey(key)) if key == "deadbeef"), "{unread:?}");
+    // Strangers still learn nothing about accounts that have no secret, or are none.
+    app.other_account("other").await;
+    for account in ["other", "nobody"] {
+        webhook(&app, account, Some(WEBHOOK_SECRET)).await.expect_error(401, 1200);
+    }
+    // The one before it counts as long as it can be read; any other may be the one that cannot be.
+    store.replace_webhook_secret(app.account(), WEBHOOK_SECRET).await.unwrap();
+    store.rotate_webhook_secret(app.account(), "Bearer next").await.unwrap();
+    seal_elsewhere().await;
+    let server = fresh_server(&app, ApiConfig::default()).await;
+    assert_eq!(call(&server, None).await, 200);
+    let with_next = http_client().post(format!("{server}/webhooks/v1/accounts/acme/messages"));
+    let with_next = with_next.header(AUTHORIZATION, "Bearer next").json(&json!({}));
+    Answer::of(with_next).await.expect_error(503, 2000);
 }
 
 #[tokio::test]
@@ -334,6 +380,15 @@ async fn a_subaccounts_own_connector_comes_before_the_accounts() {
     assert_eq!(find(Some("other")).await, found(None, "key-2"));
     assert_eq!(find(Some("shop")).await, found(Some("shop"), "key-shop"));
 
+    let exactly = async |subaccount: Option<&str>| {
+        let found = store.look_up_connector(account, kind, subaccount).await.unwrap();
+        found.map(|found| (found.subaccount, found.secret))
+    };
+    let opened = |secret: &str| ListedSecret::Opened(secret.to_owned());
+    assert_eq!(exactly(Some("shop")).await, Some((Some("shop".to_owned()), opened("key-shop"))));
+    assert_eq!(exactly(None).await, Some((None, opened("key-2"))));
+    assert_eq!(exactly(Some("other")).await, None);
+
     let list = store.list_connectors(account).await.unwrap();
     let settings: Vec<_> = list.iter().map(|connector| connector.settings.clone()).collect();
     assert_eq!(settings, [json!({"region": "indonesia"}), json!({})]);
@@ -354,63 +409,4 @@ async fn a_subaccounts_own_connector_comes_before_the_accounts() {
     assert!(store.remove_connector(account, kind, Some("shop")).await.unwrap());
     assert!(!store.remove_connector(account, kind, Some("shop")).await.unwrap());
     assert_eq!(find(Some("shop")).await, found(None, "key-2"));
-}
-
-#[tokio::test]
-async fn a_new_master_key_in_front_of_the_old_one_takes_over_once_everything_is_resealed() {
-    let app = TestApp::start().await;
-    let account = app.account();
-    let new_key = "07".repeat(32);
-    let both = format!("{new_key}\n{}", crate::support::MASTER_KEY);
-    let with = |keys: &str| {
-        Store::open(app.database_url(), 2).unwrap().with_master_keys(MasterKeys::parse(keys).unwrap())
-    };
-    let kind = ConnectorKind::EightByEight;
-    let settings = json!({"region": "europe"});
-    for subaccount in [None, Some("shop")] {
-        let new = NewConnector { account, kind, subaccount, settings: &settings, secret: Some("key-1") };
-        assert!(app.store().set_connector(new).await.unwrap());
-    }
-    // More than a batch.
-    let definition = app.define(with_secret()).await.parse().unwrap();
-    for _ in 0..60 {
-        app.put(&format!("/definitions/{definition}"), with_secret()).await.expect(200);
-    }
-    assert!(app.store().rotate_webhook_secret(account, "Bearer next").await.unwrap());
-
-    let rotated = with(&both);
-    assert_eq!(rotated.webhook_secret(account).await.unwrap().as_deref(), Some("Bearer next"));
-    assert!(with(&new_key).webhook_secret(account).await.unwrap_err().lacks_master_key());
-    // What the new key sealed in the meantime is left to it.
-    let (other, _) = app.other_account("other").await;
-    assert!(rotated.replace_webhook_secret(&other, "Bearer other").await.unwrap());
-    let old = app.store().webhook_secret(&other).await;
-    assert!(matches!(old, Err(StoreError::UnknownMasterKey(_))), "{old:?}");
-
-    // And what cannot be opened is counted.
-    sqlx::query(
-        "insert into connectors (account_id, kind, settings, secret)
-         values ('other', '8x8', '{}', 'v1.deadbeef.AAAA')",
-    )
-    .execute(rotated.pool())
-    .await
-    .unwrap();
-    let resealed = rotated.reseal(LostKey::Refused).await.unwrap();
-    let unknown = Unsealed::UnknownKey("deadbeef".to_owned());
-    let left = Left { column: "connectors.secret".to_owned(), count: 1, because: unknown };
-    assert_eq!(resealed, Resealed { rows: 61 + 2 + 1, left: vec![left] });
-
-    let new = with(&new_key);
-    let settings = new.webhook_settings(account).await.unwrap().unwrap();
-    assert_eq!((&settings.secret[..], settings.previous.as_deref()), ("Bearer next", Some(WEBHOOK_SECRET)));
-    for subaccount in [None, Some("shop")] {
-        let found = new.find_connector(account, kind, subaccount).await.unwrap().unwrap();
-        assert_eq!(found.secret.as_deref(), Some("key-1"));
-    }
-    for version in [1, 61] {
-        let loaded = new.load_version(account, definition, version).await.unwrap().unwrap();
-        assert_eq!(loaded, with_secret()["definition"]["steps"].to_string());
-    }
-    let late = open_store(app.database_url()).webhook_secret(account).await;
-    assert!(matches!(late, Err(StoreError::WrongMasterKey { .. })), "{late:?}");
 }

@@ -11,6 +11,7 @@ mod definitions;
 mod error_codes;
 mod idempotency;
 mod instances;
+mod master_keys;
 mod openapi;
 mod races;
 mod schedules;

@@ -1,14 +1,21 @@
 //! Moments that a reviewer found: each was a stuck, doubled or wrongly ended instance once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
 use serde_json::json;
+use trunkline::api::ApiConfig;
+use trunkline_connectors::correlation::reply_key;
+use trunkline_store::events::Recipients;
 use trunkline_store::jobs::{self, LowWaterMark};
-use trunkline_store::workers;
+use trunkline_store::transitions::{self, Completion};
+use trunkline_store::{StoreError, workers};
 use trunkline_workflow::control::Command;
+use trunkline_workflow::outcome::{Awaited, AwaitedEvent, Wait};
+use trunkline_workflow::{Graph, Outcome};
 
-use crate::support::{Engine, TestApp, definition, inbound_sms, instance_id};
+use crate::support::{Engine, TestApp, definition, inbound_chat, inbound_sms, instance_id};
 
 /// A claim whose answer never came: the jobs are leased to a worker that lives and knows nothing of them.
 #[tokio::test]
@@ -71,6 +78,77 @@ async fn a_message_ends_the_wait_it_matched_and_no_other() {
     let (answer, ()) = futures::future::join(message, meanwhile).await;
     answer.expect_status(200);
     assert_eq!(run.logs().await, ["ask:Sleeping"], "the other wait goes on");
+}
+
+/// Two waits know the user by different ids, so they hold different locks when they look back at a message that
+/// is for one of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_earlier_message_for_the_newest_wait_alone_is_not_given_to_two() {
+    let app = TestApp::start_with(ApiConfig { recipients: Recipients::Newest, ..ApiConfig::default() }).await;
+    let steps = json!([{"id": "ask", "stepType": "WaitForReply", "inputs": {"from": "{{data.x}}", "channel": "whatsapp"}}]);
+    let id = app.define(definition(steps.clone())).await;
+    for _ in 0..2 {
+        app.start_instance(&id, json!({})).await;
+    }
+    let mut message = inbound_chat("m-1", "acme_chat");
+    message["payload"]["user"]["channelUserId"] = "SG.90817263544536271".into();
+    app.webhook(message).await.expect_status(200);
+
+    let mut connections =
+        [app.store().hot_connection().await.unwrap(), app.store().hot_connection().await.unwrap()];
+    let worker = workers::register(&mut connections[0], "w", 10, "0", Duration::from_secs(60)).await.unwrap();
+    let claimed = jobs::claim(&mut connections[0], worker, 10, &mut LowWaterMark::default()).await.unwrap();
+    let graph = Arc::new(Graph::new(&steps));
+    let pool = app.store().pool();
+    let mut holder = pool.begin().await.unwrap();
+    sqlx::query("select from events for update").execute(&mut *holder).await.unwrap();
+    let ids = ["+6590001111", "SG.90817263544536271"];
+    let looking = connections.iter_mut().zip(claimed).zip(ids).map(|((connection, job), id)| {
+        let awaited = Awaited { event: AwaitedEvent::Reply, key: reply_key("whatsapp", id) };
+        let wait = Outcome::Waiting { wait: Wait::Event(awaited), due_after: Duration::from_secs(600) };
+        let completion = Completion { job: Arc::new(job), graph: graph.clone(), outcome: wait, keep: false };
+        transitions::complete(connection, worker, vec![completion])
+    });
+    let meanwhile = async {
+        crate::support::until("both look at the message", || async {
+            let waiting: i64 = sqlx::query_scalar(
+                "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+            )
+            .fetch_one(pool)
+            .await
+            .unwrap();
+            waiting == 2
+        })
+        .await;
+        holder.commit().await.unwrap();
+    };
+    let (written, ()) = futures::future::join(join_all(looking), meanwhile).await;
+    assert!(written.into_iter().all(|written| written.is_ok()));
+    let uses: i64 = sqlx::query_scalar("select count(*) from event_uses").fetch_one(pool).await.unwrap();
+    let waits: i64 = sqlx::query_scalar("select count(*) from waits").fetch_one(pool).await.unwrap();
+    assert_eq!((uses, waits), (1, 1));
+}
+
+/// What somebody ended or forbade on the side of the database is no reason to end an instance.
+#[tokio::test]
+async fn statements_that_were_cancelled_may_be_repeated_and_refused_rows_may_not() {
+    let app = TestApp::start().await;
+    let mut connection = app.store().pool().acquire().await.unwrap();
+    let mut error = async |statement: &'static str| {
+        StoreError::from(sqlx::raw_sql(statement).execute(&mut *connection).await.unwrap_err())
+    };
+    for statement in [
+        "set statement_timeout = '1ms'; select pg_sleep(60)",
+        "select pg_cancel_backend(pg_backend_pid()), pg_sleep(60)",
+        "set role pg_monitor; select * from jobs",
+    ] {
+        assert!(error(statement).await.may_pass(), "{statement}");
+    }
+    for statement in ["select 1 / 0", "insert into accounts (id) values (null)"] {
+        let error = error(&*format!("reset role; {statement}").leak()).await;
+        assert!(!error.may_pass() && error.is_refusal(), "{statement} {error:?}");
+    }
+    assert!(!StoreError::Damaged(String::new()).may_pass() && !StoreError::NoMasterKey.may_pass());
 }
 
 /// Suspending and resuming while batches of single and parallel paths are written: nobody is left behind.

@@ -266,6 +266,23 @@ async fn messages_start_nothing_for_an_account_whose_quota_is_used_up() {
     assert_eq!(events, 2);
 }
 
+/// As the HTTP trigger does: the last start that is left is enough for all.
+#[tokio::test]
+async fn one_message_starts_all_of_its_definitions_or_none() {
+    let app = TestApp::start().await;
+    let definitions = [
+        app.define(sample::enabled("inbound_sms", None)).await,
+        app.define(sample::enabled("inbound_sms", None)).await,
+    ];
+    assert!(app.store().change_quota(app.account(), quota(1)).await.unwrap());
+    for umid in ["m-1", "m-2"] {
+        app.webhook(sample::inbound_sms(umid, "acme_sms")).await.expect_status(200);
+    }
+    for definition in definitions {
+        assert_eq!(app.instances_of(&definition).await.len(), 1);
+    }
+}
+
 #[tokio::test]
 async fn a_quota_with_overage_limits_nothing_and_changes_are_noticed() {
     let app = TestApp::start().await;

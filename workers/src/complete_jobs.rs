@@ -145,7 +145,8 @@ impl Completer {
         Ok(())
     }
 
-    /// Keeps of a batch what was certainly not written.
+    /// Keeps of a batch what was certainly not written. Of a postponed job nobody can tell, because it comes back
+    /// as it went: it is left to be given back.
     async fn settle(
         &self,
         connection: &mut HotConnection,
@@ -159,7 +160,10 @@ impl Completer {
             (job.instance, path.path, path.n, path.attempt, job.resume.clone())
         };
         let leased: HashSet<_> = leased.iter().map(as_claimed).collect();
-        batch.retain(|pending| leased.contains(&as_claimed(&pending.held.job)));
+        batch.retain(|pending| {
+            !matches!(pending.completion.outcome, Outcome::Postponed { .. })
+                && leased.contains(&as_claimed(&pending.held.job))
+        });
         self.store.wake().hint();
         Ok(())
     }

@@ -93,7 +93,7 @@ impl Connectors {
         let found = loop {
             match self.store.find_connector(account, kind, subaccount).await {
                 Ok(found) => break found.map(Arc::new).ok_or(NoConnector::None),
-                Err(error) if is_passing(&error) => {
+                Err(error) if error.may_pass() => {
                     if lease.is_lost() {
                         return Err(NoConnector::Lost);
                     }
@@ -114,11 +114,6 @@ impl Connectors {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Remembered>> {
         self.remembered.lock().expect("nothing panics while it holds this")
     }
-}
-
-/// The same question may be answered in a moment.
-pub(crate) fn is_passing(error: &StoreError) -> bool {
-    error.is_unavailable() || error.is_conflict() || matches!(error, StoreError::NotMigrated)
 }
 
 fn unusable(account: &AccountId, kind: ConnectorKind, error: &StoreError) -> NoConnector {

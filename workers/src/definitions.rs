@@ -1,7 +1,8 @@
 //! Definition versions, compiled once: their steps flattened, their expressions parsed.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use trunkline_expressions::{After, ScriptError, Template};
@@ -28,34 +29,67 @@ pub(crate) struct CompiledStep {
 
 type Key = (AccountId, DefinitionId, Version);
 
+/// What a look for a version came to.
+#[derive(Debug, Clone)]
+pub(crate) enum Found {
+    Compiled(Arc<Compiled>),
+    /// The version was deleted.
+    Gone,
+    /// It is sealed with a master key that this worker does not have, yet.
+    Sealed,
+}
+
+/// How long a version that is sealed is not asked for again: all its instances come here.
+const SEALED_FOR: Duration = Duration::from_secs(3);
+
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Definitions {
     compiled: Arc<Mutex<HashMap<Key, Arc<Compiled>>>>,
+    sealed: Arc<Mutex<HashMap<Key, Instant>>>,
 }
 
 impl Definitions {
-    /// `None`: the version is gone.
     pub(crate) async fn get(
         &self,
         store: &Store,
         account: &AccountId,
         definition: DefinitionId,
         version: Version,
-    ) -> Result<Option<Arc<Compiled>>, StoreError> {
+    ) -> Result<Found, StoreError> {
         let key = (account.clone(), definition, version);
-        if let Some(found) = self.compiled.lock().expect("nothing panics while it holds this").get(&key) {
-            return Ok(Some(found.clone()));
+        if let Some(found) = lock(&self.compiled).get(&key) {
+            return Ok(Found::Compiled(found.clone()));
         }
-        let Some(steps) = store.load_version(account, definition, version).await? else { return Ok(None) };
+        if lock(&self.sealed).get(&key).is_some_and(|since| since.elapsed() < SEALED_FOR) {
+            return Ok(Found::Sealed);
+        }
+        let steps = match store.load_version(account, definition, version).await {
+            Ok(Some(steps)) => steps,
+            Ok(None) => return Ok(Found::Gone),
+            Err(error) if error.lacks_master_key() => {
+                tracing::error!(error = %error, definition.id = %definition, "a definition cannot be read");
+                put(&self.sealed, key, Instant::now());
+                return Ok(Found::Sealed);
+            }
+            Err(error) => return Err(error),
+        };
         let steps = serde_json::from_str(&steps).map_err(|error| StoreError::Damaged(error.to_string()))?;
         let compiled = Arc::new(Compiled::new(&steps));
-        let mut cache = self.compiled.lock().expect("nothing panics while it holds this");
-        if cache.len() >= CAPACITY {
-            cache.clear();
-        }
-        cache.insert(key, compiled.clone());
-        Ok(Some(compiled))
+        put(&self.compiled, key, compiled.clone());
+        Ok(Found::Compiled(compiled))
     }
+}
+
+fn lock<T>(cache: &Mutex<HashMap<Key, T>>) -> MutexGuard<'_, HashMap<Key, T>> {
+    cache.lock().expect("nothing panics while it holds this")
+}
+
+fn put<T>(cache: &Mutex<HashMap<Key, T>>, key: Key, value: T) {
+    let mut cache = lock(cache);
+    if cache.len() >= CAPACITY {
+        cache.clear();
+    }
+    cache.insert(key, value);
 }
 
 impl Compiled {

@@ -13,16 +13,16 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use trunkline_expressions::EvaluationError;
+use trunkline_store::Store;
 use trunkline_store::messages::Sent;
 use trunkline_store::waits::Resume;
-use trunkline_store::{Store, StoreError};
 use trunkline_workflow::context::{MAX_DEPTH, RESERVED, depth};
 use trunkline_workflow::graph::{Landing, Step};
 use trunkline_workflow::retry::RetryPolicy;
 use trunkline_workflow::{Outcome, route};
 
-use crate::connectors::{Connectors, is_passing};
-use crate::definitions::{Compiled, CompiledStep, Definitions};
+use crate::connectors::Connectors;
+use crate::definitions::{Compiled, CompiledStep, Definitions, Found};
 use crate::lease::Backoff;
 use crate::queue::{End, Held};
 use crate::steps::{self, Activity, Input};
@@ -71,14 +71,18 @@ impl Executor {
         let mut pause = Backoff::default();
         loop {
             match self.definitions.get(&self.store, &job.account, job.definition, job.version).await {
-                Ok(Some(compiled)) => return Some(Ok(compiled)),
-                Ok(None) => {
+                Ok(Found::Compiled(compiled)) => return Some(Ok(compiled)),
+                Ok(Found::Gone) => {
                     let message = "The definition version of this workflow was deleted.";
                     return Some(Err(failed(message.to_owned())));
                 }
-                Err(error) if !is_passing(&error) => {
+                Ok(Found::Sealed) => {
+                    let message = "The definition is sealed with another master key.".to_owned();
+                    return Some(Err(Outcome::Postponed { after: steps::key_pause(job), message }));
+                }
+                Err(error) if !error.may_pass() => {
                     tracing::error!(error = %error, definition.id = %job.definition, "a definition cannot be read");
-                    return Some(Err(unreadable(&error)));
+                    return Some(Err(failed("The definition cannot be read.".to_owned())));
                 }
                 Err(error) => {
                     if held.lease.is_lost() {
@@ -211,7 +215,7 @@ impl Executor {
         loop {
             match self.store.record_sent(&held.job.account, held.job.id(), sent).await {
                 Ok(()) => return true,
-                Err(error) if error.is_refusal() => {
+                Err(error) if !error.may_pass() => {
                     tracing::error!(error = %error, job.id = %held.job.id().as_uuid(), "cannot keep a sent message");
                     return true;
                 }
@@ -295,15 +299,6 @@ fn choose_routes(held: &Held, step: &Step, truths: &[bool]) -> Vec<Landing> {
 /// A job whose step cannot even be looked at.
 fn end(held: &Held, outcome: Outcome) -> End {
     End::Outcome { outcome: without_nul(outcome), graph: Arc::default(), context: held.context.clone() }
-}
-
-/// A master key that others have already comes here too; damage stays.
-fn unreadable(error: &StoreError) -> Outcome {
-    if error.lacks_master_key() {
-        let message = "The definition is sealed with another master key.".to_owned();
-        return Outcome::Postponed { after: steps::KEY_PAUSE, message };
-    }
-    failed("The definition cannot be read.".to_owned())
 }
 
 fn failed(message: String) -> Outcome {

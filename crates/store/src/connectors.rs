@@ -9,7 +9,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use trunkline_workflow::AccountId;
 
-use crate::sealing::{Place, Unlocked, hex, key_id};
+use crate::sealing::{MasterKeys, Place, hex, key_id};
 use crate::{Store, StoreError};
 
 /// The providers that can be configured.
@@ -120,15 +120,15 @@ impl Row {
         Some(self.subaccount_id.clone()).filter(|id| !id.is_empty())
     }
 
-    fn unseal(&self, unlocked: Unlocked<'_>, account: &AccountId) -> Result<Option<String>, StoreError> {
+    fn unseal(&self, keys: &MasterKeys, account: &AccountId) -> Result<Option<String>, StoreError> {
         let row = row_name(self.kind()?, &self.subaccount_id, &self.settings);
         let place = Place { column: SECRET, account, row: &row };
-        self.secret.as_ref().map(|sealed| unlocked.unseal(place, sealed)).transpose()
+        self.secret.as_ref().map(|sealed| keys.unseal(place, sealed)).transpose()
     }
 
     async fn read(self, store: &Store, account: &AccountId) -> Result<Connector, StoreError> {
         let secret = match &self.secret {
-            Some(_) => self.unseal(store.keys().await?, account)?,
+            Some(_) => self.unseal(store.keys().await?.keys, account)?,
             None => None,
         };
         Ok(Connector {
@@ -141,12 +141,8 @@ impl Row {
         })
     }
 
-    fn list(
-        &self,
-        unlocked: Option<Unlocked<'_>>,
-        account: &AccountId,
-    ) -> Result<ListedConnector, StoreError> {
-        let opened = unlocked.and_then(|unlocked| self.unseal(unlocked, account).ok().flatten());
+    fn list(&self, keys: Option<&MasterKeys>, account: &AccountId) -> Result<ListedConnector, StoreError> {
+        let opened = keys.and_then(|keys| self.unseal(keys, account).ok().flatten());
         let secret = match (opened, &self.secret) {
             (_, None) => ListedSecret::None,
             (Some(secret), _) => ListedSecret::Opened(secret),
@@ -177,7 +173,8 @@ impl Store {
         let settings = new.settings.to_string();
         let row = row_name(new.kind, subaccount, &settings);
         let place = Place { column: SECRET, account: new.account, row: &row };
-        let keys = self.keys().await?;
+        let mut transaction = self.pool.begin().await?;
+        let sealer = self.sealer(&mut transaction).await?;
         let set = sqlx::query(
             "insert into connectors (account_id, kind, subaccount_id, settings, secret)
              select id, $2, $3, $4, $5
@@ -190,15 +187,16 @@ impl Store {
         .bind(new.kind.as_str())
         .bind(subaccount)
         .bind(settings)
-        .bind(new.secret.map(|secret| keys.seal(place, secret)))
-        .execute(&self.pool)
+        .bind(new.secret.map(|secret| sealer.seal(place, secret)))
+        .execute(&mut *transaction)
         .await?;
+        transaction.commit().await?;
         Ok(set.rows_affected() == 1)
     }
 
-    /// All of the account's, its own before those of subaccounts. Needs no master key.
+    /// All of the account's, its own before those of subaccounts. Needs no master key, and does not make those
+    /// of the store the database's.
     pub async fn list_connectors(&self, account: &AccountId) -> Result<Vec<ListedConnector>, StoreError> {
-        let unlocked = self.keys().await.ok();
         let rows: Vec<Row> = sqlx::query_as(
             "select kind, subaccount_id, settings, secret, changed_at
              from connectors
@@ -208,7 +206,27 @@ impl Store {
         .bind(account.as_str())
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(|row| row.list(unlocked, account)).collect()
+        rows.iter().map(|row| row.list(self.keys.as_ref(), account)).collect()
+    }
+
+    /// The very one: not the account's in place of a subaccount's. Otherwise as in the list.
+    pub async fn look_up_connector(
+        &self,
+        account: &AccountId,
+        kind: ConnectorKind,
+        subaccount: Option<&str>,
+    ) -> Result<Option<ListedConnector>, StoreError> {
+        let row: Option<Row> = sqlx::query_as(
+            "select kind, subaccount_id, settings, secret, changed_at
+             from connectors
+             where account_id = $1 and kind = $2 and subaccount_id = $3",
+        )
+        .bind(account.as_str())
+        .bind(kind.as_str())
+        .bind(subaccount.unwrap_or_default())
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|row| row.list(self.keys.as_ref(), account)).transpose()
     }
 
     /// `false`: there was none.

@@ -11,7 +11,7 @@ use sqlx::PgExecutor;
 use trunkline_workflow::definition::{DefinitionInput, Extras};
 use trunkline_workflow::{AccountId, DefinitionId, Trigger, Version};
 
-use crate::sealing::{Place, Unlocked};
+use crate::sealing::{Place, Sealer, Unlocked};
 use crate::{Store, StoreError, schedules};
 
 /// One saved version.
@@ -147,8 +147,8 @@ impl Store {
         id: DefinitionId,
         input: DefinitionInput,
     ) -> Result<Definition, StoreError> {
-        let keys = self.keys().await?;
         let mut transaction = self.pool.begin().await?;
+        let sealer = self.sealer(&mut transaction).await?;
         let created_at: DateTime<Utc> = sqlx::query_scalar(
             "insert into definitions (account_id, id, last_version, newest_version)
              values ($1, $2, 1, 1)
@@ -160,7 +160,7 @@ impl Store {
         .await?;
         let schedule = input.schedule.clone();
         let definition = assemble(account, id, 1, created_at, input);
-        insert_version(&mut *transaction, keys, &definition).await?;
+        insert_version(&mut *transaction, sealer, &definition).await?;
         schedules::save(&mut transaction, account, id, 1, schedule.as_ref()).await?;
         transaction.commit().await?;
         Ok(definition)
@@ -173,8 +173,8 @@ impl Store {
         id: DefinitionId,
         input: DefinitionInput,
     ) -> Result<Option<Definition>, StoreError> {
-        let keys = self.keys().await?;
         let mut transaction = self.pool.begin().await?;
+        let sealer = self.sealer(&mut transaction).await?;
         let counted: Option<(Version, DateTime<Utc>)> = sqlx::query_as(
             "update definitions
              set last_version = last_version + 1, newest_version = last_version + 1
@@ -197,7 +197,7 @@ impl Store {
         .await?;
         let schedule = input.schedule.clone();
         let definition = assemble(account, id, version, created_at, input);
-        insert_version(&mut *transaction, keys, &definition).await?;
+        insert_version(&mut *transaction, sealer, &definition).await?;
         schedules::save(&mut transaction, account, id, version, schedule.as_ref()).await?;
         transaction.commit().await?;
         Ok(Some(definition))
@@ -444,7 +444,7 @@ fn assemble(
 
 async fn insert_version(
     executor: impl PgExecutor<'_>,
-    keys: Unlocked<'_>,
+    sealer: Sealer<'_>,
     definition: &Definition,
 ) -> Result<(), StoreError> {
     let id = VersionId::new(&definition.account, definition.id, definition.version);
@@ -461,8 +461,8 @@ async fn insert_version(
     .bind(&definition.subaccount)
     .bind(definition.trigger.as_str())
     .bind(definition.enabled)
-    .bind(keys.seal(id.place(STEPS), &definition.steps))
-    .bind(keys.seal(id.place(EXTRAS), &extras))
+    .bind(sealer.seal(id.place(STEPS), &definition.steps))
+    .bind(sealer.seal(id.place(EXTRAS), &extras))
     .execute(executor)
     .await?;
     Ok(())

@@ -17,6 +17,22 @@ pub enum StoreError {
     /// The schema is older than this program.
     #[error("the database is not migrated: run `trunkline migrate`")]
     NotMigrated,
+    /// With a migration that this program does not have.
+    #[error(
+        "the database is newer than this program, which does not know its migration {0}: run the program that \
+         migrated it, or a newer one"
+    )]
+    NewerSchema(i64),
+    /// With the first migration that is another one here. Releases never change theirs, so one of the two programs
+    /// is none.
+    #[error(
+        "the database was made by another build: its migration {0} is not the one of this program. Use that build, or \
+         start over with an empty database (`trunkline dev --reset` for the private one)"
+    )]
+    OtherSchema(i64),
+    /// Nothing was done.
+    #[error("another process migrates the database and is not done yet: run this again later")]
+    BeingMigrated,
     /// What is stored cannot be read back: a defect or a foreign hand.
     #[error("stored data is damaged: {0}")]
     Damaged(String),
@@ -68,6 +84,16 @@ impl StoreError {
             Self::Database(sqlx::Error::Encode(_)) => true,
             Self::Shared(error) => error.is_refusal(),
             _ => false,
+        }
+    }
+
+    /// The same question may be answered in a moment, or when somebody has looked after the database.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Shared(error) => error.may_pass(),
+            Self::Database(sqlx::Error::Database(_)) => !self.is_refusal(),
+            Self::Database(_) | Self::Damaged(_) => false,
+            _ => !self.lacks_master_key(),
         }
     }
 

@@ -5,22 +5,24 @@
 //! of them comes second and sees the other: the message finds the wait, or the wait looks back and finds
 //! the message.
 
+mod look_back;
+
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use sqlx::postgres::PgConnection;
-use trunkline_workflow::outcome::{Awaited, AwaitedEvent};
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId, Trigger, context};
 
 use crate::definitions::triggered_by;
-use crate::jobs::LeasedJob;
 use crate::messages::{self, Receipt};
 use crate::starts::{self, NewInstance};
 use crate::usage::starts_left;
 use crate::waits::{Ending, Resume, read_id, resume};
 use crate::{Store, StoreError};
+
+pub(crate) use look_back::look_back;
 
 /// An event, as the connector understood it.
 #[derive(Debug, Clone)]
@@ -166,12 +168,14 @@ async fn start_triggered(
     if triggered.is_empty() {
         return Ok(Vec::new());
     }
-    let left = starts_left(&mut *connection, &incoming.account).await?;
+    // As for starts by hand, the last start that is left is enough for all.
+    if starts_left(&mut *connection, &incoming.account).await? == 0 {
+        return Ok(Vec::new());
+    }
     let resumed: HashSet<DefinitionId> = resumed.iter().map(|(_, id)| *id).collect();
     let instances: Vec<NewInstance> = triggered
         .into_iter()
         .filter(|triggered| !resumed.contains(&triggered.definition))
-        .take(left)
         .map(|triggered| NewInstance {
             account: incoming.account.clone(),
             definition: triggered.definition,
@@ -262,28 +266,23 @@ async fn note_keys(
 /// A wait that was found: instance, path, number of the job.
 type Found = (InstanceId, i32, i32);
 
+/// Those that began last first.
 async fn find_waits(
     connection: &mut PgConnection,
     account: &AccountId,
     keys: &[String],
     state: Option<&str>,
-    recipients: Recipients,
 ) -> Result<Vec<Found>, StoreError> {
     let waits: Vec<(Vec<u8>, i32, i32)> = sqlx::query_as(
         "select instance_id, path, n
          from waits
          where account_id = $1 and key = any($2) and due_at > now()
              and (accepts is null or $3 = any(accepts))
-         order by started_at desc, instance_id desc, path desc
-         limit $4",
+         order by started_at desc, instance_id desc, path desc",
     )
     .bind(account.as_str())
     .bind(keys)
     .bind(state)
-    .bind(match recipients {
-        Recipients::All => None,
-        Recipients::Newest => Some(1_i64),
-    })
     .fetch_all(connection)
     .await?;
     waits.into_iter().map(|(id, path, n)| Ok((read_id(&id)?, path, n))).collect()
@@ -313,12 +312,24 @@ async fn resume_matching(
     body: String,
 ) -> Result<Vec<(InstanceId, DefinitionId)>, StoreError> {
     let Incoming { account, keys, kind, recipients, .. } = incoming;
-    let waits = find_waits(connection, account, keys, kind.state(), *recipients).await?;
+    let waits = find_waits(connection, account, keys, kind.state()).await?;
     let ending = match kind {
         EventKind::CallEnded => Resume::Due.to_text(),
         _ => resume_text(body)?,
     };
-    resume_with(connection, &waits, &ending).await
+    match recipients {
+        Recipients::All => resume_with(connection, &waits, &ending).await,
+        Recipients::Newest => {
+            // The newest may end in this moment for another reason.
+            for wait in waits {
+                let resumed = resume_with(connection, &[wait], &ending).await?;
+                if !resumed.is_empty() {
+                    return Ok(resumed);
+                }
+            }
+            Ok(Vec::new())
+        }
+    }
 }
 
 /// Ends the waits. Answers the instances that really waited.
@@ -360,7 +371,10 @@ pub(crate) async fn adopt_early_keys(
                  select from event_keys o
                  where o.account_id = $1 and o.key = $2 and o.event_id = k.event_id
              )
-             and not exists (select from event_uses u where u.event_id = k.event_id)",
+             and (
+                 exists (select from events e where e.id = k.event_id and e.state is not null)
+                 or not exists (select from event_uses u where u.event_id = k.event_id)
+             )",
     )
     .bind(account.as_str())
     .bind(call_key)
@@ -400,7 +414,7 @@ pub(crate) async fn adopt_early_keys(
     }
     let Some((event, state, body)) = first else { return Ok(0) };
     let keys = [call_key.to_owned(), client_key.to_owned()];
-    let waits = find_waits(connection, account, &keys, None, Recipients::All).await?;
+    let waits = find_waits(connection, account, &keys, None).await?;
     let resumed = resume_with(connection, &waits, &ending_of(state.as_deref(), body)?).await?;
     if state.is_none() {
         note_uses(connection, event, &resumed, false).await?;
@@ -435,107 +449,4 @@ async fn note_uses(
     .execute(connection)
     .await?;
     Ok(())
-}
-
-/// An event that came before the wait for it. The caller holds the lock of the key.
-pub(crate) async fn look_back(
-    connection: &mut PgConnection,
-    job: &LeasedJob,
-    awaited: &Awaited,
-) -> Result<Option<String>, StoreError> {
-    let found = match &awaited.event {
-        AwaitedEvent::Reply => earlier_reply(connection, job, &awaited.key).await?,
-        AwaitedEvent::Dtmf => earlier_keys(connection, job, &awaited.key).await?,
-        AwaitedEvent::Receipt { states } => earlier_receipt(connection, job, &awaited.key, states).await?,
-    };
-    let Some((event, state, body)) = found else { return Ok(None) };
-    // The end of a call is the same for whoever asks.
-    if state.as_deref() != Some(CALL_ENDED) {
-        note_uses(connection, event, &[(job.instance, job.definition)], false).await?;
-    }
-    ending_of(state.as_deref(), body).map(Some)
-}
-
-/// Id, state and body of an event.
-type Earlier = (i64, Option<String>, String);
-
-/// The oldest matching message since the previous step of the instance started that neither it nor, as a
-/// start, its definition has used, nor anybody one that is for a single instance (spec 6.5).
-async fn earlier_reply(
-    connection: &mut PgConnection,
-    job: &LeasedJob,
-    key: &str,
-) -> Result<Option<Earlier>, StoreError> {
-    Ok(sqlx::query_as(
-        "select e.id, e.state, e.body
-         from event_keys k
-         join events e on e.id = k.event_id
-         where k.account_id = $1 and k.key = $2
-             and k.received_at > now() - interval '6 days'
-             and k.received_at > coalesce(
-                 (select started_at from steps where instance_id = $3 and n < $5 order by n desc limit 1),
-                 (select started_at from instances where id = $3)
-             )
-             and not exists (
-                 select from event_uses u
-                 where u.event_id = e.id
-                     and (u.instance_id = $3 or (u.started and u.definition_id = $4)
-                         or (e.exclusive and not u.started))
-             )
-         order by k.received_at, e.id
-         limit 1",
-    )
-    .bind(job.account.as_str())
-    .bind(key)
-    .bind(&job.instance.as_bytes()[..])
-    .bind(job.definition)
-    .bind(job.path.n)
-    .fetch_optional(connection)
-    .await?)
-}
-
-/// The oldest key presses of the call that nobody has used, of the last day (U-25, U-26), else its end. The
-/// lock is for two waits that know the call by different ids.
-async fn earlier_keys(
-    connection: &mut PgConnection,
-    job: &LeasedJob,
-    key: &str,
-) -> Result<Option<Earlier>, StoreError> {
-    Ok(sqlx::query_as(
-        "select e.id, e.state, e.body
-         from event_keys k
-         join events e on e.id = k.event_id
-         where k.account_id = $1 and k.key = $2 and k.received_at > now() - interval '24 hours'
-             and (e.state is not null or not exists (select from event_uses u where u.event_id = e.id))
-         order by e.state nulls first, k.received_at, e.id
-         limit 1
-         for update of e skip locked",
-    )
-    .bind(job.account.as_str())
-    .bind(key)
-    .fetch_optional(connection)
-    .await?)
-}
-
-/// The newest receipt of the message with one of these states.
-async fn earlier_receipt(
-    connection: &mut PgConnection,
-    job: &LeasedJob,
-    key: &str,
-    states: &[String],
-) -> Result<Option<Earlier>, StoreError> {
-    Ok(sqlx::query_as(
-        "select e.id, e.state, e.body
-         from event_keys k
-         join events e on e.id = k.event_id
-         where k.account_id = $1 and k.key = $2 and k.received_at > now() - interval '6 days'
-             and e.state = any($3)
-         order by k.received_at desc, e.id desc
-         limit 1",
-    )
-    .bind(job.account.as_str())
-    .bind(key)
-    .bind(states)
-    .fetch_optional(connection)
-    .await?)
 }

@@ -8,7 +8,7 @@ use sqlx::PgExecutor;
 use sqlx::postgres::PgConnection;
 use trunkline_workflow::{AccountId, JobId};
 
-use crate::events::{self, lock_keys, lock_name};
+use crate::events::{self, Incoming, lock_keys, lock_name};
 use crate::{Store, StoreError};
 
 /// The channel of calls.
@@ -25,6 +25,8 @@ pub struct Sent {
     pub state: String,
     pub rank: i32,
     pub call: Option<SentCall>,
+    /// What a receipt would say, when the answer to the send was final already.
+    pub reported: Option<Box<Incoming>>,
 }
 
 /// What key presses of a call are matched by.
@@ -94,7 +96,11 @@ impl Store {
     /// of a call even the keys that were pressed in it.
     pub async fn record_sent(&self, account: &AccountId, job: JobId, sent: &Sent) -> Result<(), StoreError> {
         let Some(call) = &sent.call else {
-            return insert_sent(&self.pool, account, job, sent).await;
+            insert_sent(&self.pool, account, job, sent).await?;
+            if let Some(reported) = &sent.reported {
+                self.receive(Incoming::clone(reported)).await?;
+            }
+            return Ok(());
         };
         let mut transaction = self.pool.begin().await?;
         let keys: Vec<String> = [Some(&call.key), call.client_key.as_ref()]

@@ -82,8 +82,12 @@ impl Store {
                     }
                 };
                 let before = instances.len();
-                instances.extend(starts.take(*left).map(|at| instance(&account, &row, *at)));
-                *left -= instances.len() - before;
+                instances.extend(starts.clone().take(*left).map(|at| instance(&account, &row, *at)));
+                let started = instances.len() - before;
+                *left -= started;
+                if started < starts.count() {
+                    usage::report_used_up(&account);
+                }
             }
             let next = due.as_ref().and_then(|due| due.next);
             moves.push(row, next);

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! The row that a text is sealed for is part of what the tag vouches for: copied into another row, of another
-//! account say, it does not open. Of several keys the first seals and all open, so that a new key can be put
-//! in front of the old one.
+//! account say, it does not open. Of several keys all open, and the one that the database names seals
+//! ([`Store::sealer`]).
 
 use std::fmt;
 use std::sync::Arc;
@@ -94,7 +94,7 @@ impl MasterKeys {
         Self(Arc::new([MasterKey::new(&bits)]))
     }
 
-    /// The id of the key that seals.
+    /// The id of the key that everything is sealed with in the end ([`Store::reseal`]).
     pub fn first_id(&self) -> &str {
         &self.0[0].id
     }
@@ -109,17 +109,17 @@ impl MasterKeys {
         format!("{VERSION}.{}.", self.first_id())
     }
 
-    pub(crate) fn seal(&self, place: Place<'_>, text: &str) -> String {
-        let key = &self.0[0];
-        let mut nonce = [0; NONCE_LEN];
-        SystemRandom::new().fill(&mut nonce).expect("the operating system has random bytes at all times");
-        let mut sealed = text.as_bytes().to_vec();
-        let aad = Aad::from(place.associated_data());
-        key.key
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed)
-            .expect("texts are far below the 64 GiB that a nonce is good for");
-        sealed.splice(0..0, nonce);
-        format!("{VERSION}.{}.{}", key.id, BASE64.encode(sealed))
+    pub(crate) fn first(&self) -> Sealer<'_> {
+        Sealer(&self.0[0])
+    }
+
+    /// `None`: the key of this id is not configured.
+    pub(crate) fn sealer(&self, id: &str) -> Option<Sealer<'_>> {
+        self.0.iter().find(|key| key.id == id).map(Sealer)
+    }
+
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.sealer(id).is_some()
     }
 
     pub(crate) fn unseal(&self, place: Place<'_>, sealed: &str) -> Result<String, StoreError> {
@@ -207,6 +207,29 @@ pub(crate) enum PlainTexts {
     Refused,
 }
 
+/// The key that seals.
+#[derive(Clone, Copy)]
+pub(crate) struct Sealer<'a>(&'a MasterKey);
+
+impl Sealer<'_> {
+    pub(crate) fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    pub(crate) fn seal(self, place: Place<'_>, text: &str) -> String {
+        let mut nonce = [0; NONCE_LEN];
+        SystemRandom::new().fill(&mut nonce).expect("the operating system has random bytes at all times");
+        let mut sealed = text.as_bytes().to_vec();
+        let aad = Aad::from(place.associated_data());
+        self.0
+            .key
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed)
+            .expect("texts are far below the 64 GiB that a nonce is good for");
+        sealed.splice(0..0, nonce);
+        format!("{VERSION}.{}.{}", self.0.id, BASE64.encode(sealed))
+    }
+}
+
 /// Keys that were found to be this database's ([`Store::keys`]).
 #[derive(Clone, Copy)]
 pub(crate) struct Unlocked<'a> {
@@ -215,10 +238,6 @@ pub(crate) struct Unlocked<'a> {
 }
 
 impl Unlocked<'_> {
-    pub(crate) fn seal(self, place: Place<'_>, text: &str) -> String {
-        self.keys.seal(place, text)
-    }
-
     pub(crate) fn unseal(self, place: Place<'_>, sealed: &str) -> Result<String, StoreError> {
         self.keys.unseal(place, sealed)
     }
@@ -256,10 +275,10 @@ mod tests {
         let keys = MasterKeys::from_random([7; 32]);
         let [acme, other] = ["acme", "other"].map(AccountId::new);
         for text in ["", "key-1", "größer\0", &"x".repeat(100_000)] {
-            let sealed = keys.seal(place(&acme), text);
+            let sealed = keys.first().seal(place(&acme), text);
             assert!(text.is_empty() || !sealed.contains(text));
             assert_eq!(keys.unseal(place(&acme), &sealed).unwrap(), text);
-            assert_ne!(keys.seal(place(&acme), text), sealed, "no nonce is used twice");
+            assert_ne!(keys.first().seal(place(&acme), text), sealed, "no nonce is used twice");
             for elsewhere in [
                 place(&other),
                 Place { column: "webhook_settings.secret", ..place(&acme) },
@@ -275,7 +294,7 @@ mod tests {
     fn what_was_changed_does_not_open() {
         let keys = MasterKeys::from_random([7; 32]);
         let acme = AccountId::new("acme");
-        let sealed = keys.seal(place(&acme), "key-1");
+        let sealed = keys.first().seal(place(&acme), "key-1");
         let at = sealed.len() - 4;
         let mut changed = sealed.clone();
         changed.replace_range(at..=at, if &sealed[at..=at] == "A" { "B" } else { "A" });
@@ -289,17 +308,17 @@ mod tests {
     }
 
     #[test]
-    fn the_first_key_seals_and_all_open() {
+    fn any_of_several_keys_seals_and_all_open() {
         let old = MasterKeys::parse(ZEROS).unwrap();
         let new = MasterKeys::parse(&"01".repeat(32)).unwrap();
         let both = MasterKeys::parse(&format!("{}\n{ZEROS}\n", "01".repeat(32))).unwrap();
         let acme = AccountId::new("acme");
-        let sealed = old.seal(place(&acme), "key-1");
+        let sealed = old.first().seal(place(&acme), "key-1");
         assert!(sealed.starts_with("v1.66687aad."), "the key's id is in front: {sealed}");
         assert_eq!(both.unseal(place(&acme), &sealed).unwrap(), "key-1");
         let error = new.unseal(place(&acme), &sealed).unwrap_err();
         assert_eq!(error.to_string(), "sealed with a master key that is not configured: `66687aad`");
-        let sealed = both.seal(place(&acme), "key-2");
+        let sealed = both.first().seal(place(&acme), "key-2");
         assert_eq!(new.unseal(place(&acme), &sealed).unwrap(), "key-2");
         assert!(old.unseal(place(&acme), &sealed).is_err());
     }

@@ -36,6 +36,37 @@ pub enum WebhookLookup {
     /// The account takes none.
     NoSecret,
     Found(WebhookSettings),
+    /// The secret is sealed with a master key that the store lacks.
+    Sealed(SealedWebhooks),
+}
+
+/// What can be read of settings without the master key of the secret. Its `Debug` does not show the one before it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealedWebhooks {
+    /// The id of the key that it takes.
+    pub key: String,
+    pub previous: Option<String>,
+    pub allowed: Vec<String>,
+}
+
+impl fmt::Debug for SealedWebhooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SealedWebhooks")
+            .field("key", &self.key)
+            .field("allowed", &self.allowed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What became of the secret that a new one replaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rotated {
+    /// There was none.
+    First,
+    /// It is taken until then.
+    Taken { until: DateTime<Utc> },
+    /// It is not taken any more: the one before it is, until then, as it was promised when it was replaced.
+    Skipped { until: DateTime<Utc> },
 }
 
 /// A secret of these bits, which must be random, as the platform is to send it.
@@ -73,13 +104,15 @@ impl Store {
         let (Some(secret), previous, Some(allowed), Some(changed_at)) = row else {
             return Ok(WebhookLookup::NoSecret);
         };
-        Ok(WebhookLookup::Found(WebhookSettings {
-            secret: unlocked.unseal(place(account), &secret)?,
-            // One that cannot be read is as good as none: its day would have ended anyway.
-            previous: previous.and_then(|sealed| unlocked.unseal(place(account), &sealed).ok()),
-            allowed,
-            changed_at,
-        }))
+        // One that cannot be read is as good as none: its day would have ended anyway.
+        let previous = previous.and_then(|sealed| unlocked.unseal(place(account), &sealed).ok());
+        match unlocked.unseal(place(account), &secret) {
+            Ok(secret) => Ok(WebhookLookup::Found(WebhookSettings { secret, previous, allowed, changed_at })),
+            Err(StoreError::UnknownMasterKey(key)) => {
+                Ok(WebhookLookup::Sealed(SealedWebhooks { key, previous, allowed }))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// `None`: the account takes no webhooks, or there is no such account.
@@ -87,6 +120,7 @@ impl Store {
         match self.look_up_webhooks(account).await? {
             WebhookLookup::Found(settings) => Ok(Some(settings)),
             WebhookLookup::NoSecret | WebhookLookup::NoAccount => Ok(None),
+            WebhookLookup::Sealed(SealedWebhooks { key, .. }) => Err(StoreError::UnknownMasterKey(key)),
         }
     }
 
@@ -101,6 +135,8 @@ impl Store {
         account: &AccountId,
         fresh: &str,
     ) -> Result<Option<WebhookSettings>, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let sealer = self.sealer(&mut transaction).await?;
         sqlx::query(
             "insert into webhook_settings (account_id, secret)
              select id, $2
@@ -109,9 +145,10 @@ impl Store {
              on conflict (account_id) do nothing",
         )
         .bind(account.as_str())
-        .bind(self.keys().await?.seal(place(account), fresh))
-        .execute(&self.pool)
+        .bind(sealer.seal(place(account), fresh))
+        .execute(&mut *transaction)
         .await?;
+        transaction.commit().await?;
         self.webhook_settings(account).await
     }
 
@@ -121,6 +158,8 @@ impl Store {
         account: &AccountId,
         secret: &str,
     ) -> Result<bool, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let sealer = self.sealer(&mut transaction).await?;
         let replaced = sqlx::query(
             "insert into webhook_settings (account_id, secret)
              select id, $2
@@ -130,29 +169,47 @@ impl Store {
              set secret = excluded.secret, previous_secret = null, previous_until = null, changed_at = now()",
         )
         .bind(account.as_str())
-        .bind(self.keys().await?.seal(place(account), secret))
-        .execute(&self.pool)
+        .bind(sealer.seal(place(account), secret))
+        .execute(&mut *transaction)
         .await?;
+        transaction.commit().await?;
         Ok(replaced.rows_affected() == 1)
     }
 
     /// The same, but the secret of before is taken for another day: so long calls may run that name it, and the
-    /// platform has to be told the new one.
-    pub async fn rotate_webhook_secret(&self, account: &AccountId, secret: &str) -> Result<bool, StoreError> {
-        let rotated = sqlx::query(
+    /// platform has to be told the new one. `None`: there is no such account.
+    ///
+    /// Rotated again within that day, the platform may not have been told of the one in between: then the older one
+    /// keeps its day.
+    pub async fn rotate_webhook_secret(
+        &self,
+        account: &AccountId,
+        secret: &str,
+    ) -> Result<Option<Rotated>, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let sealer = self.sealer(&mut transaction).await?;
+        let rotated: Option<(Option<DateTime<Utc>>, Option<bool>)> = sqlx::query_as(
             "insert into webhook_settings as w (account_id, secret)
              select id, $2
              from accounts
              where id = $1
              on conflict (account_id) do update
-             set secret = excluded.secret, previous_secret = w.secret, previous_until = now() + interval '1 day',
-                 changed_at = now()",
+             set secret = excluded.secret,
+                 previous_secret = case when w.previous_until > now() then w.previous_secret else w.secret end,
+                 previous_until = case when w.previous_until > now() then w.previous_until else now() + interval '1 day' end,
+                 changed_at = now()
+             returning previous_until, previous_until < now() + interval '1 day'",
         )
         .bind(account.as_str())
-        .bind(self.keys().await?.seal(place(account), secret))
-        .execute(&self.pool)
+        .bind(sealer.seal(place(account), secret))
+        .fetch_optional(&mut *transaction)
         .await?;
-        Ok(rotated.rows_affected() == 1)
+        transaction.commit().await?;
+        Ok(rotated.map(|rotated| match rotated {
+            (Some(until), Some(true)) => Rotated::Skipped { until },
+            (Some(until), _) => Rotated::Taken { until },
+            (None, _) => Rotated::First,
+        }))
     }
 
     /// Webhooks of the account are taken from these networks alone; from anywhere when there are none. They

@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use sha2::{Digest, Sha256};
 use trunkline_connectors::outbound::{IpNet, parse_network};
 use trunkline_store::StoreError;
-use trunkline_store::webhook_settings::{WebhookSettings, dtmf_token};
+use trunkline_store::webhook_settings::{SealedWebhooks, WebhookSettings, dtmf_token};
 use trunkline_workflow::AccountId;
 use utoipa::IntoParams;
 
@@ -62,7 +62,7 @@ where
         };
         let header = parts.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
         if !expected.is_secret(header) && !has_token(parts, &expected).await {
-            return Err(ApiError::WebhookUnauthenticated);
+            return Err(expected.refusal());
         }
         if expected.networks.is_empty() {
             return Ok(Self(account));
@@ -108,18 +108,30 @@ pub(in crate::api) struct Expected {
     /// The account's secret, and the one before it for a while; each with its token.
     secrets: Vec<([u8; 32], [u8; 32])>,
     networks: Vec<IpNet>,
+    /// The id of the master key that another secret takes, which may be the one that is shown.
+    lacking: Option<String>,
 }
 
 impl Expected {
     pub(in crate::api) fn new(settings: &WebhookSettings) -> Result<Self, StoreError> {
-        let network = |text: &String| {
-            parse_network(text).map_err(|_| StoreError::Damaged(format!("`{text}` is no network")))
-        };
-        let digests = |secret: &String| (digest(secret.as_bytes()), digest(dtmf_token(secret).as_bytes()));
+        let secrets = [&settings.secret].into_iter().chain(&settings.previous);
+        Ok(Self { secrets: digests(secrets), networks: networks(&settings.allowed)?, lacking: None })
+    }
+
+    pub(in crate::api) fn of_sealed(settings: &SealedWebhooks) -> Result<Self, StoreError> {
         Ok(Self {
-            secrets: [&settings.secret].into_iter().chain(&settings.previous).map(digests).collect(),
-            networks: settings.allowed.iter().map(network).collect::<Result<_, _>>()?,
+            secrets: digests(&settings.previous),
+            networks: networks(&settings.allowed)?,
+            lacking: Some(settings.key.clone()),
         })
+    }
+
+    /// What is said to who shows none of the secrets.
+    fn refusal(&self) -> ApiError {
+        match &self.lacking {
+            Some(key) => ApiError::Store(StoreError::UnknownMasterKey(key.clone())),
+            None => ApiError::WebhookUnauthenticated,
+        }
     }
 
     fn is_secret(&self, authorization: &[u8]) -> bool {
@@ -131,6 +143,18 @@ impl Expected {
         let shown = digest(token.as_bytes());
         self.secrets.iter().any(|(_, token)| *token == shown)
     }
+}
+
+fn digests<'a>(secrets: impl IntoIterator<Item = &'a String>) -> Vec<([u8; 32], [u8; 32])> {
+    let digests = |secret: &String| (digest(secret.as_bytes()), digest(dtmf_token(secret).as_bytes()));
+    secrets.into_iter().map(digests).collect()
+}
+
+fn networks(allowed: &[String]) -> Result<Vec<IpNet>, StoreError> {
+    let network = |text: &String| {
+        parse_network(text).map_err(|_| StoreError::Damaged(format!("`{text}` is no network")))
+    };
+    allowed.iter().map(network).collect()
 }
 
 fn digest(bytes: &[u8]) -> [u8; 32] {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use trunkline_connectors::converse::ConverseSettings;
 use trunkline_connectors::eight_by_eight::{EightByEightSettings, Region, VoiceApi};
@@ -14,7 +15,9 @@ use super::command::parse_subaccount;
 use super::read_secret::{read_api_key, read_authorization};
 use crate::cli::error::CliError;
 use crate::cli::reach_database::reach;
-use crate::cli::settings::{SealingStoreSettings, is_readable_on_the_way, parse_base_url, parse_web_url};
+use crate::cli::settings::{
+    SealingStoreSettings, is_readable_on_the_way, is_same_origin, parse_base_url, parse_web_url,
+};
 
 const EIGHT_BY_EIGHT: ConnectorKind = ConnectorKind::EightByEight;
 const CONVERSE: ConnectorKind = ConnectorKind::Converse;
@@ -71,7 +74,7 @@ pub(super) struct SetConverse {
     #[arg(long, value_name = "URL", value_parser = parse_web_url)]
     url: String,
     /// A file with the value of the `Authorization` header; `-` is standard input [default: as before, at first no
-    /// such header]
+    /// such header]. It has to be named again when the URL moves to another server
     #[arg(long, value_name = "FILE")]
     authorization_file: Option<PathBuf>,
     /// Forget what the connector was told before
@@ -95,8 +98,11 @@ impl SetEightByEight {
         let key = read_api_key(self.api_key_file.as_deref())?;
         let store = open(&self.store).await?;
         let subaccount = self.subaccount.as_deref();
-        let before =
-            if self.afresh { None } else { find(&store, account, EIGHT_BY_EIGHT, subaccount).await? };
+        let before = if self.afresh {
+            None
+        } else {
+            store.look_up_connector(account, EIGHT_BY_EIGHT, subaccount).await?
+        };
         let before: EightByEightSettings =
             before.map(|found| read(found.settings)).transpose()?.unwrap_or_default();
         let settings = EightByEightSettings {
@@ -133,15 +139,9 @@ impl SetConverse {
         let authorization = match named {
             Some(named) => Some(named),
             None if self.afresh => None,
-            None => match find(&store, account, CONVERSE, subaccount).await?.map(|found| found.secret) {
-                Some(ListedSecret::Opened(before)) => Some(before),
-                Some(ListedSecret::Sealed(_)) => {
-                    return Err(CliError::BadSetting {
-                        name: "--authorization-file",
-                        problem: "the value of before cannot be unsealed: it must be named, or `--afresh` be said",
-                    });
-                }
-                Some(ListedSecret::None) | None => None,
+            None => match store.look_up_connector(account, CONVERSE, subaccount).await? {
+                Some(before) => keep_authorization(before, &self.url)?,
+                None => None,
             },
         };
         let settings: Value =
@@ -163,18 +163,26 @@ async fn open(store: &SealingStoreSettings) -> Result<Store, CliError> {
     Ok(store)
 }
 
-/// The very one, not the account's in place of a subaccount's.
-async fn find(
-    store: &Store,
-    account: &AccountId,
-    kind: ConnectorKind,
-    subaccount: Option<&str>,
-) -> Result<Option<ListedConnector>, CliError> {
-    let mut all = store.list_connectors(account).await?.into_iter();
-    Ok(all.find(|known| known.kind == kind && known.subaccount.as_deref() == subaccount))
+/// What was told for one server is not sent to another.
+fn keep_authorization(before: ListedConnector, url: &str) -> Result<Option<String>, CliError> {
+    let secret = match before.secret {
+        ListedSecret::None => return Ok(None),
+        ListedSecret::Opened(secret) => secret,
+        ListedSecret::Sealed(_) => {
+            return Err(CliError::BadSetting {
+                name: "--authorization-file",
+                problem: "the value of before cannot be unsealed: it must be named, or `--afresh` be said",
+            });
+        }
+    };
+    let before: ConverseSettings = read(before.settings)?;
+    if !is_same_origin(&before.url, url) {
+        return Err(CliError::OtherOrigin { before: before.url, url: url.to_owned() });
+    }
+    Ok(Some(secret))
 }
 
-fn read(settings: Value) -> Result<EightByEightSettings, CliError> {
+fn read<T: DeserializeOwned>(settings: Value) -> Result<T, CliError> {
     let settings = serde_json::from_value(settings);
     Ok(settings.map_err(|error| StoreError::Damaged(format!("connectors.settings: {error}")))?)
 }

@@ -13,8 +13,8 @@ use crate::cli::error::CliError;
 /// Provider keys, webhook secrets and the steps of definitions are sealed with it in the database. Keep a copy
 /// elsewhere: without it they cannot be read by anybody.
 ///
-/// To replace it: put a new key in front of the old one, restart all servers and workers with both, run
-/// `trunkline master-key reseal`, and take the old key away.
+/// To replace it: put a new key in front of the old one, restart all servers and workers with both, one after the
+/// other, run `trunkline master-key reseal`, and take the old key away.
 #[derive(Debug, clap::Args)]
 pub struct MasterKey {
     #[command(subcommand)]
@@ -26,7 +26,8 @@ enum Action {
     /// Seal everything in the database with the first of the configured master keys
     ///
     /// Says what still needs another key, and exits with 1 while something does. May run while servers and workers
-    /// do, when all of them have the new key in front; and again at any time. Definitions that an older release
+    /// do, when all of them have the new key; one without it saves nothing from then on. It may be run again at any
+    /// time. Definitions that an older release
     /// stored unsealed are sealed, too, and from then on unsealed ones are no longer believed.
     Reseal(ResealTexts),
 }

@@ -45,8 +45,8 @@ fn describe(left: &Left) -> String {
             "Left: {count} of {column} unsealed. An older release wrote them just now: stop it, then run this again."
         ),
         Unsealed::ConfiguredKey(key) => format!(
-            "Left: {count} of {column} sealed with master key `{key}`. A server or worker with that key in front wrote \
-             them just now, or they are damaged: restart it with the new key in front, then run this again."
+            "Left: {count} of {column} sealed with master key `{key}`, which does not open them. Run this again: what \
+             is left then is damaged and has to be set anew."
         ),
         Unsealed::UnknownKey(key) => format!(
             "Left: {count} of {column} sealed with master key `{key}`, which is not configured: put it behind the \

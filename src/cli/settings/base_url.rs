@@ -35,6 +35,12 @@ pub fn is_readable_on_the_way(url: &str) -> bool {
     url.scheme() == "http" && !is_own
 }
 
+/// Whether both are served by the same one: of the same scheme, host and port.
+pub fn is_same_origin(one: &str, other: &str) -> bool {
+    let origin = |url| reqwest::Url::parse(url).map(|url| url.origin());
+    matches!((origin(one), origin(other)), (Ok(one), Ok(other)) if one == other)
+}
+
 /// Passwords do not belong there: addresses are shown.
 fn is_of_web(url: &reqwest::Url) -> bool {
     let is_plain = url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
@@ -43,7 +49,7 @@ fn is_of_web(url: &reqwest::Url) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_readable_on_the_way, parse_base_url, parse_web_url};
+    use super::{is_readable_on_the_way, is_same_origin, parse_base_url, parse_web_url};
 
     #[test]
     fn base_urls_are_absolute_and_end_without_a_slash() {
@@ -70,6 +76,19 @@ mod tests {
         }
         for open in ["http://sms.8x8.com", "http://203.0.113.9:80/x", "http://[2001:db8::1]/"] {
             assert!(is_readable_on_the_way(open), "{open}");
+        }
+    }
+
+    #[test]
+    fn scheme_host_and_port_make_the_origin() {
+        let here = "https://desk.example/in";
+        for same in ["https://desk.example/out?x=1", "https://DESK.example:443"] {
+            assert!(is_same_origin(here, same), "{same}");
+        }
+        for other in
+            ["http://desk.example/in", "https://desk.example:8443/in", "https://a.desk.example/in", ""]
+        {
+            assert!(!is_same_origin(here, other), "{other}");
         }
     }
 

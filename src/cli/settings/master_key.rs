@@ -18,8 +18,8 @@ pub struct MasterKeySettings {
     /// A file with the master key that secrets are sealed with; the variable `TRUNKLINE_MASTER_KEY` may hold the
     /// key itself instead
     ///
-    /// Of several keys, a line or a comma between them, the first seals and all open. `trunkline master-key`
-    /// makes one.
+    /// Of several keys, a line or a comma between them, all open; `trunkline master-key reseal` makes the first the
+    /// one that seals. `trunkline master-key` makes one.
     #[arg(long, env = FILE_VARIABLE, value_name = "FILE")]
     master_key_file: Option<PathBuf>,
 }

@@ -11,7 +11,7 @@ mod rules;
 mod secret;
 mod worker;
 
-pub(super) use base_url::{is_readable_on_the_way, parse_base_url, parse_web_url};
+pub(super) use base_url::{is_readable_on_the_way, is_same_origin, parse_base_url, parse_web_url};
 pub use database::{DatabaseSettings, PoolSettings};
 pub use listen::{DEFAULT_ADDRESS, ListenSettings};
 pub use log::LogSettings;

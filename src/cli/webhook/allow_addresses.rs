@@ -2,7 +2,9 @@
 
 use trunkline_connectors::eight_by_eight::Region;
 use trunkline_store::Store;
-use trunkline_store::webhook_settings::{WebhookLookup, webhook_secret_from_random};
+use trunkline_store::webhook_settings::{
+    SealedWebhooks, WebhookLookup, WebhookSettings, webhook_secret_from_random,
+};
 use trunkline_workflow::AccountId;
 
 use super::platform_addresses::platform_addresses;
@@ -33,7 +35,8 @@ impl AllowAddresses {
         let allowed = match self.chosen() {
             Some(allowed) => save(&store, account, allowed).await?,
             None => match store.look_up_webhooks(account).await? {
-                WebhookLookup::Found(settings) => settings.allowed,
+                WebhookLookup::Found(WebhookSettings { allowed, .. })
+                | WebhookLookup::Sealed(SealedWebhooks { allowed, .. }) => allowed,
                 WebhookLookup::NoSecret => {
                     println!(
                         "Account `{account}` takes no webhooks yet: trunkline webhook show {account} --url … makes \

@@ -1,7 +1,8 @@
 //! The command: its actions and their arguments.
 
+use chrono::{DateTime, Utc};
 use clap::Subcommand;
-use trunkline_store::webhook_settings::webhook_secret_from_random;
+use trunkline_store::webhook_settings::{Rotated, webhook_secret_from_random};
 use trunkline_workflow::AccountId;
 
 use super::allow_addresses::AllowAddresses;
@@ -34,7 +35,8 @@ enum Action {
     },
     /// Replace the secret; the one of before is taken for another day
     ///
-    /// Tell the platform the new one within that day. Calls that run meanwhile keep reporting their keys.
+    /// Tell the platform the new one within that day. Calls that run meanwhile keep reporting their keys. Rotated
+    /// again within the day, the one in between is not taken any more: the platform may never have been told of it.
     Rotate {
         /// The account
         #[arg(value_parser = parse_account)]
@@ -71,22 +73,32 @@ async fn rotate(account: &AccountId, at_once: bool, store: &SealingStoreSettings
     let store = store.open()?;
     reach(&store).await?;
     let secret = webhook_secret_from_random(rand::random());
-    let is_replaced = if at_once {
-        store.replace_webhook_secret(account, &secret).await?
+    let no_account = || CliError::NoAccount(account.to_string());
+    let before = if at_once {
+        let is_replaced = store.replace_webhook_secret(account, &secret).await?;
+        is_replaced.then_some(REFUSED.to_owned()).ok_or_else(no_account)?
     } else {
-        store.rotate_webhook_secret(account, &secret).await?
+        describe(store.rotate_webhook_secret(account, &secret).await?.ok_or_else(no_account)?)
     };
-    if !is_replaced {
-        return Err(CliError::NoAccount(account.to_string()));
-    }
     println!("Account `{account}` has a new webhook secret; servers notice within seconds.");
-    if at_once {
-        println!(
-            "The one of before is refused: so are all webhooks until the platform was told the new one."
-        );
-    } else {
-        println!("The one of before is taken for another day.");
-    }
+    println!("{before}");
     println!("Tell the platform: trunkline webhook show {account} --url … prints the calls.");
     Ok(())
+}
+
+const REFUSED: &str =
+    "The one of before is refused: so are all webhooks until the platform was told the new one.";
+
+/// What becomes of the secrets before.
+fn describe(rotated: Rotated) -> String {
+    let time = |until: DateTime<Utc>| until.format("%F %T UTC");
+    match rotated {
+        Rotated::First => "It is the first one.".to_owned(),
+        Rotated::Taken { until } => format!("The one of before is taken until {}.", time(until)),
+        Rotated::Skipped { until } => format!(
+            "It is the second one within a day. The one of before the first is taken until {}, as was said then; the \
+             one in between is refused from now on.",
+            time(until)
+        ),
+    }
 }

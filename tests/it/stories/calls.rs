@@ -255,6 +255,12 @@ async fn the_end_of_a_call_ends_the_wait_where_the_installation_says_so() {
     let [none, nothing, some] = ends();
     let late = engine.run(json!([keys(REQUEST), none, nothing, some]), json!({})).await;
     assert_eq!(late.logs().await, ["keys:Cancelled", "none:Complete"]);
+    // The end of one call is not the end of the next under the same id.
+    let mut next = created();
+    next["sessionId"] = "D9874358-0000-4C50-8BAB-1EB634482A95".into();
+    engine.endpoint.script(CALLFLOWS, &[(200, next)]);
+    let again = engine.run(dialogue("{{data.request}}"), json!({"request": REQUEST})).await;
+    assert_eq!(again.logs().await, ["call:Complete", "keys:WaitingForEvent"]);
     engine.finish().await;
 }
 

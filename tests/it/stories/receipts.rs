@@ -86,6 +86,23 @@ async fn a_receipt_that_comes_before_the_sends_own_answer_is_joined_later() {
     engine.finish().await;
 }
 
+/// No receipt need follow a message that was not even taken, so nobody waits for one.
+#[tokio::test]
+async fn an_answer_that_the_message_is_rejected_is_its_receipt() {
+    let engine = engine().await;
+    let started = engine.app.define(enabled("delivery_receipt", None)).await;
+    let mut rejected = accepted(UMID);
+    rejected["status"] = json!({"code": "REJECTED", "description": "Invalid destination"});
+    engine.endpoint.script(SMS, &[(200, rejected)]);
+    let run = engine.run(sends_and_waits(json!(["delivered", "rejected"])), json!({})).await;
+    assert_eq!(run.logs().await, ["send:Complete", "wait:Complete", "came:Complete"]);
+    let payload = run.data().await["receipt"]["payload"].clone();
+    assert_eq!((&payload["umid"], &payload["status"]["state"]), (&json!(UMID), &json!("rejected")));
+    assert_eq!(payload["status"]["errorMessage"], "Invalid destination");
+    assert!(engine.app.instances_of(&started).await.is_empty());
+    engine.finish().await;
+}
+
 #[tokio::test]
 async fn a_receipt_starts_the_definitions_that_ask_for_it_once() {
     let engine = engine().await;

@@ -155,9 +155,42 @@ async fn a_definition_that_is_sealed_with_another_key_waits_for_the_key() {
     };
     until("the job is put off", || async { note().await.is_some() }).await;
     assert_eq!(note().await.unwrap(), "The definition is sealed with another master key.");
+    // However often it was looked for, no attempt was made.
+    let put_off = async |hours: f64| {
+        let before: f64 = sqlx::query_scalar(
+            "update waits set due_at = now(), started_at = started_at - $1 * interval '1 hour'
+             returning extract(epoch from due_at)::float8",
+        )
+        .bind(hours)
+        .fetch_one(engine.app.store().pool())
+        .await
+        .unwrap();
+        let due = || async {
+            sqlx::query_scalar::<_, f64>("select extract(epoch from due_at)::float8 from waits")
+                .fetch_optional(engine.app.store().pool())
+                .await
+                .unwrap()
+        };
+        until("it is put off again", || async { due().await.is_some_and(|due| due > before) }).await;
+        sqlx::query_as::<_, (i32, f64)>(
+            "select attempt, extract(epoch from due_at - now())::float8 from waits",
+        )
+        .fetch_one(engine.app.store().pool())
+        .await
+        .unwrap()
+    };
+    for hours in [0.0, 0.0, 5.0] {
+        let (attempt, seconds) = put_off(hours).await;
+        assert_eq!(attempt, 0);
+        let expected = if hours == 0.0 { 50.0..=60.0 } else { 1790.0..=1801.0 };
+        assert!(expected.contains(&seconds), "{seconds}");
+    }
     swap_steps(sealed).await;
-    engine.pass_time(61.0).await;
-    assert_eq!(engine.app.get(&path).await.expect(200)["status"], "Complete");
+    until("the definition is read", || async {
+        sqlx::query("update waits set due_at = now()").execute(engine.app.store().pool()).await.unwrap();
+        engine.app.get(&path).await.expect(200)["status"] == "Complete"
+    })
+    .await;
     engine.finish().await;
 }
 

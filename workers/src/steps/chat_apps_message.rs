@@ -15,9 +15,8 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
     }
     match send_chat_apps_message(&input.tools.providers, &provider, &members, input.key()).await {
         Ok(result) => {
-            let state = result["status"].as_str().map(str::to_lowercase);
             // The platform chooses the channel; receipts name it.
-            let sent = sent_message(&result, None, state);
+            let sent = sent_message(&input, &result, "ChatApps", None);
             Activity::Sent { result, sent }
         }
         Err(failure) => not_sent(failure),

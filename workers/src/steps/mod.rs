@@ -13,12 +13,16 @@ mod wait_for_reply;
 
 use std::time::Duration;
 
+use chrono::SecondsFormat;
 use serde_json::{Map, Value, json};
+use trunkline_connectors::clock;
+use trunkline_connectors::correlation::receipt_key;
 use trunkline_connectors::eight_by_eight::receipt::Receipt;
 use trunkline_connectors::eight_by_eight::{EightByEight, SendFailure};
 use trunkline_store::Store;
+use trunkline_store::events::{EventKind, Incoming, Recipients};
 use trunkline_store::jobs::LeasedJob;
-use trunkline_store::messages::Sent;
+use trunkline_store::messages::{self, Sent};
 use trunkline_store::waits::Resume;
 use trunkline_workflow::graph::Step;
 use trunkline_workflow::outcome::Wait;
@@ -27,7 +31,7 @@ use trunkline_workflow::{Outcome, inputs};
 use uuid::Uuid;
 
 use crate::await_event;
-use crate::connectors::{Connectors, NoConnector, is_passing, why_unusable};
+use crate::connectors::{Connectors, NoConnector, why_unusable};
 use crate::lease::{Backoff, Lease};
 use crate::tools::{ConnectorUse, Tools};
 
@@ -74,7 +78,7 @@ impl Input<'_> {
             Err(NoConnector::None) => self.tools.fallback.clone().ok_or_else(|| Activity::Failed {
                 message: "No messaging provider is configured.".to_owned(),
             }),
-            Err(problem) => Err(no_connector(problem, "The messaging provider")),
+            Err(problem) => Err(no_connector(problem, self.job, "The messaging provider")),
         }
     }
 
@@ -90,7 +94,7 @@ impl Input<'_> {
         loop {
             match self.store.webhook_secret(&self.job.account).await {
                 Ok(secret) => return Ok(secret),
-                Err(error) if is_passing(&error) => {
+                Err(error) if error.may_pass() => {
                     if self.lease.is_lost() {
                         return Err(Activity::Abandoned);
                     }
@@ -100,22 +104,28 @@ impl Input<'_> {
                 Err(error) => {
                     let account = &self.job.account;
                     tracing::error!(account.id = %account, error = %error, "a webhook secret cannot be used");
-                    return Err(no_connector(why_unusable(&error), "The webhook secret"));
+                    return Err(no_connector(why_unusable(&error), self.job, "The webhook secret"));
                 }
             }
         }
     }
 }
 
-/// Until a master key that others have already has come here too.
-pub(crate) const KEY_PAUSE: Duration = Duration::from_secs(60);
+/// Until a master key that others have already has come here too: the longer it has not, the less often it is
+/// looked for.
+pub(crate) fn key_pause(job: &LeasedJob) -> Duration {
+    const SHORTEST: Duration = Duration::from_secs(60);
+    const LONGEST: Duration = Duration::from_secs(3600);
+    let waited = job.path.started_at.and_then(|at| (clock::now() - at).to_std().ok());
+    (waited.unwrap_or_default() / 10).clamp(SHORTEST, LONGEST)
+}
 
-fn no_connector(problem: NoConnector, what: &str) -> Activity {
+fn no_connector(problem: NoConnector, job: &LeasedJob, what: &str) -> Activity {
     match problem {
         NoConnector::None => Activity::Failed { message: format!("{what} is not configured.") },
         NoConnector::Unusable => Activity::Failed { message: format!("{what} cannot be used.") },
         NoConnector::Sealed => Activity::Postponed {
-            after: KEY_PAUSE,
+            after: key_pause(job),
             message: format!("{what} is sealed with another master key."),
         },
         NoConnector::Lost => Activity::Abandoned,
@@ -236,11 +246,59 @@ fn not_sent(failure: SendFailure) -> Activity {
 }
 
 /// What receipts will refer to; `None` when the provider gave the message no id.
-fn sent_message(result: &Value, channel: Option<&str>, state: Option<String>) -> Option<Sent> {
+fn sent_message(input: &Input<'_>, result: &Value, namespace: &str, channel: Option<&str>) -> Option<Sent> {
     let id = result["umid"].as_str().filter(|id| !id.is_empty())?.to_lowercase();
-    let state = state.unwrap_or_else(|| "queued".to_owned());
+    let state = result["status"].as_str().map_or_else(|| "queued".to_owned(), str::to_lowercase);
     let rank = Receipt::rank_of(&state).into();
-    Some(Sent { id, channel: channel.map(str::to_owned), state, rank, call: None })
+    let mut sent = Sent { id, channel: channel.map(str::to_owned), state, rank, call: None, reported: None };
+    if sent.rank == i32::from(Receipt::FINAL) {
+        sent.reported = Some(Box::new(final_answer(input, result, namespace, &sent)));
+    }
+    Some(sent)
+}
+
+/// The answer to a send as a receipt, because no other may come: it ends waits for one, and starts nothing.
+fn final_answer(input: &Input<'_>, result: &Value, namespace: &str, sent: &Sent) -> Incoming {
+    let now = clock::now();
+    let reason = &result["description"];
+    let members = input.members();
+    Incoming {
+        account: input.job.account.clone(),
+        dedupe_key: format!("answer:{}", sent.id),
+        kind: EventKind::Receipt {
+            receipt: messages::Receipt {
+                id: sent.id.clone(),
+                channel: sent.channel.clone(),
+                state: sent.state.clone(),
+                rank: sent.rank,
+                detail: None,
+                error_code: None,
+                error_message: reason.as_str().map(str::to_owned),
+                changed_at: now,
+            },
+            trigger: None,
+        },
+        subaccount: named_subaccount(&members),
+        keys: vec![receipt_key(&sent.id)],
+        body: json!({
+            "namespace": namespace,
+            "eventType": "outbound_message_status_changed",
+            "description": "the answer to the send",
+            "payload": {
+                "umid": result["umid"],
+                "clientMessageId": result["clientMessageId"],
+                "subAccountId": inputs::get(&members, "subAccountId"),
+                "destination": result["destination"],
+                "status": {
+                    "state": sent.state,
+                    "timestamp": now.to_rfc3339_opts(SecondsFormat::Millis, true),
+                    "errorMessage": reason,
+                },
+            },
+        }),
+        received_at: now,
+        recipients: Recipients::All,
+    }
 }
 
 /// An input that became null or empty when it was evaluated (U-78).

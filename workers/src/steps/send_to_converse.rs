@@ -19,7 +19,7 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
     };
     let converse = match found {
         Ok(converse) => converse,
-        Err(problem) => return no_connector(problem, "Send to Converse"),
+        Err(problem) => return no_connector(problem, input.job, "Send to Converse"),
     };
     let body = json!({
         "accountId": account,

@@ -15,24 +15,9 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
     }
     match send_sms(&input.tools.providers, &provider, &members, input.key()).await {
         Ok(result) => {
-            let state = result["status"].as_str().map(str::to_lowercase);
-            let sent = sent_message(&result, Some("sms"), state);
+            let sent = sent_message(&input, &result, "SMS", Some("sms"));
             Activity::Sent { result, sent }
         }
         Err(failure) => not_sent(failure),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn an_answer_without_an_id_leaves_nothing_to_be_matched() {
-        assert!(sent_message(&json!({"umid": null}), Some("sms"), None).is_none());
-        let sent = sent_message(&json!({"umid": "A1"}), None, Some("rejected".to_owned())).unwrap();
-        assert_eq!((sent.id.as_str(), sent.state.as_str(), sent.rank), ("a1", "rejected", 3));
     }
 }

@@ -4,11 +4,13 @@ use serde_json::json;
 use trunkline_connectors::clock;
 use trunkline_connectors::correlation::dtmf_key;
 use trunkline_connectors::eight_by_eight::VoiceApi;
-use trunkline_connectors::eight_by_eight::voice::{PlacedCall, Placing, send_voice_message};
+use trunkline_connectors::eight_by_eight::voice::{
+    PlacedCall, Placing, send_voice_message, wants_dtmf_callback,
+};
 use trunkline_store::messages::{Sent, SentCall, VOICE};
 use trunkline_store::webhook_settings::dtmf_token;
 
-use super::{Activity, Input, not_sent, text};
+use super::{Activity, Input, not_sent};
 
 pub(super) async fn execute(input: Input<'_>) -> Activity {
     let members = input.members();
@@ -17,8 +19,9 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
         Ok(provider) => provider,
         Err(activity) => return activity,
     };
-    let asks = text(&members, "action").is_some_and(|action| action.to_lowercase().contains("capture"));
-    let dtmf_callback_url = if asks && provider.voice_api == VoiceApi::Calls {
+    let wants_callback =
+        provider.voice_api == VoiceApi::Calls && wants_dtmf_callback(&members, subaccount.as_deref());
+    let dtmf_callback_url = if wants_callback {
         match dtmf_callback_url(&input).await {
             Ok(url) => url,
             Err(activity) => return activity,
@@ -65,5 +68,6 @@ fn sent_call(call: &PlacedCall) -> Sent {
             client_request_id: call.client_request_id.clone(),
             destination: call.destination.clone(),
         }),
+        reported: None,
     }
 }

@@ -30,7 +30,7 @@ mod single_call;
 
 use callflow::callflow;
 use read_answer::{objects_to_client_request_id, read_answer};
-use read_call::{CLIENT_REQUEST_ID, read_call};
+use read_call::{Action, CLIENT_REQUEST_ID, DTMF_CALLBACK_URL, read_call};
 use single_call::single_call;
 
 /// What a call needs besides its inputs.
@@ -54,6 +54,12 @@ impl fmt::Debug for Placing<'_> {
             .field("now", &self.now)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether the first generation of the API would have to be told where key presses go.
+pub fn wants_dtmf_callback(inputs: &Map<String, Value>, subaccount_fallback: Option<&str>) -> bool {
+    read_call(inputs, subaccount_fallback)
+        .is_ok_and(|call| call.action == Action::Capture && !call.params.contains_key(DTMF_CALLBACK_URL))
 }
 
 /// A call that the platform has accepted.

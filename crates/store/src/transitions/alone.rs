@@ -134,7 +134,7 @@ pub(super) async fn write(
         .bind(rows().map(|(_, t)| t.data.as_deref()).collect::<Vec<_>>())
         .bind(rows().map(|(_, t)| t.log.first().map(|entry| entry.name.as_str())).collect::<Vec<_>>())
         .bind(rows().map(|(_, t)| t.log.first().map(|entry| entry.status.as_str())).collect::<Vec<_>>())
-        .bind(rows().map(|(c, _)| c.job.path.attempt).collect::<Vec<_>>())
+        .bind(rows().map(|(c, t)| parked(t).map_or(c.job.path.attempt, |p| p.attempt)).collect::<Vec<_>>())
         .bind(rows().map(|(c, _)| c.job.path.started_at).collect::<Vec<_>>())
         .bind(rows().map(|(_, t)| t.log.first().and_then(|e| e.result.as_deref())).collect::<Vec<_>>())
         .bind(rows().map(|(_, t)| t.log.first().and_then(|e| e.error.as_deref())).collect::<Vec<_>>())

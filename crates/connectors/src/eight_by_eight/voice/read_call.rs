@@ -10,12 +10,13 @@ use crate::send_failure::SendFailure;
 
 pub(super) const CLIENT_REQUEST_ID: &str = "clientRequestId";
 pub(super) const VALID_UNTIL: &str = "validUntil";
+pub(super) const DTMF_CALLBACK_URL: &str = "dtmfCallbackUrl";
 
 /// Text, each of them.
 const REQUIRED_TEXT: [&str; 6] =
     ["source", "destination", "text", "promptMessage", "voiceProfile", "fileUrl"];
 const OPTIONAL_TEXT: [&str; 5] =
-    ["language", "endMessage", "successMessage", "failureMessage", "dtmfCallbackUrl"];
+    ["language", "endMessage", "successMessage", "failureMessage", DTMF_CALLBACK_URL];
 const NUMBERS: [&str; 7] =
     ["repetition", "speed", "minDigits", "maxDigits", "digitTimeout", "overallTimeout", "noOfTries"];
 const BOOLEANS: [&str; 1] = ["completeOnHash"];

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::read_call::{Action, CLIENT_REQUEST_ID, Call};
+use super::read_call::{Action, CLIENT_REQUEST_ID, Call, DTMF_CALLBACK_URL};
 
 /// `dtmf_callback_url` is where key presses go when the author named no place for them.
 pub(super) fn single_call(call: &Call, dtmf_callback_url: Option<&str>) -> Value {
@@ -13,7 +13,7 @@ pub(super) fn single_call(call: &Call, dtmf_callback_url: Option<&str>) -> Value
         Action::PlayFile => "playFile",
         Action::Capture => {
             if let Some(url) = dtmf_callback_url {
-                params.entry("dtmfCallbackUrl").or_insert(json!(url));
+                params.entry(DTMF_CALLBACK_URL).or_insert(json!(url));
             }
             "say&capture"
         }
