@@ -113,7 +113,7 @@ fn waits_for_consent(headers: &HeaderMap) -> bool {
 }
 
 /// `application/json` with any parameters; a missing type is let pass.
-fn is_json_or_unnamed(headers: &HeaderMap) -> bool {
+pub(super) fn is_json_or_unnamed(headers: &HeaderMap) -> bool {
     let Some(header) = headers.get(CONTENT_TYPE) else { return true };
     let media_type = header.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
     media_type.trim().eq_ignore_ascii_case("application/json")

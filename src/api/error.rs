@@ -125,7 +125,7 @@ impl ApiError {
 }
 
 /// The same request may work in a moment.
-fn is_passing(error: &StoreError) -> bool {
+pub(super) fn is_passing(error: &StoreError) -> bool {
     error.is_unavailable()
         || error.is_conflict()
         || error.lacks_master_key()
@@ -141,8 +141,11 @@ impl IntoResponse for ApiError {
             error_id: Uuid::new_v4(),
             timestamp: Timestamp(clock::now()),
         };
-        let refusal =
-            Refusal { code, error_id: body.error_id, defect: status.is_server_error().then(|| chain(&self)) };
+        let refusal = Refusal {
+            code,
+            error_id: body.error_id.to_string(),
+            defect: status.is_server_error().then(|| chain(&self)),
+        };
         let mut response = (status, Json(body)).into_response();
         response.extensions_mut().insert(refusal);
         if matches!(self, Self::Unauthenticated) {
@@ -162,13 +165,13 @@ impl IntoResponse for ApiError {
 #[derive(Debug, Clone)]
 pub(super) struct Refusal {
     pub(super) code: i32,
-    pub(super) error_id: Uuid,
+    pub(super) error_id: String,
     /// Of what went wrong with us, the error and its causes. What callers send is not for the log.
     pub(super) defect: Option<String>,
 }
 
 /// The error and its causes on one line.
-fn chain(error: &dyn Error) -> String {
+pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

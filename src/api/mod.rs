@@ -13,6 +13,7 @@ mod health;
 mod idempotency;
 mod json;
 mod log_refusals;
+pub mod nexmo;
 pub mod openapi;
 mod page;
 mod path;

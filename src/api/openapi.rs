@@ -10,6 +10,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::automation::{definitions, steps, triggers, usage, workflows};
 use super::json::JSON;
+use super::nexmo::{applications, dispatch, messages as nexmo_messages};
 use super::{health, webhooks};
 
 #[derive(OpenApi)]
@@ -37,9 +38,18 @@ use super::{health, webhooks};
         steps::functions::functions,
         usage::show::show,
         usage::history::history,
+        applications::list::list,
+        applications::create::create,
+        applications::show::show,
+        applications::update::update,
+        applications::delete::delete,
+        dispatch::create::create,
+        dispatch::create::create_legacy,
+        nexmo_messages::send::send,
         webhooks::messages::receive,
         webhooks::voice::receive,
         webhooks::dtmf::receive,
+        webhooks::message_status::receive,
         health::healthz,
         health::readyz,
     ),
@@ -51,6 +61,8 @@ use super::{health, webhooks};
         (name = "Triggers", description = "Events that start instances of every definition they match."),
         (name = "Steps", description = "What scripts in steps can use."),
         (name = "Usage", description = "How much an account started, by month."),
+        (name = "Applications", description = "Clients of the Workflows and Messages API with keys of their own."),
+        (name = "Dispatch", description = "The Workflows and Messages API: messages that fail over to the next one."),
         (name = "Webhooks", description = "Called by the messaging platform."),
         (name = "Health", description = "For those who run the server."),
     )
@@ -65,6 +77,15 @@ impl Modify for SecuritySchemes {
         bearer.description = Some("An API key of the account in the path.".to_owned());
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearerAuth", SecurityScheme::Http(bearer));
+        let mut basic = Http::new(HttpAuthScheme::Basic);
+        basic.description =
+            Some("An API key of the Workflows and Messages API, and one of its secrets.".to_owned());
+        components.add_security_scheme("basicAuth", SecurityScheme::Http(basic));
+        let mut token = Http::new(HttpAuthScheme::Bearer);
+        token.bearer_format = Some("JWT".to_owned());
+        token.description =
+            Some("A token (RS256) of an application, signed with its private key.".to_owned());
+        components.add_security_scheme("applicationJwt", SecurityScheme::Http(token));
         let webhook = ApiKeyValue::with_description(
             "Authorization",
             "The account's webhook secret, with which the webhook was registered.",

@@ -34,7 +34,7 @@ impl RateLimit {
     }
 
     /// Takes one out of the account's bucket; `false` when it is empty. In a second it never is.
-    fn take(&self, account: &AccountId, now: Instant) -> bool {
+    pub(super) fn take(&self, account: &AccountId, now: Instant) -> bool {
         let mut buckets = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= REMEMBERED {
             buckets.retain(|_, full_at| *full_at > now);

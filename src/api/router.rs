@@ -13,9 +13,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::automation::{definitions, steps, triggers, usage, workflows};
 use super::error::ApiError;
 use super::log_refusals::log_refusals;
+use super::nexmo::{self, Problem};
 use super::rate_limit::{RateLimit, limit_rate};
 use super::state::ApiState;
-use super::webhooks::{dtmf, messages, voice};
+use super::webhooks::{dtmf, message_status, messages, voice};
 use super::{auth, docs, health, openapi};
 
 /// The HTTP APIs. May be merged with routers that have no fallback of their own.
@@ -24,6 +25,8 @@ pub fn router(state: ApiState) -> Router {
         .route("/webhooks/v1/accounts/{accountId}/messages", post(messages::receive))
         .route("/webhooks/v1/accounts/{accountId}/voice", post(voice::receive))
         .route("/webhooks/v1/accounts/{accountId}/dtmf", post(dtmf::receive))
+        .route("/webhooks/v1/accounts/{accountId}/message-status", post(message_status::receive))
+        .merge(nexmo::routes())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/openapi.json", get(openapi::show))
@@ -85,8 +88,11 @@ fn with_key(state: &ApiState) -> Router<ApiState> {
     limited.route_layer(from_fn_with_state(state.clone(), auth::require_key))
 }
 
-async fn unknown_path(uri: Uri) -> ApiError {
-    ApiError::PathNotFound(uri.path().to_owned())
+async fn unknown_path(uri: Uri) -> Response {
+    if nexmo::is_ours(uri.path()) {
+        return Problem::NotFound.into_response();
+    }
+    ApiError::PathNotFound(uri.path().to_owned()).into_response()
 }
 
 async fn wrong_method(method: Method) -> ApiError {
@@ -94,11 +100,14 @@ async fn wrong_method(method: Method) -> ApiError {
 }
 
 fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    let message = match panic.downcast::<String>() {
+    ApiError::Panicked(panic_message(panic)).into_response()
+}
+
+pub(super) fn panic_message(panic: Box<dyn Any + Send>) -> String {
+    match panic.downcast::<String>() {
         Ok(text) => *text,
         Err(panic) => panic.downcast::<&str>().map(|text| (*text).to_owned()).unwrap_or_default(),
-    };
-    ApiError::Panicked(message).into_response()
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use trunkline_store::{Store, StoreError};
 use trunkline_workflow::AccountId;
 
 use super::automation::usage::show::UsageShape;
+use super::nexmo::callers::Callers;
 use super::recent::Recent;
 use super::webhooks::credentials::{Addressee, Expected};
 
@@ -33,6 +34,8 @@ pub struct ApiConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// Requests with a key, a second and account; `None`: any number.
     pub rate_limit: Option<NonZeroU32>,
+    /// Requests of the Workflows and Messages API, a second and API key; `None`: 30.
+    pub nexmo_rate: Option<NonZeroU32>,
     pub usage_shape: UsageShape,
     /// Which of several waits for the same message goes on (U-18).
     pub recipients: Recipients,
@@ -69,10 +72,12 @@ pub struct ApiState {
     strangers: Arc<Recent<AccountId, Addressee>>,
     told: Arc<Recent<AccountId, ()>>,
     unlimited: Arc<Recent<AccountId, ()>>,
+    callers: Arc<Callers>,
 }
 
 impl ApiState {
     pub fn new(store: Store, clock: Clock, config: ApiConfig) -> Self {
+        let callers = Callers::new(TRUST, REMEMBERED, config.nexmo_rate);
         Self {
             store,
             clock,
@@ -82,6 +87,7 @@ impl ApiState {
             strangers: Arc::new(Recent::new(TRUST, REMEMBERED)),
             told: Arc::new(Recent::new(SILENCE, REMEMBERED)),
             unlimited: Arc::new(Recent::new(TRUST, REMEMBERED)),
+            callers: Arc::new(callers),
         }
     }
 
@@ -96,6 +102,11 @@ impl ApiState {
             self.keys.put(hash, account.clone());
         }
         Ok(account)
+    }
+
+    /// Those who call the Workflows and Messages API.
+    pub(super) fn callers(&self) -> &Callers {
+        &self.callers
     }
 
     /// Whether the account's quota (U-36) allows another start. Accounts without one are not asked about

@@ -9,7 +9,8 @@ use super::evaluator::EvaluatorChild;
 use super::ignore_blank_environment::ignore_blank_environment;
 use super::settings::LogSettings;
 use super::{
-    account, connector, dev, key, master_key, migrate, name_environment, serve, sim, verify, webhook, worker,
+    account, application, connector, credentials, dev, key, master_key, migrate, name_environment, serve,
+    sim, verify, webhook, worker,
 };
 
 /// A self-hosted automation server for messaging, on PostgreSQL
@@ -36,6 +37,8 @@ enum Command {
     MasterKey(master_key::MasterKey),
     Connector(connector::ConnectorCommand),
     Webhook(webhook::WebhookCommand),
+    Credentials(credentials::CredentialsCommand),
+    Application(application::ApplicationCommand),
     Verify(verify::Verify),
     Sim(sim::Sim),
     #[command(hide = true)]
@@ -73,6 +76,8 @@ pub fn run(cli: Cli) -> Result<ExitCode, CliError> {
             Command::MasterKey(master_key) => return master_key.run().await,
             Command::Connector(connector) => return connector.run().await,
             Command::Webhook(webhook) => webhook.run().await,
+            Command::Credentials(credentials) => credentials.run().await,
+            Command::Application(application) => application.run().await,
             Command::Verify(verify) => return verify.run().await,
             Command::Sim(sim) => sim.run().await,
             Command::Evaluator(_) => EvaluatorChild::run(),

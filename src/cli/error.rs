@@ -8,6 +8,8 @@ use trunkline_store::StoreError;
 use trunkline_store::cluster::ClusterError;
 use trunkline_store::sealing::MasterKeyError;
 
+use crate::api::nexmo::public_key::PublicKeyError;
+
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
     #[error(
@@ -23,6 +25,9 @@ pub enum CliError {
     Listen { address: SocketAddr, source: io::Error },
     #[error("`{name}` is not usable: {problem}")]
     BadSetting { name: &'static str, problem: &'static str },
+    /// The same, with what a provider's part said.
+    #[error("`{what}` is not usable: {problem}")]
+    Unusable { what: &'static str, problem: String },
     #[error("`DATABASE_URL` is not usable: it reads `postgres://user:password@host:port/database`")]
     BadDatabaseUrl(#[source] Option<StoreError>),
     #[error(
@@ -51,6 +56,19 @@ pub enum CliError {
     OtherOrigin { before: String, url: String },
     #[error("no key with id `{0}` is in force")]
     NoKey(uuid::Uuid),
+    #[error("account `{0}` has no API key: `trunkline credentials create {0}` makes it")]
+    NoApiKey(String),
+    #[error(
+        "account `{0}` has two secrets in force already: `trunkline credentials show {0}` lists them, and `revoke` \
+         makes room"
+    )]
+    TwoSecrets(String),
+    #[error("no secret with id `{0}` is in force")]
+    NoSecret(uuid::Uuid),
+    #[error("there is no application `{0}`: `trunkline application list` shows those of an account")]
+    NoApplication(uuid::Uuid),
+    #[error("the key in `{}` {source}", path.display())]
+    BadPublicKey { path: PathBuf, source: PublicKeyError },
     #[error(
         "no `trunkline dev` found: neither `TRUNKLINE_URL` nor `{}` says where it runs", path.display()
     )]

@@ -5,10 +5,12 @@
 //! environment variable.
 
 pub mod account;
+pub mod application;
 mod call_server;
 mod chain;
 pub mod command;
 pub mod connector;
+pub mod credentials;
 pub mod dev;
 pub mod error;
 pub mod evaluator;

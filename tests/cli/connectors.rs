@@ -131,7 +131,7 @@ async fn connectors_are_set_listed_tried_and_removed() {
     trunkline(&["connector", "test", "acme", "--subaccount", "other"])
         .failed(1, "has no connector `8x8` for subaccount `other`");
     trunkline(&[&remove[..], &["--subaccount", "acme_shop"]].concat()).succeeded();
-    trunkline(&["connector", "remove", "acme", "fax"]).failed(2, "`8x8` or `converse`");
+    trunkline(&["connector", "remove", "acme", "fax"]).failed(2, "`8x8`, `converse` or `messages-api`");
     assert_eq!(trunkline(&["connector", "list", "acme"]).succeeded().stdout.lines().count(), 2);
     cluster.stop().await;
 }

@@ -1,5 +1,6 @@
 //! The program as people start it: its flags, its words, its life from start to signal.
 
+mod applications;
 mod connectors;
 mod dev;
 mod examples;

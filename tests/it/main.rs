@@ -4,6 +4,7 @@
 
 mod architecture;
 mod bad_input;
+mod callbacks;
 mod contract;
 mod credentials;
 mod deaths;
@@ -12,6 +13,7 @@ mod error_codes;
 mod idempotency;
 mod instances;
 mod master_keys;
+mod nexmo;
 mod openapi;
 mod races;
 mod schedules;

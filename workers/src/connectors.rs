@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 use trunkline_connectors::converse::ConverseSettings;
 use trunkline_connectors::eight_by_eight::{EightByEight, EightByEightSettings};
+use trunkline_connectors::messages_api::{MessagesApi, MessagesApiSettings};
 use trunkline_store::connectors::{Connector, ConnectorKind};
 use trunkline_store::{Store, StoreError};
 use trunkline_workflow::AccountId;
@@ -73,6 +74,20 @@ impl Connectors {
         let connector = self.find(account, ConnectorKind::Converse, subaccount, lease).await?;
         let settings: ConverseSettings = read(&connector)?;
         Ok(Converse { url: settings.url, authorization: connector.secret.clone() })
+    }
+
+    pub(crate) async fn messages_api(
+        &self,
+        account: &AccountId,
+        lease: &Lease,
+    ) -> Result<MessagesApi, NoConnector> {
+        let connector = self.find(account, ConnectorKind::MessagesApi, None, lease).await?;
+        let settings: MessagesApiSettings = read(&connector)?;
+        let secret = connector.secret.clone().unwrap_or_default();
+        settings.resolve(&secret).map_err(|error| {
+            tracing::error!(account.id = %account, error = %error, "the connector of messages cannot be used");
+            NoConnector::Unusable
+        })
     }
 
     /// Asked for until the database answers.

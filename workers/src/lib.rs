@@ -5,6 +5,7 @@ mod claim_jobs;
 mod complete_jobs;
 mod connectors;
 mod definitions;
+mod deliver_callbacks;
 mod execute;
 mod lease;
 mod queue;

@@ -11,6 +11,7 @@ use crate::claim_jobs::Claimer;
 use crate::complete_jobs::Completer;
 use crate::connectors::Connectors;
 use crate::definitions::Definitions;
+use crate::deliver_callbacks;
 use crate::execute::Executor;
 use crate::lease::Lease;
 use crate::queue;
@@ -50,6 +51,8 @@ pub async fn run(
         };
         parts.spawn(completer.run());
     }
+    let delivering =
+        tokio::spawn(deliver_callbacks::run(store.clone(), tools.outbound.clone(), draining.clone()));
     let executor = Executor {
         store: store.clone(),
         tools,
@@ -80,6 +83,8 @@ pub async fn run(
     listener.abort();
     let lease = lease.inspect_err(|error| tracing::error!(error = %error, "the worker ends"))?;
     finish(&slots, settings.grace).await;
+    // A call takes no longer than the client waits for it.
+    let _ended = delivering.await;
     // Without a sender of jobs the frame ends once its last job has ended, and then the completers.
     drop(claimer);
     let ending = async { while parts.join_next().await.is_some() {} };

@@ -19,6 +19,8 @@ pub enum ConnectorKind {
     EightByEight,
     /// Where conversations are handed over to.
     Converse,
+    /// Messages of workflows.
+    MessagesApi,
 }
 
 impl ConnectorKind {
@@ -26,11 +28,12 @@ impl ConnectorKind {
         match self {
             Self::EightByEight => "8x8",
             Self::Converse => "converse",
+            Self::MessagesApi => "messages-api",
         }
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::EightByEight, Self::Converse].into_iter().find(|kind| kind.as_str() == text)
+        [Self::EightByEight, Self::Converse, Self::MessagesApi].into_iter().find(|kind| kind.as_str() == text)
     }
 }
 

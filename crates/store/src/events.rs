@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use sqlx::postgres::PgConnection;
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId, Trigger, context};
 
+use crate::callbacks::{self, NewCallback};
 use crate::definitions::triggered_by;
 use crate::messages::{self, Receipt};
 use crate::starts::{self, NewInstance};
@@ -38,6 +39,8 @@ pub struct Incoming {
     pub body: Value,
     pub received_at: DateTime<Utc>,
     pub recipients: Recipients,
+    /// Who is told of it, in the same transaction.
+    pub callback: Option<Box<NewCallback>>,
 }
 
 #[derive(Debug, Clone)]
@@ -142,6 +145,9 @@ impl Store {
         }
         lock_keys(&mut transaction, &lock_names(&incoming.account, &incoming.keys)).await?;
         note_keys(&mut transaction, &incoming.account, event, &incoming.keys).await?;
+        if let Some(callback) = &incoming.callback {
+            callbacks::enqueue(&mut transaction, callback).await?;
+        }
         let resumed = resume_matching(&mut transaction, incoming, body).await?;
         let started = start_triggered(&mut transaction, incoming, trigger, &resumed).await?;
         note_uses(&mut transaction, event, &resumed, false).await?;

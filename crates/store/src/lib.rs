@@ -4,11 +4,14 @@
 //! ([`Store::hot_connection`]), so that a burst of requests never starves a lease.
 
 pub mod accounts;
+pub mod applications;
+pub mod callbacks;
 pub mod check_master_key;
 pub mod cluster;
 pub mod connectors;
 pub mod control;
 pub mod definitions;
+pub mod dispatches;
 pub mod error;
 pub mod events;
 pub mod instances;
@@ -16,6 +19,8 @@ pub mod jobs;
 pub mod keys;
 pub mod messages;
 pub mod migrations;
+pub mod nexmo_accounts;
+pub mod nexmo_secrets;
 pub mod partitions;
 pub mod reseal;
 pub mod schedules;

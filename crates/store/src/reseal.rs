@@ -7,11 +7,13 @@
 
 mod connectors;
 mod rows;
+mod signatures;
 mod versions;
 mod webhooks;
 
 use connectors::ConnectorRow;
 use rows::{Progress, reseal_rows};
+use signatures::SignatureRow;
 use versions::VersionRow;
 use webhooks::WebhookRow;
 
@@ -65,6 +67,7 @@ impl Store {
         reseal_rows::<ConnectorRow>(&self.pool, keys, &mut progress).await?;
         self.forget_previous_secrets().await?;
         reseal_rows::<WebhookRow>(&self.pool, keys, &mut progress).await?;
+        reseal_rows::<SignatureRow>(&self.pool, keys, &mut progress).await?;
         let left = self.count_unsealed(keys).await?;
         let is_plain = left.iter().any(|left| left.because == Unsealed::Plain);
         let plain = if is_plain { PlainTexts::Allowed } else { PlainTexts::Refused };
@@ -98,6 +101,8 @@ impl Store {
                  select 'webhook_settings.secret', left(secret, 32) from webhook_settings
                  union all
                  select 'webhook_settings.previous_secret', left(previous_secret, 32) from webhook_settings
+                 union all
+                 select 'nexmo_accounts.signature_secret', left(signature_secret, 32) from nexmo_accounts
              ) texts
              cross join lateral (
                  select case when left(head, 1) not in ('[', '{') then split_part(head, '.', 2) end as key

@@ -116,6 +116,8 @@ impl Store {
             ("events", "id", "received_at", week),
             ("messages", "ctid", "received_at", retention),
             ("idempotency_keys", "ctid", "created_at", day),
+            // Of those that are older none is still to be made.
+            ("callbacks", "id", "created_at", retention.max(week)),
             ("workers", "id", "lost_at", week),
         ] {
             loop {

@@ -115,7 +115,7 @@ impl Graph {
         let index = self.steps.len();
         let id = inputs::text(members, "id").unwrap_or_default();
         let step_type = match inputs::get(members, "stepType").and_then(Value::as_str) {
-            Some(name) => StepType::parse(name).unwrap_or(StepType::Branch),
+            Some(name) => StepType::parse_stored(name).unwrap_or(StepType::Branch),
             None => StepType::Sms,
         };
         let step_inputs =

@@ -8,6 +8,7 @@ pub mod advance;
 pub mod context;
 pub mod control;
 pub mod definition;
+pub mod dispatch;
 pub mod graph;
 pub mod ids;
 pub mod inputs;

@@ -20,8 +20,8 @@ use crate::api::path;
 use crate::api::query::Query;
 use crate::api::state::ApiState;
 
-/// The route that the platform can be told no header for.
-const OF_KEY_PRESSES: &str = "/dtmf";
+/// The routes that whoever calls them can be told no header for.
+const WITHOUT_HEADER: [&str; 2] = ["/dtmf", "/message-status"];
 
 /// The account that a webhook was registered for. Comes before the body, which is not read for a stranger.
 #[derive(IntoParams)]
@@ -85,7 +85,9 @@ where
 
 async fn has_token(parts: &mut Parts, expected: &Expected) -> bool {
     let route = parts.extensions.get::<MatchedPath>();
-    if !route.is_some_and(|route| route.as_str().ends_with(OF_KEY_PRESSES)) {
+    let may_lack_header =
+        |route: &MatchedPath| WITHOUT_HEADER.iter().any(|end| route.as_str().ends_with(end));
+    if !route.is_some_and(may_lack_header) {
         return false;
     }
     let query = Query::from_request_parts(parts, &()).await.ok();

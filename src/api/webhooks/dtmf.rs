@@ -70,6 +70,7 @@ pub(super) async fn take_keys(
         body: pressed.dtmf_data,
         received_at: (state.clock)(),
         recipients: Recipients::All,
+        callback: None,
     };
     let received = state.store.receive(incoming).await?;
     if received.resumed.is_empty() && !received.duplicate {

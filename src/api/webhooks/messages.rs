@@ -93,6 +93,7 @@ async fn take_message(
             body,
             received_at: (state.clock)(),
             recipients: state.config.recipients,
+            callback: None,
         })
         .await?;
     if received.resumed.is_empty() && received.started.is_empty() && !received.duplicate {
@@ -146,6 +147,7 @@ async fn take_receipt(
         body,
         received_at: now,
         recipients: Recipients::All,
+        callback: None,
     };
     state.store.receive(incoming).await?;
     Ok(())

@@ -108,6 +108,7 @@ async fn take_summary(
         body: body.clone(),
         received_at: (state.clock)(),
         recipients: Recipients::All,
+        callback: None,
     };
     if state.config.ended_calls == EndedCalls::EndWaits {
         let end = Incoming {

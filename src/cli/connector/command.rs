@@ -48,7 +48,7 @@ enum Action {
         /// The account
         #[arg(value_parser = parse_account)]
         account: AccountId,
-        /// Which one: 8x8 or converse
+        /// Which one: 8x8, converse or messages-api
         #[arg(value_parser = parse_kind)]
         kind: ConnectorKind,
         /// The one of this subaccount [default: the one of all that have none of their own]
@@ -104,7 +104,7 @@ async fn remove_connector(
 }
 
 fn parse_kind(text: &str) -> Result<ConnectorKind, String> {
-    ConnectorKind::parse(text).ok_or_else(|| "it is `8x8` or `converse`".to_owned())
+    ConnectorKind::parse(text).ok_or_else(|| "it is `8x8`, `converse` or `messages-api`".to_owned())
 }
 
 /// As the platform forms them (spec 8.1).

@@ -5,6 +5,7 @@ mod command;
 mod list_connectors;
 mod read_secret;
 mod set_connector;
+mod set_messages_api;
 
 pub use command::ConnectorCommand;
 pub(super) use command::parse_subaccount;

@@ -13,6 +13,7 @@ use trunkline_workflow::AccountId;
 
 use super::command::parse_subaccount;
 use super::read_secret::{read_api_key, read_authorization};
+use super::set_messages_api::SetMessagesApi;
 use crate::cli::error::CliError;
 use crate::cli::reach_database::reach;
 use crate::cli::settings::{
@@ -32,6 +33,8 @@ pub(super) enum SetConnector {
     EightByEight(SetEightByEight),
     /// The service that `SendToConverse` steps hand conversations over to
     Converse(SetConverse),
+    /// The Messages API, by which workflows of the Workflows API send
+    MessagesApi(SetMessagesApi),
 }
 
 #[derive(Debug, clap::Args)]
@@ -89,6 +92,7 @@ impl SetConnector {
         match self {
             Self::EightByEight(set) => set.run(account).await,
             Self::Converse(set) => set.run(account).await,
+            Self::MessagesApi(set) => set.run(account).await,
         }
     }
 }
@@ -156,7 +160,7 @@ impl SetConverse {
     }
 }
 
-async fn open(store: &SealingStoreSettings) -> Result<Store, CliError> {
+pub(super) async fn open(store: &SealingStoreSettings) -> Result<Store, CliError> {
     let store = store.open()?;
     reach(&store).await?;
     store.check_ready().await?;
@@ -187,7 +191,7 @@ fn read<T: DeserializeOwned>(settings: Value) -> Result<T, CliError> {
     Ok(settings.map_err(|error| StoreError::Damaged(format!("connectors.settings: {error}")))?)
 }
 
-async fn set_connector(store: &Store, new: NewConnector<'_>) -> Result<(), CliError> {
+pub(super) async fn set_connector(store: &Store, new: NewConnector<'_>) -> Result<(), CliError> {
     if !store.set_connector(new).await? {
         return Err(CliError::NoAccount(new.account.to_string()));
     }
@@ -196,7 +200,7 @@ async fn set_connector(store: &Store, new: NewConnector<'_>) -> Result<(), CliEr
     Ok(())
 }
 
-fn warn_of_plain_http(url: &str) {
+pub(super) fn warn_of_plain_http(url: &str) {
     if is_readable_on_the_way(url) {
         eprintln!(
             "WARNING: `{url}` is not https: everybody on the way there can read the secret and what is sent."

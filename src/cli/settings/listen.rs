@@ -63,6 +63,7 @@ impl ListenSettings {
         ApiConfig {
             trusted_proxies: self.trusted_proxies.clone().unwrap_or_default().0,
             rate_limit: self.rate_limit,
+            nexmo_rate: None,
             usage_shape: self.usage_shape,
             recipients: self.events.recipients(),
             sms_aliases: self.events.sms_aliases(),

@@ -70,6 +70,8 @@ fn describe(base: &str, account: &AccountId, secret: &str, registrations: &[Regi
          \n\
          Key presses            {root}/dtmf?token={token}\n\
          (for a call's `dtmfCallbackUrl`; workers with `TRUNKLINE_PUBLIC_URL` put it there by themselves)\n\
+         Message statuses       {root}/message-status?token={token}\n\
+         (for the status URL of the application at the Messages API, if workflows send by it)\n\
          \n\
          Register them, with an API key of the platform and its own ids:\n\
          \n\

@@ -35,6 +35,14 @@ pub fn events(webhook: &str) -> Vec<Value> {
         ],
         "receive-dtmf" => vec![json!({"uid": "u1", "clientRequestId": "r1", "destination": "6590001111",
             "status": {"code": "DTMF", "timestamp": "2026-02-03T04:05:06Z"}, "actionDetails": {"dtmf": "2"}})],
+        "receive-message-status" => vec![
+            json!({"message_uuid": "p-1", "status": "undeliverable", "timestamp": "2026-02-03T04:05:06Z",
+                "to": {"type": "sms", "number": "447700900000"}, "from": {"type": "sms", "number": "447700900001"},
+                "error": {"code": 1120, "reason": "Illegal sender"}, "usage": {"price": "0.03", "currency": "EUR"},
+                "client_ref": "f2a4c6e8-1b3d-4f50-8a72-94b6d8f0a1c2"}),
+            json!({"message_uuid": "p-2", "status": "delivered", "timestamp": "2026-02-03 04:05:06 +0000",
+                "to": "447700900000", "from": "447700900001", "channel": "sms", "client_ref": "x"}),
+        ],
         other => panic!("`{other}` takes a body that nobody has tried to spoil: add a good one"),
     }
 }

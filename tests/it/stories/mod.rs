@@ -2,6 +2,7 @@
 
 mod calls;
 mod commands;
+mod failover;
 mod messages;
 mod receipts;
 mod replies;

@@ -3,6 +3,8 @@
 mod chat_apps_message;
 mod http_request;
 mod r#if;
+mod report_outcome;
+mod send_message;
 mod send_to_converse;
 mod sms;
 mod voice_message;
@@ -10,6 +12,7 @@ mod wait;
 mod wait_for_dtmf;
 mod wait_for_receipt;
 mod wait_for_reply;
+mod wait_for_status;
 
 use std::time::Duration;
 
@@ -19,11 +22,11 @@ use trunkline_connectors::clock;
 use trunkline_connectors::correlation::receipt_key;
 use trunkline_connectors::eight_by_eight::receipt::Receipt;
 use trunkline_connectors::eight_by_eight::{EightByEight, SendFailure};
-use trunkline_store::Store;
 use trunkline_store::events::{EventKind, Incoming, Recipients};
 use trunkline_store::jobs::LeasedJob;
 use trunkline_store::messages::{self, Sent};
 use trunkline_store::waits::Resume;
+use trunkline_store::{Store, StoreError};
 use trunkline_workflow::graph::Step;
 use trunkline_workflow::outcome::Wait;
 use trunkline_workflow::step::StepType;
@@ -86,6 +89,31 @@ impl Input<'_> {
     /// thing before the request, because whatever is waited for in between may outlast the lease.
     async fn begin_effect(&self) -> Result<(), Activity> {
         self.lease.hold().await.map_err(|_| Activity::Abandoned)
+    }
+
+    /// Asks the database until it answers.
+    async fn insist<T, F>(&self, ask: impl Fn() -> F) -> Result<T, Activity>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut pause = Backoff::default();
+        loop {
+            match ask().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) if error.may_pass() => {
+                    if self.lease.is_lost() {
+                        return Err(Activity::Abandoned);
+                    }
+                    pause.report(&error, "a step cannot write down what it does; trying again");
+                    pause.wait().await;
+                }
+                Err(error) => {
+                    tracing::error!(job.id = %self.key(), error = %error, "what a step does cannot be written down");
+                    let message = "What the step did could not be stored.".to_owned();
+                    return Err(Activity::Failed { message });
+                }
+            }
+        }
     }
 
     /// The secret of the account's webhooks, asked for until the database answers.
@@ -203,12 +231,16 @@ pub(crate) async fn execute(step_type: StepType, input: Input<'_>) -> Activity {
         StepType::WaitForDtmf => wait_for_dtmf::execute(&input),
         StepType::WaitForReceipt => wait_for_receipt::execute(&input),
         StepType::SendToConverse => send_to_converse::execute(input).await,
+        StepType::SendMessage => send_message::execute(input).await,
+        StepType::WaitForStatus => wait_for_status::execute(&input),
+        StepType::ReportOutcome => report_outcome::execute(input).await,
     }
 }
 
 /// Goes on behind the activity, with what ended the wait.
 pub(crate) fn resume(step_type: StepType, resume: &Resume) -> Activity {
     let output = match step_type {
+        StepType::WaitForStatus => return wait_for_status::resume(resume),
         StepType::WaitForReply => wait_for_reply::OUTPUT,
         StepType::WaitForDtmf => wait_for_dtmf::OUTPUT,
         StepType::WaitForReceipt => wait_for_receipt::OUTPUT,
@@ -298,6 +330,7 @@ fn final_answer(input: &Input<'_>, result: &Value, namespace: &str, sent: &Sent)
         }),
         received_at: now,
         recipients: Recipients::All,
+        callback: None,
     }
 }
 

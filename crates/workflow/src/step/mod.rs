@@ -6,6 +6,8 @@ pub mod chat_apps_message;
 pub mod http_request;
 pub mod r#if;
 pub mod jump;
+pub mod report_outcome;
+pub mod send_message;
 pub mod send_to_converse;
 pub mod sms;
 pub mod voice_message;
@@ -13,6 +15,7 @@ pub mod wait;
 pub mod wait_for_dtmf;
 pub mod wait_for_receipt;
 pub mod wait_for_reply;
+pub mod wait_for_status;
 
 pub use crate::step_input::{Input, Kind};
 
@@ -69,6 +72,11 @@ pub enum StepType {
     Jump,
     /// Ours, not in the original.
     WaitForReceipt,
+    /// Of the definition that workflows of the Workflows API are instances of, like the next two: no other
+    /// definition may have them.
+    SendMessage,
+    WaitForStatus,
+    ReportOutcome,
 }
 
 impl StepType {
@@ -87,6 +95,9 @@ impl StepType {
         Self::WaitForReceipt,
     ];
 
+    /// What no client's definition may have.
+    pub const INTERNAL: [Self; 3] = [Self::SendMessage, Self::WaitForStatus, Self::ReportOutcome];
+
     pub fn shape(self) -> &'static Shape {
         match self {
             Self::Sms => &sms::SHAPE,
@@ -101,6 +112,9 @@ impl StepType {
             Self::SendToConverse => &send_to_converse::SHAPE,
             Self::Jump => &jump::SHAPE,
             Self::WaitForReceipt => &wait_for_receipt::SHAPE,
+            Self::SendMessage => &send_message::SHAPE,
+            Self::WaitForStatus => &wait_for_status::SHAPE,
+            Self::ReportOutcome => &report_outcome::SHAPE,
         }
     }
 
@@ -108,12 +122,19 @@ impl StepType {
         self.shape().name
     }
 
-    /// Any letter case (X11).
+    /// Any letter case (X11). None of those that are internal.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|step_type| {
-            let shape = step_type.shape();
-            shape.name.eq_ignore_ascii_case(text)
-                || shape.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(text))
-        })
+        Self::ALL.into_iter().find(|step_type| step_type.is_called(text))
+    }
+
+    /// In what is stored.
+    pub fn parse_stored(text: &str) -> Option<Self> {
+        Self::parse(text).or_else(|| Self::INTERNAL.into_iter().find(|step_type| step_type.is_called(text)))
+    }
+
+    fn is_called(self, text: &str) -> bool {
+        let shape = self.shape();
+        shape.name.eq_ignore_ascii_case(text)
+            || shape.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(text))
     }
 }

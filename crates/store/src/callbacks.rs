@@ -1,0 +1,207 @@
+//! Calls to addresses of customers: what was to be told is told, or given up after a day (Workflows API 9.6).
+//!
+//! A call is written in the transaction of what it is about, and made later by any worker. Those about one
+//! subject are made one after the other; nobody else waits for one whose receiver is down.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::postgres::PgConnection;
+use trunkline_workflow::AccountId;
+use uuid::Uuid;
+
+use crate::workers::micros;
+use crate::{Store, StoreError};
+
+/// A call to be made.
+#[derive(Debug, Clone)]
+pub struct NewCallback {
+    pub account: AccountId,
+    /// What it is about; calls about one subject keep their order.
+    pub subject: String,
+    /// What happened to the subject: each thing is told once.
+    pub event: String,
+    /// The application in whose name it is signed.
+    pub signer: Option<Uuid>,
+    /// `None`: nobody is to be told, which is kept for those who ask why.
+    pub url: Option<String>,
+    pub body: String,
+}
+
+/// A call that this worker makes now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Callback {
+    pub id: i64,
+    pub account: AccountId,
+    pub signer: Option<Uuid>,
+    pub url: String,
+    pub body: String,
+    /// From 1; of two workers that believe to make the call, the later one has the higher number.
+    pub attempt: i32,
+    pub first_attempt_at: DateTime<Utc>,
+}
+
+/// What came of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    Delivered,
+    Again(Duration),
+    GivenUp,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    account_id: String,
+    signer: Option<Uuid>,
+    url: String,
+    body: String,
+    attempts: i32,
+    first_attempt_at: DateTime<Utc>,
+}
+
+/// Writes a call down, in a transaction that no other call about the subject is written beside. `false`: this event
+/// of the subject was told before.
+pub(crate) async fn enqueue(
+    connection: &mut PgConnection,
+    callback: &NewCallback,
+) -> Result<bool, StoreError> {
+    // Locked, so that it does not end without waking this one.
+    let before: Option<i64> = sqlx::query_scalar(
+        "select id
+         from callbacks
+         where account_id = $1 and subject = $2 and state in ('pending', 'queued')
+         order by id desc
+         limit 1
+         for update",
+    )
+    .bind(callback.account.as_str())
+    .bind(&callback.subject)
+    .fetch_optional(&mut *connection)
+    .await?;
+    let state = match (&callback.url, before) {
+        (None, _) => "skipped",
+        (Some(_), Some(_)) => "queued",
+        (Some(_), None) => "pending",
+    };
+    let written = sqlx::query(
+        "insert into callbacks (account_id, subject, event, signer, url, body, state, due_at)
+         values ($1, $2, $3, $4, $5, $6, $7, case when $7 = 'pending' then now() end)
+         on conflict do nothing",
+    )
+    .bind(callback.account.as_str())
+    .bind(&callback.subject)
+    .bind(&callback.event)
+    .bind(callback.signer)
+    .bind(&callback.url)
+    .bind(&callback.body)
+    .bind(state)
+    .execute(connection)
+    .await?;
+    Ok(written.rows_affected() == 1)
+}
+
+impl Store {
+    pub async fn enqueue_callback(&self, callback: &NewCallback) -> Result<bool, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let is_new = enqueue(&mut transaction, callback).await?;
+        transaction.commit().await?;
+        Ok(is_new)
+    }
+
+    /// Up to `limit` calls that are due, oldest first. Who does not say within `lease`
+    /// what came of one is believed to be gone, and another may make it.
+    pub async fn claim_callbacks(&self, limit: usize, lease: Duration) -> Result<Vec<Callback>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "with picked as materialized (
+                 select id
+                 from callbacks
+                 where due_at <= now()
+                 order by due_at
+                 limit $1
+                 for update skip locked
+             )
+             update callbacks c
+             set due_at = now() + $2 * interval '1 microsecond', attempts = c.attempts + 1,
+                 first_attempt_at = coalesce(c.first_attempt_at, now())
+             from picked p
+             where c.id = p.id
+             returning c.id, c.account_id, c.signer, c.url, c.body, c.attempts, c.first_attempt_at",
+        )
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .bind(micros(lease))
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| Callback {
+                id: row.id,
+                account: AccountId::new(row.account_id),
+                signer: row.signer,
+                url: row.url,
+                body: row.body,
+                attempt: row.attempts,
+                first_attempt_at: row.first_attempt_at,
+            })
+            .collect())
+    }
+
+    /// Writes down what came of an attempt, with the answer in words. `false`: another worker makes the call by now,
+    /// and its word counts.
+    pub async fn settle_callback(
+        &self,
+        callback: &Callback,
+        delivery: Delivery,
+        answer: &str,
+    ) -> Result<bool, StoreError> {
+        let (state, pause) = match delivery {
+            Delivery::Delivered => ("delivered", None),
+            Delivery::Again(pause) => ("pending", Some(micros(pause))),
+            Delivery::GivenUp => ("given_up", None),
+        };
+        let mut transaction = self.pool.begin().await?;
+        let subject: Option<String> = sqlx::query_scalar(
+            "update callbacks
+             set state = $3, due_at = now() + $4 * interval '1 microsecond', answer = $5
+             where id = $1 and attempts = $2 and due_at is not null
+             returning subject",
+        )
+        .bind(callback.id)
+        .bind(callback.attempt)
+        .bind(state)
+        .bind(pause)
+        .bind(answer)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        if let (Some(subject), None) = (&subject, pause) {
+            // A statement of its own: it sees the call that was put behind this one while the first waited.
+            sqlx::query(
+                "update callbacks
+                 set state = 'pending', due_at = now()
+                 where id = (
+                     select min(id)
+                     from callbacks
+                     where account_id = $1 and subject = $2 and state = 'queued'
+                 )",
+            )
+            .bind(callback.account.as_str())
+            .bind(subject)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(subject.is_some())
+    }
+
+    /// How long until the next call is due; `None`: there is none.
+    pub async fn next_callback_in(&self) -> Result<Option<Duration>, StoreError> {
+        let micros: Option<i64> = sqlx::query_scalar(
+            "select (extract(epoch from min(due_at) - clock_timestamp()) * 1000000)::bigint
+             from callbacks
+             where due_at is not null",
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(micros.map(|micros| Duration::from_micros(micros.max(0).unsigned_abs())))
+    }
+}

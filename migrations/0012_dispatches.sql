@@ -1,0 +1,28 @@
+-- Workflows of the Workflows API, and what their messages need besides.
+
+set local lock_timeout = '3s';
+
+create table dispatches (
+    id uuid primary key,
+    account_id text not null references accounts (id),
+    instance_id bytea not null,          -- an instance of store::dispatches::DEFINITION
+    flavour text not null check (flavour in ('dispatch', 'legacy')),
+    application_id uuid,                 -- who asked, if not the account itself
+    outcome text check (outcome in ('completed', 'error')),
+    created_at timestamptz not null default now(),
+    ended_at timestamptz,
+    check ((outcome is null) = (ended_at is null))
+);
+create index dispatches_of_account on dispatches (account_id, created_at, id);
+create unique index dispatches_instance on dispatches (instance_id);
+
+-- `echo`: what is told with every status of a message of that API, as JSON: its parties, the client's reference,
+-- its workflow, and in whose name it is told.
+alter table messages
+    add column echo text,
+    add column provider_id text,         -- the provider's own id of it
+    add column price text;               -- in euros, when the provider said it
+
+alter table connectors
+    drop constraint connectors_kind_check,
+    add constraint connectors_kind_check check (kind in ('8x8', 'converse', 'messages-api'));

@@ -1,0 +1,93 @@
+//! `POST /webhooks/v1/accounts/{accountId}/message-status`: what the Messages API says of messages that workflows
+//! sent (Workflows API 12.5).
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use trunkline_connectors::correlation::receipt_key;
+use trunkline_connectors::messages_api::{MessageStatus, ProviderStatus, parse_status};
+use trunkline_store::dispatches::Change;
+use trunkline_workflow::AccountId;
+use trunkline_workflow::dispatch::{Refusal, Status, Usage};
+use trunkline_workflow::strict_json::Malformed;
+use uuid::Uuid;
+
+use super::credentials::Registered;
+use super::storable::check_id;
+use crate::api::body::Body;
+use crate::api::error::{ApiError, BodyErrors, ErrorBody};
+use crate::api::state::ApiState;
+
+/// Receive the status of a message
+///
+/// The status URL of the application at the Messages API, v0.1 or v1. Nothing can be told to send a header:
+/// `token` stands in.
+#[utoipa::path(
+    post,
+    path = "/webhooks/v1/accounts/{accountId}/message-status",
+    operation_id = "receive-message-status",
+    tag = "Webhooks",
+    security(("webhookAuthorization" = []), ()),
+    params(
+        Registered,
+        ("token" = Option<String>, Query, description = "Derived from the account's secret; instead of the header.")
+    ),
+    request_body(
+        content = Object,
+        description = "A message status of the Messages API, v0.1 or v1.",
+        example = json!({"message_uuid": "aaaaaaaa-bbbb-cccc-dddd-0123456789ab", "status": "delivered",
+            "to": {"type": "sms", "number": "447700900000"}, "from": {"type": "sms", "number": "447700900001"},
+            "timestamp": "2026-02-03T04:05:06.117Z", "client_ref": "f2a4c6e8-1b3d-4f50-8a72-94b6d8f0a1c2"})
+    ),
+    responses(
+        (status = 200, description = "Stored, known already, or of no message of ours."),
+        (status = 400, description = "The body is no status.", body = ErrorBody),
+        (status = 401, description = "Neither header nor token is the account's, or the caller's address is not allowed.", body = ErrorBody),
+        (status = 500, description = "A defect of ours.", body = ErrorBody),
+        (status = 503, description = "The database is not available.", body = ErrorBody),
+        BodyErrors,
+    )
+)]
+pub async fn receive(
+    State(state): State<ApiState>,
+    Registered(account): Registered,
+    body: Body,
+) -> Result<StatusCode, ApiError> {
+    let body = body.webhook_json()?;
+    let status = parse_status(&body).map_err(|error| Malformed::whole(error.to_string()))?;
+    let Some(message) = find_message(&state, &account, &status).await? else {
+        tracing::info!(account.id = %account, provider.id = status.provider_uuid, "a status of no message of ours");
+        return Ok(StatusCode::OK);
+    };
+    let change = Change {
+        status: match status.status {
+            MessageStatus::Submitted => Status::Submitted,
+            MessageStatus::Delivered => Status::Delivered,
+            MessageStatus::Read => Status::Read,
+            MessageStatus::Rejected => Status::Rejected,
+            MessageStatus::Undeliverable => Status::Undeliverable,
+        },
+        refusal: status.error.map(|error| Refusal { code: error.code, reason: error.reason }),
+        usage: status
+            .usage
+            .and_then(|usage| usage["price"].as_str()?.parse().ok())
+            .map(|price| Usage { price }),
+        at: status.timestamp.unwrap_or_else(|| (state.clock)()),
+    };
+    let key = receipt_key(&message.to_string());
+    state.store.change_status(&account, (message, key), &change).await?;
+    Ok(StatusCode::OK)
+}
+
+/// By the reference that we gave it, else by the id that the provider did.
+async fn find_message(
+    state: &ApiState,
+    account: &AccountId,
+    status: &ProviderStatus,
+) -> Result<Option<Uuid>, ApiError> {
+    if let Some(message) = status.message_uuid() {
+        return Ok(Some(message));
+    }
+    let Some(id) = &status.provider_uuid else { return Ok(None) };
+    check_id(id)?;
+    Ok(state.store.find_by_provider_id(account, id).await?)
+}

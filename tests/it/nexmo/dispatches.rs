@@ -1,0 +1,204 @@
+//! Workflows and messages over HTTP, from the request to what is told.
+
+use reqwest::Method;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use serde_json::{Value, json};
+use trunkline_connectors::clock;
+use trunkline_connectors::messages_api::verify_webhook;
+use trunkline_store::applications::{ApplicationFields, ApplicationId};
+use trunkline_store::connectors::ConnectorKind;
+use trunkline_store::nexmo_accounts::CallbackUrls;
+use trunkline_store::nexmo_secrets::{AddedSecret, ApiSecret};
+use uuid::Uuid;
+
+use super::site::{API_KEY, basic, claims, expect_accepted, expect_problem, keys, token};
+use crate::support::{Answer, Engine, until};
+
+const MESSAGES: &str = "/v0.1/messages";
+const SIGNATURE: &str = "signature-secret-of-the-account";
+
+struct Desk {
+    engine: Engine,
+    secret: String,
+    application: ApplicationId,
+    token: String,
+}
+
+impl Desk {
+    async fn open() -> Self {
+        let engine = Engine::start().await;
+        let settings = json!({"baseUrl": engine.endpoint.url, "auth": {"type": "basic", "apiKey": "key"}});
+        engine.connect(ConnectorKind::MessagesApi, &settings, "secret").await;
+        engine.endpoint.script(MESSAGES, &[(202, json!({"message_uuid": "provider-1"}))]);
+        let (store, account) = (engine.app.store(), engine.app.account());
+        store.ensure_nexmo_account(account, API_KEY).await.unwrap().unwrap();
+        let url = |path: &str| Some(format!("{}{path}", engine.endpoint.url));
+        let urls = CallbackUrls { status: url("/account"), inbound: None };
+        assert!(store.set_account_callbacks(account, &urls).await.unwrap());
+        assert!(store.set_signature_secret(account, SIGNATURE).await.unwrap());
+        let secret = ApiSecret::from_random(rand::random());
+        assert!(matches!(store.add_secret(account, &secret).await.unwrap(), AddedSecret::Added(_)));
+        let [key, _] = keys().await;
+        let fields = ApplicationFields {
+            name: "Parcel alerts".to_owned(),
+            urls: CallbackUrls { status: url("/application"), inbound: None },
+        };
+        let created = store.create_application(account, Uuid::new_v4(), &fields, &key.public.to_pem()).await;
+        let application = created.unwrap().unwrap().id;
+        let token = token(key, &claims(application, json!({})));
+        let secret = basic(API_KEY, secret.reveal());
+        Self { engine, secret, application, token }
+    }
+
+    async fn post(&self, path: &str, body: &str) -> Answer {
+        self.post_as(&self.secret, path, body).await
+    }
+
+    async fn post_as(&self, credential: &str, path: &str, body: &str) -> Answer {
+        let request = self.engine.app.request(Method::POST, path).header(AUTHORIZATION, credential);
+        Answer::of(request.header(CONTENT_TYPE, "application/json").body(body.to_owned())).await
+    }
+
+    /// What was told at an address, once it is so much.
+    async fn told(&self, path: &str, count: usize) -> Vec<Value> {
+        until("all is told", || async { self.engine.endpoint.bodies_at(path).len() >= count }).await;
+        self.engine.endpoint.bodies_at(path)
+    }
+}
+
+fn workflow() -> Value {
+    json!({"template": "failover", "workflow": [
+        {"from": {"type": "messenger", "id": "1000000000000001"}, "to": {"type": "messenger", "id": "2000000000000002"},
+            "message": {"content": {"type": "text", "text": "Grüße 📦"}},
+            "failover": {"expiry_time": 600, "condition_status": "read"}},
+        {"from": {"type": "sms", "number": "447700900001"}, "to": {"type": "sms", "number": 447_700_900_000_u64},
+            "message": {"content": {"type": "text", "text": "Your parcel is here"}}, "client_ref": "order-8812"},
+        null,
+    ]})
+}
+
+#[tokio::test]
+async fn n_001_n_002_n_003_n_004_n_005_a_workflow_is_accepted_at_every_spelling_of_its_path() {
+    let desk = Desk::open().await;
+    let body = workflow().to_string();
+    for path in ["/v0.1/dispatch", "/v0.1/dispatch?", "/v0.1/dispatch??timestamp=1&sig=x", "/v0.1/dispatch/"]
+    {
+        let accepted = expect_accepted(&desk.post(path, &body).await);
+        assert_eq!(accepted.as_object().unwrap().len(), 1, "{accepted}");
+        let id: Uuid = accepted["dispatch_uuid"].as_str().unwrap().parse().unwrap();
+        assert_eq!(id.get_version_num(), 4, "{path}");
+    }
+    let accepted = expect_accepted(&desk.post("/beta/workflows?", &body).await);
+    assert_eq!(accepted["workflow_uuid"], accepted["dispatch_uuid"]);
+    assert!(accepted["workflow_uuid"].as_str().unwrap().parse::<Uuid>().is_ok());
+    desk.engine.run_until_idle().await;
+    desk.engine.finish().await;
+}
+
+#[tokio::test]
+async fn n_006_n_008_n_010_n_012_n_028_n_051_what_is_wrong_is_a_problem_and_starts_nothing() {
+    let desk = Desk::open().await;
+    let get = desk.engine.app.request(Method::GET, "/v0.1/dispatch").header(AUTHORIZATION, &desk.secret);
+    let answer = Answer::of(get).await;
+    expect_problem(&answer, 405, "#wrong-verb");
+    assert_eq!(answer.header("allow"), Some("POST"));
+    expect_problem(&desk.post("/v0.1/nothing", "{}").await, 404, "#not-found");
+    for body in ["{", "[]", "", "null"] {
+        expect_problem(&desk.post("/v0.1/dispatch", body).await, 400, "#invalid-json");
+    }
+    let typed = desk.engine.app.request(Method::POST, "/v0.1/dispatch").header(AUTHORIZATION, &desk.secret);
+    let typed = typed.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body("a=1");
+    expect_problem(&Answer::of(typed).await, 415, "#content-type-header");
+    let mut wrong = workflow();
+    wrong["template"] = "sequence".into();
+    wrong["workflow"][1]["to"]["number"] = "+447700900000".into();
+    let problem =
+        expect_problem(&desk.post("/v0.1/dispatch", &wrong.to_string()).await, 400, "#InvalidParams");
+    let names: Vec<_> =
+        problem["invalid_parameters"].as_array().unwrap().iter().map(|found| found["name"].clone()).collect();
+    assert_eq!(names, ["template", "workflow[1].to.number"]);
+    assert!(problem["detail"].as_str().unwrap().contains(" 2 "), "{problem}");
+    expect_problem(&desk.post("/v0.1/messages", "{}").await, 400, "#InvalidParams");
+    let started: i64 =
+        sqlx::query_scalar("select (select count(*) from instances) + (select count(*) from dispatches)")
+            .fetch_one(desk.engine.app.store().pool())
+            .await
+            .unwrap();
+    assert_eq!(started, 0);
+    desk.engine.finish().await;
+}
+
+#[tokio::test]
+async fn n_013_n_030_n_043_n_053_n_054_n_074_n_077_a_workflow_from_request_to_signed_report() {
+    let desk = Desk::open().await;
+    let body = workflow().to_string();
+    let accepted = expect_accepted(&desk.post_as(&desk.token, "/v0.1/dispatch?", &body).await);
+    let engine = &desk.engine;
+    engine.run_until_idle().await;
+    let [first] = &engine.endpoint.bodies_at(MESSAGES)[..] else { panic!("one message at first") };
+    assert_eq!(first["message"]["content"]["text"], "Grüße 📦");
+    assert!(first.get("failover").is_none());
+    engine.pass_time(601.0).await;
+    let [_, second] = &engine.endpoint.bodies_at(MESSAGES)[..] else { panic!("the second, and no third") };
+    assert_eq!(second["to"]["number"], "447700900000");
+    let status = json!({"message_uuid": "p", "status": "delivered", "client_ref": second["client_ref"],
+        "timestamp": "2026-02-03T04:05:06.117Z", "usage": {"price": "0.0333", "currency": "EUR"}});
+    engine.app.webhook_to("message-status", status).await.expect_empty(200);
+    engine.run_until_idle().await;
+
+    let told = desk.told("/application", 4).await;
+    let of_second: Vec<_> = told.iter().filter(|body| body["message_uuid"] == second["client_ref"]).collect();
+    assert_eq!(of_second.len(), 2);
+    for body in of_second {
+        assert_eq!(
+            (&body["client_ref"], &body["to"]["number"]),
+            (&json!("order-8812"), &json!("447700900000"))
+        );
+        assert_eq!(body["_links"]["dispatch"]["dispatch_uuid"], accepted["dispatch_uuid"]);
+    }
+    let report = told.iter().find(|body| body.get("template").is_some()).unwrap();
+    assert_eq!(
+        (&report["status"], &report["dispatch_uuid"]),
+        (&json!("completed"), &accepted["dispatch_uuid"])
+    );
+    assert_eq!(report["_links"]["messages"].as_array().unwrap().len(), 2);
+    assert!(engine.endpoint.bodies_at("/account").is_empty());
+    for request in engine.endpoint.received().iter().filter(|request| request.target == "/application") {
+        let authorization = request.header("authorization").unwrap();
+        let claims = verify_webhook(SIGNATURE, authorization, &request.body, clock::now()).unwrap();
+        assert_eq!(claims.api_key.as_deref(), Some(API_KEY));
+        assert_eq!(claims.application_id, Some(desk.application.to_string()));
+        assert!(verify_webhook("another", authorization, &request.body, clock::now()).is_err());
+    }
+    desk.engine.finish().await;
+}
+
+#[tokio::test]
+async fn n_070_n_074_a_workflow_of_the_first_era_is_told_to_the_account_in_its_names() {
+    let desk = Desk::open().await;
+    let mut body = workflow();
+    body["workflow"].as_array_mut().unwrap().remove(0);
+    let accepted = expect_accepted(&desk.post("/beta/workflows", &body.to_string()).await);
+    desk.engine.run_until_idle().await;
+    let told = desk.told("/account", 1).await;
+    assert_eq!(told[0]["_links"]["workflow"]["workflow_uuid"], accepted["workflow_uuid"]);
+    desk.engine.finish().await;
+}
+
+#[tokio::test]
+async fn a_message_by_itself_is_sent_and_its_statuses_are_told_without_links() {
+    let desk = Desk::open().await;
+    let body = workflow()["workflow"][1].to_string();
+    for path in ["/v0.1/messages?", "/beta/messages"] {
+        let accepted = expect_accepted(&desk.post(path, &body).await);
+        desk.engine.run_until_idle().await;
+        let sent = desk.engine.endpoint.bodies_at(MESSAGES).pop().unwrap();
+        assert_eq!(sent["client_ref"], accepted["message_uuid"]);
+    }
+    let told = desk.told("/account", 2).await;
+    assert!(
+        told.iter().all(|body| body.get("_links").is_none() && body["status"] == "submitted"),
+        "{told:?}"
+    );
+    desk.engine.finish().await;
+}

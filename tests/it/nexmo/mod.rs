@@ -1,0 +1,11 @@
+//! The Workflows and Messages API: who may call it, and how its errors look.
+
+mod applications;
+mod callers;
+mod dispatches;
+mod limits;
+mod problems;
+mod secrets;
+mod signatures;
+mod site;
+mod tokens;

@@ -1,0 +1,244 @@
+//! Workflows of the Workflows API: one message after the other, until one reaches what it has to (Dispatch 8).
+
+use serde_json::{Value, json};
+use trunkline_connectors::clock;
+use trunkline_store::connectors::ConnectorKind;
+use trunkline_store::dispatches::NewDispatch;
+use trunkline_store::nexmo_accounts::CallbackUrls;
+use trunkline_workflow::dispatch::{self, Flavour, Link, Status};
+use uuid::Uuid;
+
+use crate::support::{Engine, until};
+
+const MESSAGES: &str = "/v0.1/messages";
+const DISPATCH: Uuid = Uuid::from_u128(0x6c1d_0a1e_2f5a_4b0e_8f0b_5d8f_6f2f_9b10);
+
+async fn engine() -> Engine {
+    let engine = Engine::start().await;
+    let settings = json!({"baseUrl": engine.endpoint.url, "auth": {"type": "basic", "apiKey": "key"}});
+    engine.connect(ConnectorKind::MessagesApi, &settings, "secret").await;
+    engine.endpoint.script(MESSAGES, &[(202, json!({"message_uuid": "provider-1"}))]);
+    engine.endpoint.script("/st", &[(204, json!(null))]);
+    let store = engine.app.store();
+    store.ensure_nexmo_account(engine.app.account(), "abcd1234").await.unwrap().unwrap();
+    let urls = CallbackUrls { status: Some(format!("{}/st", engine.endpoint.url)), inbound: None };
+    assert!(store.set_account_callbacks(engine.app.account(), &urls).await.unwrap());
+    engine
+}
+
+fn step(number: &str, failover: Option<Value>) -> Value {
+    let mut step = json!({
+        "from": {"type": "sms", "number": "447700900001"},
+        "to": {"type": "sms", "number": number},
+        "message": {"content": {"type": "text", "text": "Your {{parcel}} is here"}},
+    });
+    if let Some(failover) = failover {
+        step["failover"] = failover;
+    }
+    step
+}
+
+/// The first waits for `condition`, the second is the last.
+fn two(condition: &str) -> Value {
+    let failover = json!({"expiry_time": 600, "condition_status": condition});
+    json!([step("447700900010", Some(failover)), step("447700900020", None)])
+}
+
+async fn start(engine: &Engine, workflow: Value) {
+    let body = json!({"template": "failover", "workflow": workflow}).to_string();
+    let new = NewDispatch {
+        link: Link { id: DISPATCH, flavour: Flavour::Dispatch },
+        account: engine.app.account().clone(),
+        application: None,
+        request: dispatch::parse(body.as_bytes()).unwrap(),
+        at: clock::now(),
+    };
+    engine.app.store().start_dispatch(new).await.unwrap();
+    engine.run_until_idle().await;
+}
+
+/// Our ids of the messages that the provider was handed, in order.
+fn handed_in(engine: &Engine) -> Vec<Uuid> {
+    let bodies = engine.endpoint.bodies_at(MESSAGES);
+    bodies.iter().map(|body| body["client_ref"].as_str().unwrap().parse().unwrap()).collect()
+}
+
+/// As the provider says it, under our reference.
+async fn says(engine: &Engine, message: Uuid, status: Status, price: Option<&str>) {
+    let mut body = json!({"message_uuid": "provider-1", "status": status, "timestamp": "2026-02-03T04:05:06.117Z",
+        "to": {"type": "sms", "number": "447700900000"}, "from": {"type": "sms", "number": "447700900001"},
+        "client_ref": message});
+    if status.is_failure() {
+        body["error"] = json!({"code": 1120, "reason": "Illegal sender"});
+    }
+    if let Some(price) = price {
+        body["usage"] = json!({"price": price, "currency": "EUR"});
+    }
+    engine.app.webhook_to("message-status", body).await.expect_empty(200);
+    engine.run_until_idle().await;
+}
+
+/// What was told so far, once it is so much: status and message of a message, status alone of the workflow.
+async fn told(engine: &Engine, count: usize) -> Vec<(String, Option<Uuid>)> {
+    until("all is told", || async { engine.endpoint.bodies_at("/st").len() >= count }).await;
+    let bodies = engine.endpoint.bodies_at("/st");
+    assert_eq!(bodies.len(), count, "{bodies:?}");
+    let message = |body: &Value| body["message_uuid"].as_str().map(|id| id.parse().unwrap());
+    bodies.iter().map(|body| (body["status"].as_str().unwrap().to_owned(), message(body))).collect()
+}
+
+async fn report(engine: &Engine) -> Value {
+    until("the end is told", || async {
+        engine.endpoint.bodies_at("/st").iter().any(|body| body.get("template").is_some())
+    })
+    .await;
+    let bodies = engine.endpoint.bodies_at("/st");
+    let [report] = &bodies.iter().filter(|body| body.get("template").is_some()).collect::<Vec<_>>()[..]
+    else {
+        panic!("{bodies:?}")
+    };
+    (*report).clone()
+}
+
+#[tokio::test]
+async fn n_060_n_071_n_072_a_condition_that_is_met_ends_the_workflow() {
+    let engine = engine().await;
+    start(&engine, two("delivered")).await;
+    let [first] = handed_in(&engine)[..] else { panic!("one message, not the second") };
+    assert_eq!(
+        engine.endpoint.bodies_at(MESSAGES)[0]["message"]["content"]["text"],
+        "Your {{parcel}} is here"
+    );
+    assert_eq!(told(&engine, 1).await, [("submitted".to_owned(), Some(first))]);
+    says(&engine, first, Status::Delivered, Some("0.0333")).await;
+    let report = report(&engine).await;
+    assert_eq!((&report["status"], &report["dispatch_uuid"]), (&json!("completed"), &json!(DISPATCH)));
+    assert_eq!(report["usage"], json!({"price": "0.0333", "currency": "EUR"}));
+    assert_eq!(
+        report["_links"]["messages"],
+        json!([{"message_uuid": first, "href": format!("v0.1/messages/{first}"), "channel": "sms",
+            "usage": {"price": "0.0333", "currency": "EUR"}, "status": "delivered"}])
+    );
+    engine.pass_time(700.0).await;
+    assert_eq!(handed_in(&engine).len(), 1);
+    told(&engine, 3).await;
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn n_058_n_062_n_066_what_is_not_reached_in_time_fails_over_and_comes_too_late_after() {
+    let engine = engine().await;
+    start(&engine, two("read")).await;
+    let first = handed_in(&engine)[0];
+    says(&engine, first, Status::Delivered, None).await;
+    assert_eq!(handed_in(&engine).len(), 1, "less than the condition changes nothing");
+    engine.pass_time(595.0).await;
+    assert_eq!(handed_in(&engine).len(), 1, "not before the deadline");
+    engine.pass_time(6.0).await;
+    let [_, second] = handed_in(&engine)[..] else { panic!("the second message, after the deadline") };
+    says(&engine, first, Status::Read, None).await;
+    assert!(engine.endpoint.bodies_at("/st").iter().all(|body| body.get("template").is_none()));
+    says(&engine, second, Status::Undeliverable, None).await;
+    let report = report(&engine).await;
+    assert_eq!(report["status"], "error");
+    let messages = report["_links"]["messages"].as_array().unwrap();
+    let states: Vec<_> = messages.iter().map(|message| message["status"].clone()).collect();
+    assert_eq!(states, ["read", "undeliverable"]);
+    told(&engine, 6).await;
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn n_055_a_message_that_is_refused_fails_over_at_once() {
+    let engine = engine().await;
+    engine.endpoint.script(
+        MESSAGES,
+        &[(422, json!({"type": "x#1120", "title": "Invalid sender"})), (202, json!({"message_uuid": "p"}))],
+    );
+    start(&engine, two("delivered")).await;
+    let [first, second] = handed_in(&engine)[..] else { panic!("both messages") };
+    let mut told = told(&engine, 2).await;
+    told.sort();
+    assert_eq!(told, [("rejected".to_owned(), Some(first)), ("submitted".to_owned(), Some(second))]);
+    let bodies = engine.endpoint.bodies_at("/st");
+    let rejected = bodies.iter().find(|body| body["status"] == "rejected").unwrap();
+    assert!(rejected["error"]["code"].is_i64(), "{rejected}");
+    says(&engine, second, Status::Delivered, None).await;
+    assert_eq!(report(&engine).await["status"], "completed");
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn n_056_n_059_n_065_n_067_odd_statuses_are_told_and_decide_once() {
+    let engine = engine().await;
+    start(&engine, two("delivered")).await;
+    let first = handed_in(&engine)[0];
+    says(&engine, first, Status::Undeliverable, None).await;
+    let [_, second] = handed_in(&engine)[..] else { panic!("the second message, at once") };
+    // What was read was delivered, and nobody says so in between.
+    for status in [Status::Read, Status::Read, Status::Delivered] {
+        says(&engine, second, status, None).await;
+    }
+    assert_eq!(report(&engine).await["status"], "completed");
+    let told = told(&engine, 6).await;
+    let of_second: Vec<_> = told
+        .iter()
+        .filter(|(_, message)| *message == Some(second))
+        .map(|(status, _)| status.as_str())
+        .collect();
+    assert_eq!(of_second, ["submitted", "read", "delivered"]);
+    let stored = engine.app.store().message_state(engine.app.account(), &second.to_string()).await.unwrap();
+    assert_eq!(stored.unwrap().state, "read");
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn n_081_a_throttled_message_is_sent_later_and_once() {
+    let engine = engine().await;
+    engine
+        .endpoint
+        .script(MESSAGES, &[(429, json!({"title": "Rate Limit Hit"})), (202, json!({"message_uuid": "p"}))]);
+    start(&engine, two("delivered")).await;
+    let [refused, taken] = handed_in(&engine)[..] else { panic!("two attempts") };
+    assert_eq!(refused, taken, "under the same reference");
+    assert_eq!(told(&engine, 1).await, [("submitted".to_owned(), Some(taken))]);
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn n_061_each_deadline_counts_from_its_own_message() {
+    let engine = engine().await;
+    let failover = |seconds: u32| Some(json!({"expiry_time": seconds, "condition_status": "delivered"}));
+    let steps = json!([
+        step("447700900010", failover(100)),
+        step("447700900020", failover(50)),
+        step("447700900030", None)
+    ]);
+    start(&engine, steps).await;
+    for (seconds, messages) in [(99.0, 1), (2.0, 2), (48.0, 2), (3.0, 3)] {
+        engine.pass_time(seconds).await;
+        assert_eq!(handed_in(&engine).len(), messages, "{seconds}");
+    }
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn n_079_a_status_is_matched_by_our_reference_or_by_the_providers_id() {
+    let engine = engine().await;
+    start(&engine, two("delivered")).await;
+    let first = handed_in(&engine)[0];
+    for (body, status) in [
+        (json!({"message_uuid": "nobody", "status": "delivered"}), 200),
+        (json!({"message_uuid": "nobody", "client_ref": Uuid::nil(), "status": "delivered"}), 200),
+        (json!({"status": "delivered"}), 400),
+        (json!([]), 400),
+    ] {
+        engine.app.webhook_to("message-status", body).await.expect_status(status);
+    }
+    assert_eq!(told(&engine, 1).await, [("submitted".to_owned(), Some(first))]);
+    let body = json!({"message_uuid": "provider-1", "status": "delivered", "timestamp": "2026-02-03 04:05:06 +0000"});
+    engine.app.webhook_to("message-status", body).await.expect_empty(200);
+    engine.run_until_idle().await;
+    assert_eq!(report(&engine).await["status"], "completed");
+    engine.finish().await;
+}
