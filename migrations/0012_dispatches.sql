@@ -15,6 +15,7 @@ create table dispatches (
 );
 create index dispatches_of_account on dispatches (account_id, created_at, id);
 create unique index dispatches_instance on dispatches (instance_id);
+create index dispatches_age on dispatches (created_at);        -- store::upkeep
 
 -- `echo`: what is told with every status of a message of that API, as JSON: its parties, the client's reference,
 -- its workflow, and in whose name it is told.

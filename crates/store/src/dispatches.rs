@@ -3,6 +3,8 @@
 //! A workflow is an instance of one definition, the same for all accounts. A status of a message is an event like a
 //! receipt: it ends the wait for the message, and is told in the same transaction.
 
+mod show;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -19,6 +21,8 @@ use crate::messages::Receipt;
 use crate::nexmo_accounts::CallbackUrls;
 use crate::starts::{self, NewInstance};
 use crate::{Store, StoreError};
+
+pub use show::{DispatchState, STATUSES};
 
 /// Of every account's workflows.
 pub const DEFINITION: DefinitionId = DefinitionId::from_u128(0x6661_696c_6f76_4572_8000_6469_7370_6174);

@@ -115,6 +115,7 @@ impl Store {
         for (table, key, column, age) in [
             ("events", "id", "received_at", week),
             ("messages", "ctid", "received_at", retention),
+            ("dispatches", "id", "created_at", retention),
             ("idempotency_keys", "ctid", "created_at", day),
             // Of those that are older none is still to be made.
             ("callbacks", "id", "created_at", retention.max(week)),

@@ -14,6 +14,7 @@ pub mod key_pair;
 pub mod messages;
 pub mod problem;
 pub mod public_key;
+mod read_number;
 mod routes;
 mod trace;
 

@@ -27,6 +27,10 @@ pub fn routes() -> Router<ApiState> {
         get(show::show).put(update::update).delete(delete::delete),
     );
     let routes = mount(routes, "/v0.1/dispatch", post(dispatch::create::create));
+    let routes =
+        mount(routes, "/v0.1/dispatch/{uuid}", get(dispatch::show::show).delete(dispatch::cancel::cancel));
+    let routes = mount(routes, "/v0.1/dispatches", get(dispatch::list::list));
+    let routes = mount(routes, "/v0.1/messages/{uuid}", get(messages::show::show));
     let routes = mount(routes, "/beta/workflows", post(dispatch::create::create_legacy));
     let routes = mount(routes, "/v0.1/messages", post(messages::send::send));
     // As it was called before; not documented.

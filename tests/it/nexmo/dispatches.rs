@@ -202,3 +202,51 @@ async fn a_message_by_itself_is_sent_and_its_statuses_are_told_without_links() {
     );
     desk.engine.finish().await;
 }
+
+#[tokio::test]
+async fn n_007_what_callbacks_link_to_loads_for_its_account_and_nobody_else() {
+    let desk = Desk::open().await;
+    let get = async |path: String| {
+        let request = desk.engine.app.request(Method::GET, &path).header(AUTHORIZATION, &desk.secret);
+        Answer::of(request).await
+    };
+    let id =
+        expect_accepted(&desk.post("/v0.1/dispatch", &workflow().to_string()).await)["dispatch_uuid"].clone();
+    desk.engine.run_until_idle().await;
+    let told = desk.told("/account", 1).await.remove(0);
+    let shown = get(format!("/{}", told["_links"]["dispatch"]["href"].as_str().unwrap())).await.expect(200);
+    assert_eq!(
+        (&shown["dispatch_uuid"], &shown["status"], &shown["ended_at"]),
+        (&id, &json!("running"), &Value::Null)
+    );
+    let [message] = &shown["_links"]["messages"].as_array().unwrap()[..] else { panic!("{shown}") };
+    assert_eq!((&message["message_uuid"], &message["status"]), (&told["message_uuid"], &json!("submitted")));
+    let message = get(format!("/{}", message["href"].as_str().unwrap())).await.expect(200);
+    assert_eq!((&message["to"], &message["dispatch_uuid"]), (&told["to"], &id));
+    for path in ["/v0.1/dispatch/", "/v0.1/messages/"] {
+        expect_problem(&get(format!("{path}{}", Uuid::new_v4())).await, 404, "#not-found");
+        expect_problem(&get(format!("{path}x")).await, 404, "#not-found");
+    }
+
+    let listed = async |query: &str| {
+        get(format!("/v0.1/dispatches{query}")).await.expect(200)["_embedded"]["dispatches"].clone()
+    };
+    assert_eq!(listed("").await[0]["dispatch_uuid"], id);
+    assert_eq!(listed("?status=completed").await, json!([]));
+    let wrong = get("/v0.1/dispatches?status=on&page=0".to_owned()).await;
+    assert_eq!(
+        expect_problem(&wrong, 400, "#InvalidParams")["invalid_parameters"].as_array().unwrap().len(),
+        2
+    );
+
+    let path = format!("/v0.1/dispatch/{}", id.as_str().unwrap());
+    for _ in 0..2 {
+        let cancel = desk.engine.app.request(Method::DELETE, &path).header(AUTHORIZATION, &desk.secret);
+        Answer::of(cancel).await.expect_status(204);
+    }
+    assert_eq!(get(path).await.expect(200)["status"], "cancelled");
+    desk.engine.pass_time(601.0).await;
+    assert_eq!(desk.engine.endpoint.bodies_at(MESSAGES).len(), 1);
+    assert_eq!(listed("?status=cancelled").await[0]["dispatch_uuid"], id);
+    desk.engine.finish().await;
+}

@@ -1,5 +1,9 @@
 //! Workflows of the Workflows API: one message after the other, until one reaches what it has to (Dispatch 8).
 
+use std::collections::HashSet;
+
+use futures::future::join;
+use futures::stream::{self, StreamExt};
 use serde_json::{Value, json};
 use trunkline_connectors::clock;
 use trunkline_store::connectors::ConnectorKind;
@@ -240,5 +244,68 @@ async fn n_079_a_status_is_matched_by_our_reference_or_by_the_providers_id() {
     engine.app.webhook_to("message-status", body).await.expect_empty(200);
     engine.run_until_idle().await;
     assert_eq!(report(&engine).await["status"], "completed");
+    engine.finish().await;
+}
+
+/// A thousand statuses meet their deadlines: of each workflow either the condition was met in time, or the next
+/// message is sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn n_063_a_status_and_its_deadline_are_decided_once() {
+    const WORKFLOWS: usize = 1000;
+    let engine = engine().await;
+    let store = engine.app.store();
+    let body = json!({"template": "failover", "workflow": two("read")}).to_string();
+    let start = (0..WORKFLOWS).map(|_| {
+        let new = NewDispatch {
+            link: Link { id: Uuid::new_v4(), flavour: Flavour::Dispatch },
+            account: engine.app.account().clone(),
+            application: None,
+            request: dispatch::parse(body.as_bytes()).unwrap(),
+            at: clock::now(),
+        };
+        async { store.start_dispatch(new).await.unwrap() }
+    });
+    let started: Vec<_> = stream::iter(start).buffer_unordered(16).collect().await;
+    assert_eq!(started.len(), WORKFLOWS);
+    engine.run_until_idle().await;
+    let first = handed_in(&engine);
+    assert_eq!(first.len(), WORKFLOWS);
+    let says = first.iter().enumerate().map(|(at, message)| {
+        let pool = store.pool();
+        let body = json!({"message_uuid": "p", "status": "read", "client_ref": message,
+            "timestamp": "2026-02-03T04:05:06.117Z"});
+        let status = engine.app.webhook_to("message-status", body);
+        let deadline = sqlx::query(
+            "update waits set due_at = now() + $3 * interval '1 millisecond'
+             where instance_id = (select instance_id from messages where account_id = $1 and umid = $2)",
+        )
+        .bind(engine.app.account().as_str())
+        .bind(message.to_string())
+        // Now the one is sooner, now the other.
+        .bind(f64::from(u32::try_from(at % 150).unwrap()))
+        .execute(pool);
+        join(status, deadline)
+    });
+    let answers: Vec<_> = stream::iter(says).buffer_unordered(16).collect().await;
+    assert!(answers.iter().all(|(status, deadline)| status.status == 200 && deadline.is_ok()));
+    engine.run_until_idle().await;
+    let decided: Vec<(i64, i64, i64)> = sqlx::query_as(
+        "select count(*), count(*) filter (where outcome = 'completed' and sent = 1),
+             count(*) filter (where outcome is null and sent = 2)
+         from (
+             select d.outcome, (select count(*) from messages m where m.instance_id = d.instance_id) as sent
+             from dispatches d
+         ) as d",
+    )
+    .fetch_all(store.pool())
+    .await
+    .unwrap();
+    let [(all, met, failed_over)] = decided[..] else { panic!("{decided:?}") };
+    assert_eq!((all, met + failed_over), (1000, 1000), "{met} were met, {failed_over} failed over");
+    assert!(met > 20 && failed_over > 20, "{met} were met, {failed_over} failed over: no race");
+    let handed_in = handed_in(&engine);
+    assert_eq!(handed_in.len(), WORKFLOWS + usize::try_from(failed_over).unwrap());
+    let once: HashSet<_> = handed_in.iter().collect();
+    assert_eq!(once.len(), handed_in.len(), "no message is sent twice");
     engine.finish().await;
 }

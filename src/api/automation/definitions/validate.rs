@@ -21,7 +21,7 @@ pub struct Validation {
 }
 
 #[derive(Serialize, ToSchema)]
-#[schema(as = Problem)]
+#[schema(as = DefinitionProblem)]
 struct ProblemView {
     severity: SeverityView,
     /// Of an error, what saving answers.

@@ -8,7 +8,8 @@ use super::view::ApplicationView;
 use crate::api::error::ApiError;
 use crate::api::json::Json;
 use crate::api::nexmo::problem::{KeyProblems, ProblemBody};
-use crate::api::nexmo::{InvalidParameter, KeyCaller, Problem};
+use crate::api::nexmo::read_number::read_number;
+use crate::api::nexmo::{KeyCaller, Problem};
 use crate::api::query::Query;
 use crate::api::state::ApiState;
 
@@ -66,16 +67,8 @@ pub async fn list(
 ) -> Result<Json<ApplicationList>, Problem> {
     let query = query?;
     let mut invalid = Vec::new();
-    let mut read = |name, default, range: std::ops::RangeInclusive<i64>| match query.text(name) {
-        None => default,
-        Some(text) => text.parse().ok().filter(|number| range.contains(number)).unwrap_or_else(|| {
-            let reason = format!("must be a number from {} to {}", range.start(), range.end());
-            invalid.push(InvalidParameter::new(name, reason));
-            default
-        }),
-    };
-    let page_size = read("page_size", DEFAULT_SIZE, 1..=MAX_SIZE);
-    let page = read("page", 1, 1..=i64::from(i32::MAX));
+    let page_size = read_number(&query, "page_size", DEFAULT_SIZE, 1..=MAX_SIZE, &mut invalid);
+    let page = read_number(&query, "page", 1, 1..=i64::from(i32::MAX), &mut invalid);
     if !invalid.is_empty() {
         return Err(Problem::InvalidParams(invalid));
     }
