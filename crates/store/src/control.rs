@@ -2,7 +2,8 @@
 //!
 //! Suspending marks the instance's jobs as held: a running step finishes and its successor is written, but
 //! nothing held is claimed. Resuming lifts the mark. Terminating takes the jobs and waits away: a running
-//! step's result finds no row and is dropped.
+//! step's result finds no row and is dropped. With an instance end the workflows that its steps started, and a
+//! step of another one that waits for it is told.
 
 use sqlx::postgres::PgConnection;
 use trunkline_workflow::advance::{LogEntry, cancel};
@@ -11,6 +12,7 @@ use trunkline_workflow::path::{Path, Place};
 use trunkline_workflow::{AccountId, DefinitionId, Graph, InstanceId, InstanceStatus, Version};
 
 use crate::definitions::{STEPS, VersionId};
+use crate::dispatches::{self, live_children};
 use crate::sealing::{self, Unlocked};
 use crate::transitions::append_log;
 use crate::{Store, StoreError};
@@ -57,48 +59,103 @@ impl Store {
             Command::Suspend | Command::Resume => None,
         };
         let mut transaction = self.pool.begin().await?;
-        lock_jobs(&mut transaction, instance).await?;
-        let found: Option<(String, Version, String)> = sqlx::query_as(
-            "select i.status, i.version, v.steps
-             from instances i
-             join definition_versions v on v.account_id = i.account_id
-                 and v.definition_id = i.definition_id and v.version = i.version and v.deleted_at is null
-             where i.id = $1 and i.account_id = $2 and i.definition_id = $3
-             for update of i",
-        )
-        .bind(&instance.as_bytes()[..])
-        .bind(account.as_str())
-        .bind(definition)
-        .fetch_optional(&mut *transaction)
-        .await?;
-        let Some((status, version, steps)) = found else { return Ok(Controlled::NotFound) };
-        let status = InstanceStatus::parse(&status).ok_or_else(|| StoreError::Damaged(status.clone()))?;
-        let Some(next) = control(status, command) else { return Ok(Controlled::Refused(status)) };
+        let Some(found) = find_locked(&mut transaction, account, definition, instance).await? else {
+            return Ok(Controlled::NotFound);
+        };
+        let Some(next) = control(found.status, command) else {
+            return Ok(Controlled::Refused(found.status));
+        };
+        let mut goes_on = command == Command::Resume;
         match command {
             Command::Suspend => hold(&mut transaction, instance, true).await?,
             Command::Resume => hold(&mut transaction, instance, false).await?,
             Command::Terminate => {
-                let id = VersionId::new(account, definition, version);
-                let graph = read_graph(unlocked, id.place(STEPS), &steps);
+                let graph = found.graph(unlocked);
                 take_away(&mut transaction, instance, &graph).await?;
+                for child in live_children(&mut transaction, instance).await? {
+                    terminate_child(&mut transaction, unlocked, account, child).await?;
+                }
+                goes_on = dispatches::cancelled(&mut transaction, account, instance).await?;
             }
         }
-        sqlx::query(
-            "update instances
-             set status = $2, completed_at = case when $3 then now() end
-             where id = $1",
-        )
-        .bind(&instance.as_bytes()[..])
-        .bind(next.as_str())
-        .bind(next.is_final())
-        .execute(&mut *transaction)
-        .await?;
+        set_status(&mut transaction, instance, next).await?;
         transaction.commit().await?;
-        if command == Command::Resume {
+        if goes_on {
             self.wake.hint();
         }
         Ok(Controlled::Done)
     }
+}
+
+/// An instance, locked with its jobs.
+struct FoundInstance<'a> {
+    status: InstanceStatus,
+    id: VersionId<'a>,
+    /// As they are stored.
+    steps: String,
+}
+
+impl FoundInstance<'_> {
+    fn graph(&self, unlocked: Option<Unlocked<'_>>) -> Graph {
+        read_graph(unlocked, self.id.place(STEPS), &self.steps)
+    }
+}
+
+async fn find_locked<'a>(
+    connection: &mut PgConnection,
+    account: &'a AccountId,
+    definition: DefinitionId,
+    instance: InstanceId,
+) -> Result<Option<FoundInstance<'a>>, StoreError> {
+    lock_jobs(&mut *connection, instance).await?;
+    let found: Option<(String, Version, String)> = sqlx::query_as(
+        "select i.status, i.version, v.steps
+         from instances i
+         join definition_versions v on v.account_id = i.account_id
+             and v.definition_id = i.definition_id and v.version = i.version and v.deleted_at is null
+         where i.id = $1 and i.account_id = $2 and i.definition_id = $3
+         for update of i",
+    )
+    .bind(&instance.as_bytes()[..])
+    .bind(account.as_str())
+    .bind(definition)
+    .fetch_optional(connection)
+    .await?;
+    let Some((status, version, steps)) = found else { return Ok(None) };
+    let status = InstanceStatus::parse(&status).ok_or_else(|| StoreError::Damaged(status.clone()))?;
+    Ok(Some(FoundInstance { status, id: VersionId::new(account, definition, version), steps }))
+}
+
+async fn set_status(
+    connection: &mut PgConnection,
+    instance: InstanceId,
+    status: InstanceStatus,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "update instances
+         set status = $2, completed_at = case when $3 then now() end
+         where id = $1",
+    )
+    .bind(&instance.as_bytes()[..])
+    .bind(status.as_str())
+    .bind(status.is_final())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// A workflow that a step of the instance started, which may have ended in between.
+async fn terminate_child(
+    connection: &mut PgConnection,
+    unlocked: Option<Unlocked<'_>>,
+    account: &AccountId,
+    child: InstanceId,
+) -> Result<(), StoreError> {
+    let found = find_locked(&mut *connection, account, dispatches::DEFINITION, child).await?;
+    let Some(found) = found else { return Ok(()) };
+    let Some(next) = control(found.status, Command::Terminate) else { return Ok(()) };
+    take_away(&mut *connection, child, &found.graph(unlocked)).await?;
+    set_status(connection, child, next).await
 }
 
 /// Steps that cannot be read have no names in the log, and are stopped all the same.

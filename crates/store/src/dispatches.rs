@@ -3,11 +3,13 @@
 //! A workflow is an instance of one definition, the same for all accounts. A status of a message is an event like a
 //! receipt: it ends the wait for the message, and is told in the same transaction.
 
+mod parent;
 mod show;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use sqlx::postgres::PgConnection;
 use trunkline_workflow::definition::{DefinitionInput, Extras};
 use trunkline_workflow::dispatch::{
     self, Channel, Flavour, Link, Outcome, Refusal, Report, ReportedMessage, Status, StatusChange, Usage,
@@ -22,6 +24,8 @@ use crate::nexmo_accounts::CallbackUrls;
 use crate::starts::{self, NewInstance};
 use crate::{Store, StoreError};
 
+pub use parent::Parent;
+pub(crate) use parent::{cancelled, live_children};
 pub use show::{DispatchState, STATUSES};
 
 /// Of every account's workflows.
@@ -39,6 +43,8 @@ pub struct NewDispatch {
     /// The application that asked.
     pub application: Option<Uuid>,
     pub request: dispatch::Dispatch,
+    /// The step that asked, and is told the end.
+    pub parent: Option<Parent>,
     pub at: DateTime<Utc>,
 }
 
@@ -87,8 +93,8 @@ pub struct Change {
 const STARTED: &str = "started";
 
 impl Store {
-    /// Durable when it returns.
-    pub async fn start_dispatch(&self, new: NewDispatch) -> Result<InstanceId, StoreError> {
+    /// Durable when it returns. Of a workflow that was started before, nothing changes.
+    pub async fn start_dispatch(&self, new: NewDispatch) -> Result<(), StoreError> {
         self.ensure_definition(&new.account, (DEFINITION, "Failover", dispatch::steps)).await?;
         let mut body = serde_json::to_value(&new.request).map_err(damaged)?;
         body["next"] = json!(0);
@@ -101,22 +107,29 @@ impl Store {
             data: context::build(body, &new.account, None, new.at),
         }]);
         let instance = rows.ids[0];
+        let parent = new.parent.as_ref();
         let mut transaction = self.pool.begin().await?;
-        sqlx::query(
-            "insert into dispatches (id, account_id, instance_id, flavour, application_id)
-             values ($1, $2, $3, $4, $5)",
+        let inserted = sqlx::query(
+            "insert into dispatches (id, account_id, instance_id, flavour, application_id, parent, parent_key)
+             values ($1, $2, $3, $4, $5, $6, $7)
+             on conflict (id) do nothing",
         )
         .bind(new.link.id)
         .bind(new.account.as_str())
         .bind(&instance.as_bytes()[..])
         .bind(flavour_text(new.link.flavour))
         .bind(new.application)
+        .bind(parent.map(|parent| parent.instance.as_bytes().to_vec()))
+        .bind(parent.map(|parent| &parent.key))
         .execute(&mut *transaction)
         .await?;
+        if inserted.rows_affected() == 0 {
+            return Ok(());
+        }
         starts::write(&mut *transaction, &rows).await?;
         transaction.commit().await?;
         self.wake.hint();
-        Ok(instance)
+        Ok(())
     }
 
     /// Durable when it returns; with the message's id.
@@ -316,7 +329,11 @@ impl Store {
             found.ok_or_else(|| StoreError::Damaged(format!("instance {instance} is of no dispatch")))?;
         let link = Link { id, flavour: read_flavour(&flavour)? };
         let urls = self.callback_urls(account, application).await?;
-        let messages = self.messages_of(account, instance).await?;
+        let messages = messages_of(&mut *self.pool.acquire().await?, account, instance).await?;
+        let status = match outcome {
+            Outcome::Completed => "completed",
+            Outcome::Error => "error",
+        };
         // Of the workflow itself nothing is charged (U30).
         let report = Report { link, outcome, at, fee: dispatch::Price::ZERO, messages };
         let callback = NewCallback {
@@ -332,49 +349,21 @@ impl Store {
             "update dispatches set outcome = $2, ended_at = $3 where id = $1 and outcome is null",
         )
         .bind(id)
-        .bind(match outcome {
-            Outcome::Completed => "completed",
-            Outcome::Error => "error",
-        })
+        .bind(status)
         .bind(at)
         .execute(&mut *transaction)
         .await?;
-        if ended.rows_affected() == 1 {
-            callbacks::enqueue(&mut transaction, &callback).await?;
+        if ended.rows_affected() == 0 {
+            return Ok(());
         }
+        callbacks::enqueue(&mut transaction, &callback).await?;
+        let end = parent::End { dispatch: id, status, messages: &report.messages, at };
+        let is_awaited = parent::tell_parent(&mut transaction, account, &end).await?;
         transaction.commit().await?;
+        if is_awaited {
+            self.wake.hint();
+        }
         Ok(())
-    }
-
-    async fn messages_of(
-        &self,
-        account: &AccountId,
-        instance: InstanceId,
-    ) -> Result<Vec<ReportedMessage>, StoreError> {
-        let rows: Vec<(String, Option<String>, String, Option<String>)> = sqlx::query_as(
-            "select m.umid, m.channel, m.state, m.price
-             from steps s
-             join messages m on m.account_id = $1 and m.instance_id = s.instance_id and m.n = s.n
-             where s.instance_id = $2
-             order by s.n",
-        )
-        .bind(account.as_str())
-        .bind(&instance.as_bytes()[..])
-        .fetch_all(&self.pool)
-        .await?;
-        rows.into_iter()
-            .map(|(id, channel, state, price)| {
-                Ok(ReportedMessage {
-                    id: id.parse().map_err(damaged)?,
-                    channel: channel
-                        .as_deref()
-                        .and_then(Channel::parse)
-                        .ok_or_else(|| StoreError::Damaged(format!("the channel of message {id}")))?,
-                    status: Status::parse(&state),
-                    usage: price.and_then(|price| price.parse().ok()).map(|price| Usage { price }),
-                })
-            })
-            .collect()
     }
 
     async fn find_echo(&self, account: &AccountId, message: Uuid) -> Result<Option<Echo>, StoreError> {
@@ -408,6 +397,38 @@ impl Store {
             inbound: own.inbound.or(of_account.inbound),
         })
     }
+}
+
+/// The messages of a workflow that were begun, in order.
+async fn messages_of(
+    connection: &mut PgConnection,
+    account: &AccountId,
+    instance: InstanceId,
+) -> Result<Vec<ReportedMessage>, StoreError> {
+    let rows: Vec<(String, Option<String>, String, Option<String>)> = sqlx::query_as(
+        "select m.umid, m.channel, m.state, m.price
+         from steps s
+         join messages m on m.account_id = $1 and m.instance_id = s.instance_id and m.n = s.n
+         where s.instance_id = $2
+         order by s.n",
+    )
+    .bind(account.as_str())
+    .bind(&instance.as_bytes()[..])
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|(id, channel, state, price)| {
+            Ok(ReportedMessage {
+                id: id.parse().map_err(damaged)?,
+                channel: channel
+                    .as_deref()
+                    .and_then(Channel::parse)
+                    .ok_or_else(|| StoreError::Damaged(format!("the channel of message {id}")))?,
+                status: Status::parse(&state),
+                usage: price.and_then(|price| price.parse().ok()).map(|price| Usage { price }),
+            })
+        })
+        .collect()
 }
 
 fn flavour_text(flavour: Flavour) -> &'static str {

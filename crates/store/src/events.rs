@@ -53,6 +53,8 @@ pub enum EventKind {
     Keys,
     /// The call is over, and what waits for keys of it shall go on without them (U-27).
     CallEnded,
+    /// A workflow that a step started is over, and how.
+    DispatchEnded(&'static str),
 }
 
 /// The state of [`EventKind::CallEnded`].
@@ -72,7 +74,7 @@ impl EventKind {
         match self {
             Self::Message(trigger) => Some(*trigger),
             Self::Receipt { trigger, .. } => *trigger,
-            Self::Keys | Self::CallEnded => None,
+            Self::Keys | Self::CallEnded | Self::DispatchEnded(_) => None,
         }
     }
 
@@ -80,6 +82,7 @@ impl EventKind {
         match self {
             Self::Receipt { receipt, .. } => Some(&receipt.state),
             Self::CallEnded => Some(CALL_ENDED),
+            Self::DispatchEnded(how) => Some(how),
             Self::Message(_) | Self::Keys => None,
         }
     }
@@ -110,55 +113,64 @@ impl Store {
 
     async fn try_receive(&self, incoming: &Incoming) -> Result<Received, StoreError> {
         let mut transaction = self.pool.begin().await?;
-        let of_call;
-        let incoming = match incoming.kind {
-            EventKind::Keys | EventKind::CallEnded => {
-                // What the call is known by must be looked up under the lock: it may be written at this moment.
-                lock_keys(&mut transaction, &lock_names(&incoming.account, &incoming.keys)).await?;
-                of_call = with_call_ids(&mut transaction, incoming.clone()).await?;
-                &of_call
-            }
-            EventKind::Message(_) | EventKind::Receipt { .. } => incoming,
-        };
-        let account = incoming.account.as_str();
-        let body = incoming.body.to_string();
-        let trigger = incoming.kind.trigger();
-        let event: Option<i64> = sqlx::query_scalar(
-            "insert into events (account_id, dedupe_key, trigger, state, exclusive, body)
+        let received = receive_within(&mut transaction, incoming).await?;
+        transaction.commit().await?;
+        if !(received.resumed.is_empty() && received.started.is_empty()) {
+            self.wake.hint();
+        }
+        Ok(received)
+    }
+}
+
+/// [`Store::receive`], in a transaction of the caller's, who gives the hint that there is work.
+pub(crate) async fn receive_within(
+    connection: &mut PgConnection,
+    incoming: &Incoming,
+) -> Result<Received, StoreError> {
+    let of_call;
+    let incoming = match incoming.kind {
+        EventKind::Keys | EventKind::CallEnded => {
+            // What the call is known by must be looked up under the lock: it may be written at this moment.
+            lock_keys(&mut *connection, &lock_names(&incoming.account, &incoming.keys)).await?;
+            of_call = with_call_ids(&mut *connection, incoming.clone()).await?;
+            &of_call
+        }
+        EventKind::Message(_) | EventKind::Receipt { .. } | EventKind::DispatchEnded(_) => incoming,
+    };
+    let account = incoming.account.as_str();
+    let body = incoming.body.to_string();
+    let trigger = incoming.kind.trigger();
+    let event: Option<i64> = sqlx::query_scalar(
+        "insert into events (account_id, dedupe_key, trigger, state, exclusive, body)
              values ($1, $2, $3, $4, $5, $6)
              on conflict do nothing
              returning id",
-        )
-        .bind(account)
-        .bind(&incoming.dedupe_key)
-        .bind(trigger.map(Trigger::as_str))
-        .bind(incoming.kind.state())
-        .bind(incoming.recipients == Recipients::Newest)
-        .bind(&body)
-        .fetch_optional(&mut *transaction)
-        .await?;
-        let Some(event) = event else {
-            return Ok(Received { duplicate: true, ..Received::default() });
-        };
-        if let EventKind::Receipt { receipt, .. } = &incoming.kind {
-            messages::record_receipt(&mut transaction, &incoming.account, receipt, &body).await?;
-        }
-        lock_keys(&mut transaction, &lock_names(&incoming.account, &incoming.keys)).await?;
-        note_keys(&mut transaction, &incoming.account, event, &incoming.keys).await?;
-        if let Some(callback) = &incoming.callback {
-            callbacks::enqueue(&mut transaction, callback).await?;
-        }
-        let resumed = resume_matching(&mut transaction, incoming, body).await?;
-        let started = start_triggered(&mut transaction, incoming, trigger, &resumed).await?;
-        note_uses(&mut transaction, event, &resumed, false).await?;
-        note_uses(&mut transaction, event, &started, true).await?;
-        transaction.commit().await?;
-        if !(resumed.is_empty() && started.is_empty()) {
-            self.wake.hint();
-        }
-        let ids = |pairs: Vec<(InstanceId, DefinitionId)>| pairs.into_iter().map(|(id, _)| id).collect();
-        Ok(Received { duplicate: false, resumed: ids(resumed), started: ids(started) })
+    )
+    .bind(account)
+    .bind(&incoming.dedupe_key)
+    .bind(trigger.map(Trigger::as_str))
+    .bind(incoming.kind.state())
+    .bind(incoming.recipients == Recipients::Newest)
+    .bind(&body)
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(event) = event else {
+        return Ok(Received { duplicate: true, ..Received::default() });
+    };
+    if let EventKind::Receipt { receipt, .. } = &incoming.kind {
+        messages::record_receipt(&mut *connection, &incoming.account, receipt, &body).await?;
     }
+    lock_keys(&mut *connection, &lock_names(&incoming.account, &incoming.keys)).await?;
+    note_keys(&mut *connection, &incoming.account, event, &incoming.keys).await?;
+    if let Some(callback) = &incoming.callback {
+        callbacks::enqueue(&mut *connection, callback).await?;
+    }
+    let resumed = resume_matching(&mut *connection, incoming, body).await?;
+    let started = start_triggered(&mut *connection, incoming, trigger, &resumed).await?;
+    note_uses(&mut *connection, event, &resumed, false).await?;
+    note_uses(&mut *connection, event, &started, true).await?;
+    let ids = |pairs: Vec<(InstanceId, DefinitionId)>| pairs.into_iter().map(|(id, _)| id).collect();
+    Ok(Received { duplicate: false, resumed: ids(resumed), started: ids(started) })
 }
 
 /// Instances of every definition that the event triggers, but for those that had an instance resumed.

@@ -17,7 +17,7 @@ use crate::support::{Engine, until};
 const MESSAGES: &str = "/v0.1/messages";
 const DISPATCH: Uuid = Uuid::from_u128(0x6c1d_0a1e_2f5a_4b0e_8f0b_5d8f_6f2f_9b10);
 
-async fn engine() -> Engine {
+pub(super) async fn engine() -> Engine {
     let engine = Engine::start().await;
     let settings = json!({"baseUrl": engine.endpoint.url, "auth": {"type": "basic", "apiKey": "key"}});
     engine.connect(ConnectorKind::MessagesApi, &settings, "secret").await;
@@ -43,7 +43,7 @@ fn step(number: &str, failover: Option<Value>) -> Value {
 }
 
 /// The first waits for `condition`, the second is the last.
-fn two(condition: &str) -> Value {
+pub(super) fn two(condition: &str) -> Value {
     let failover = json!({"expiry_time": 600, "condition_status": condition});
     json!([step("447700900010", Some(failover)), step("447700900020", None)])
 }
@@ -55,6 +55,7 @@ async fn start(engine: &Engine, workflow: Value) {
         account: engine.app.account().clone(),
         application: None,
         request: dispatch::parse(body.as_bytes()).unwrap(),
+        parent: None,
         at: clock::now(),
     };
     engine.app.store().start_dispatch(new).await.unwrap();
@@ -62,13 +63,13 @@ async fn start(engine: &Engine, workflow: Value) {
 }
 
 /// Our ids of the messages that the provider was handed, in order.
-fn handed_in(engine: &Engine) -> Vec<Uuid> {
+pub(super) fn handed_in(engine: &Engine) -> Vec<Uuid> {
     let bodies = engine.endpoint.bodies_at(MESSAGES);
     bodies.iter().map(|body| body["client_ref"].as_str().unwrap().parse().unwrap()).collect()
 }
 
 /// As the provider says it, under our reference.
-async fn says(engine: &Engine, message: Uuid, status: Status, price: Option<&str>) {
+pub(super) async fn says(engine: &Engine, message: Uuid, status: Status, price: Option<&str>) {
     let mut body = json!({"message_uuid": "provider-1", "status": status, "timestamp": "2026-02-03T04:05:06.117Z",
         "to": {"type": "sms", "number": "447700900000"}, "from": {"type": "sms", "number": "447700900001"},
         "client_ref": message});
@@ -261,6 +262,7 @@ async fn n_063_a_status_and_its_deadline_are_decided_once() {
             account: engine.app.account().clone(),
             application: None,
             request: dispatch::parse(body.as_bytes()).unwrap(),
+            parent: None,
             at: clock::now(),
         };
         async { store.start_dispatch(new).await.unwrap() }

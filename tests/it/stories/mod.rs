@@ -3,6 +3,7 @@
 mod calls;
 mod commands;
 mod failover;
+mod failover_step;
 mod messages;
 mod receipts;
 mod replies;

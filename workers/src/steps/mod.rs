@@ -1,6 +1,7 @@
 //! How each step type is done. One file per type, of the same name as in `trunkline_workflow::step`.
 
 mod chat_apps_message;
+mod failover;
 mod http_request;
 mod r#if;
 mod report_outcome;
@@ -231,6 +232,7 @@ pub(crate) async fn execute(step_type: StepType, input: Input<'_>) -> Activity {
         StepType::WaitForDtmf => wait_for_dtmf::execute(&input),
         StepType::WaitForReceipt => wait_for_receipt::execute(&input),
         StepType::SendToConverse => send_to_converse::execute(input).await,
+        StepType::Failover => failover::execute(input).await,
         StepType::SendMessage => send_message::execute(input).await,
         StepType::WaitForStatus => wait_for_status::execute(&input),
         StepType::ReportOutcome => report_outcome::execute(input).await,
@@ -241,6 +243,7 @@ pub(crate) async fn execute(step_type: StepType, input: Input<'_>) -> Activity {
 pub(crate) fn resume(step_type: StepType, resume: &Resume) -> Activity {
     let output = match step_type {
         StepType::WaitForStatus => return wait_for_status::resume(resume),
+        StepType::Failover => return failover::resume(resume),
         StepType::WaitForReply => wait_for_reply::OUTPUT,
         StepType::WaitForDtmf => wait_for_dtmf::OUTPUT,
         StepType::WaitForReceipt => wait_for_receipt::OUTPUT,

@@ -6,7 +6,7 @@ use trunkline_workflow::dispatch::ReportedMessage;
 use trunkline_workflow::{AccountId, InstanceId};
 use uuid::Uuid;
 
-use super::{DEFINITION, damaged};
+use super::{DEFINITION, damaged, messages_of};
 use crate::control::Controlled;
 use crate::definitions::Page;
 use crate::messages::MessageState;
@@ -108,7 +108,7 @@ impl Store {
         account: &AccountId,
         instance: InstanceId,
     ) -> Result<Vec<ReportedMessage>, StoreError> {
-        self.messages_of(account, instance).await
+        messages_of(&mut *self.pool.acquire().await?, account, instance).await
     }
 
     /// Ends a workflow: no other message is sent, and nothing more is told of it but what becomes of those that were.

@@ -28,7 +28,7 @@ pub use callback::{Flavour, Link, Outcome, Refusal, Report, ReportedMessage, Sta
 pub use channel::Channel;
 pub use definition::{message_steps, steps};
 pub use message::{Dispatch, Failover, Message};
-pub use parse_request::{parse, parse_message, parse_with};
+pub use parse_request::{parse, parse_message, parse_with, parse_workflow};
 pub use request_error::{InvalidParameter, RequestError};
 pub use rules::{Rules, Strictness};
 pub use rust_decimal::Decimal as Price;

@@ -18,7 +18,16 @@ pub fn parse(body: &[u8]) -> Result<Dispatch, RequestError> {
 }
 
 pub fn parse_with(body: &[u8], rules: Rules) -> Result<Dispatch, RequestError> {
-    let mut body = read_body(body)?;
+    read_dispatch(read_body(body)?, rules)
+}
+
+/// The messages that a definition fails over between: what a request's `workflow` is.
+pub fn parse_workflow(workflow: Value) -> Result<Dispatch, RequestError> {
+    let template = ("template".to_owned(), TEMPLATE.into());
+    read_dispatch(Map::from_iter([template, ("workflow".to_owned(), workflow)]), Rules::default())
+}
+
+fn read_dispatch(mut body: Map<String, Value>, rules: Rules) -> Result<Dispatch, RequestError> {
     drop_trailing_nulls(&mut body);
     let mut problems = Problems::default();
     let template = Place::Body.member("template");

@@ -3,6 +3,7 @@
 
 pub mod branch;
 pub mod chat_apps_message;
+pub mod failover;
 pub mod http_request;
 pub mod r#if;
 pub mod jump;
@@ -72,6 +73,8 @@ pub enum StepType {
     Jump,
     /// Ours, not in the original.
     WaitForReceipt,
+    /// Likewise.
+    Failover,
     /// Of the definition that workflows of the Workflows API are instances of, like the next two: no other
     /// definition may have them.
     SendMessage,
@@ -80,7 +83,7 @@ pub enum StepType {
 }
 
 impl StepType {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Sms,
         Self::ChatAppsMessage,
         Self::HttpRequest,
@@ -93,6 +96,7 @@ impl StepType {
         Self::SendToConverse,
         Self::Jump,
         Self::WaitForReceipt,
+        Self::Failover,
     ];
 
     /// What no client's definition may have.
@@ -112,6 +116,7 @@ impl StepType {
             Self::SendToConverse => &send_to_converse::SHAPE,
             Self::Jump => &jump::SHAPE,
             Self::WaitForReceipt => &wait_for_receipt::SHAPE,
+            Self::Failover => &failover::SHAPE,
             Self::SendMessage => &send_message::SHAPE,
             Self::WaitForStatus => &wait_for_status::SHAPE,
             Self::ReportOutcome => &report_outcome::SHAPE,

@@ -90,6 +90,7 @@ async fn start(state: &ApiState, caller: Caller, body: &[u8], flavour: Flavour) 
         account: caller.account,
         application: caller.application,
         request,
+        parent: None,
         at: (state.clock)(),
     };
     state.store.start_dispatch(new).await?;

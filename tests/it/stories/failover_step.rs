@@ -1,0 +1,124 @@
+//! `Failover`: a step that is a whole workflow of the Workflows API.
+
+use serde_json::{Value, json};
+use trunkline_workflow::dispatch::Status;
+
+use super::failover::{engine, handed_in, says, two};
+use crate::support::{Engine, Run};
+
+/// Fails over, then goes by what came of it.
+fn steps() -> Value {
+    json!([
+        {"id": "notify", "stepType": "Failover", "inputs": {"workflow": "{{data.messages}}"},
+            "outputs": {"end": "{{step}}"},
+            "selectNextStep": {
+                "sms": "{{step.channel == 'sms'}}",
+                "nothing": "{{step.status == 'error'}}",
+                "stopped": null,
+            }},
+        {"id": "sms", "stepType": "If"},
+        {"id": "nothing", "stepType": "If"},
+        {"id": "stopped", "stepType": "If"},
+    ])
+}
+
+async fn run<'e>(engine: &'e Engine, condition: &str) -> Run<'e> {
+    engine.run(steps(), json!({"messages": two(condition)})).await
+}
+
+/// The workflow that the step started, as its client sees it.
+async fn dispatches(engine: &Engine) -> Vec<(String, String)> {
+    sqlx::query_as(
+        "select d.id::text, coalesce(d.outcome, i.status)
+         from dispatches d
+         join instances i on i.id = d.instance_id",
+    )
+    .fetch_all(engine.app.store().pool())
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_step_fails_over_and_says_which_channel_won() {
+    let engine = engine().await;
+    let run = run(&engine, "delivered").await;
+    assert_eq!(run.logs().await, ["notify:WaitingForEvent"]);
+    let [first] = handed_in(&engine)[..] else { panic!("the first message") };
+    says(&engine, first, Status::Undeliverable, None).await;
+    let [_, second] = handed_in(&engine)[..] else { panic!("the second message") };
+    assert_eq!(run.logs().await, ["notify:WaitingForEvent"]);
+    says(&engine, second, Status::Delivered, None).await;
+    assert_eq!(run.logs().await, ["notify:Complete", "sms:Complete"]);
+    let [(dispatch, outcome)] = &dispatches(&engine).await[..] else { panic!("one workflow") };
+    assert_eq!(outcome, "completed");
+    assert_eq!(
+        run.data().await["end"],
+        json!({"dispatchUuid": dispatch, "status": "completed", "channel": "sms", "messageUuid": second,
+            "messages": [
+                {"messageUuid": first, "channel": "sms", "status": "undeliverable"},
+                {"messageUuid": second, "channel": "sms", "status": "delivered"},
+            ]})
+    );
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn a_step_whose_messages_all_fail_goes_on_with_an_error() {
+    let engine = engine().await;
+    let run = run(&engine, "read").await;
+    for message in 0..2 {
+        says(&engine, handed_in(&engine)[message], Status::Rejected, None).await;
+    }
+    assert_eq!(run.logs().await, ["notify:Complete", "nothing:Complete"]);
+    let end = &run.data().await["end"];
+    assert_eq!((&end["channel"], &end["messageUuid"]), (&json!(null), &json!(null)));
+    assert_eq!(end["messages"].as_array().unwrap().len(), 2);
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn with_the_instance_its_workflow_ends() {
+    let engine = engine().await;
+    let run = run(&engine, "read").await;
+    run.command("terminate").await;
+    let [(_, status)] = &dispatches(&engine).await[..] else { panic!("one workflow") };
+    assert_eq!(status, "Terminated");
+    engine.pass_time(700.0).await;
+    assert_eq!(handed_in(&engine).len(), 1, "no other message");
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn a_workflow_that_is_cancelled_lets_its_step_go_on() {
+    let engine = engine().await;
+    let run = run(&engine, "read").await;
+    let [(dispatch, _)] = &dispatches(&engine).await[..] else { panic!("one workflow") };
+    let store = engine.app.store();
+    let found = store.find_dispatch(engine.app.account(), dispatch.parse().unwrap()).await.unwrap().unwrap();
+    store.cancel_dispatch(engine.app.account(), &found).await.unwrap();
+    engine.run_until_idle().await;
+    assert_eq!(run.logs().await, ["notify:Complete", "stopped:Complete"]);
+    assert_eq!(run.data().await["end"]["status"], "cancelled");
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn messages_that_are_no_good_are_named_and_nothing_is_sent() {
+    let engine = engine().await;
+    for (messages, error) in [
+        (json!(null), "Step 'notify': input 'workflow' is required."),
+        (json!([]), "Step 'notify': input 'workflow' must have at least one step."),
+        (
+            json!([{"from": {"type": "sms", "number": "447700900001"}, "to": {"type": "sms", "number": "+4477"},
+                "message": {"content": {"type": "text"}}}]),
+            "Step 'notify': input 'workflow[0].to.number' must not start with +; \
+             'workflow[0].message.content.text' is required.",
+        ),
+    ] {
+        let run = engine.run(steps(), json!({ "messages": messages })).await;
+        assert_eq!(run.error().await, error);
+    }
+    assert!(handed_in(&engine).is_empty());
+    assert!(dispatches(&engine).await.is_empty());
+    engine.finish().await;
+}
