@@ -5,8 +5,9 @@ use std::path::Path;
 use anyhow::ensure;
 use serde_json::{Map, Value, json};
 use trunkline_store::Store;
+use trunkline_store::audit::By;
 use trunkline_store::cluster::{Cluster, ClusterOptions};
-use trunkline_store::keys::KeySecret;
+use trunkline_store::keys::{KeySecret, NewKey};
 use trunkline_store::sealing::MasterKeys;
 use trunkline_store::starts::NewInstance;
 use trunkline_workflow::{AccountId, DefinitionId};
@@ -59,9 +60,10 @@ impl Prepared {
         let account = AccountId::new("bench");
         store.create_account(&account).await?;
         let secret = KeySecret::from_random(rand::random());
-        store.create_key(&account, "bench", &secret).await?;
-        let saved =
-            store.create_definition(&account, uuid::Uuid::new_v4(), definition::parse(steps)?).await?;
+        store.create_key(&account, &NewKey::named("bench"), &secret, &By::trunkline()).await?;
+        let saved = store
+            .create_definition(&account, uuid::Uuid::new_v4(), definition::parse(steps)?, &By::trunkline())
+            .await?;
         Ok(Self {
             store,
             name: name.to_owned(),

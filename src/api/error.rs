@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use trunkline_connectors::clock;
 use trunkline_store::StoreError;
+use trunkline_store::keys::Scope;
 use trunkline_workflow::control::Command;
 use trunkline_workflow::strict_json::Malformed;
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId, InstanceStatus};
@@ -48,6 +49,9 @@ pub enum ApiError {
     WebhookUnauthenticated,
     #[error("Access forbidden")]
     Forbidden,
+    /// The key is the account's, and may not do this.
+    #[error("Access forbidden: the key has scope `{}`, and this needs `{}`.", has.as_str(), needed.as_str())]
+    OutOfScope { has: Scope, needed: Scope },
     /// The account started what its quota allows in a month (U-36).
     #[error("The account has started all the workflows that it may start this month.")]
     QuotaUsedUp,
@@ -95,7 +99,9 @@ impl ApiError {
             }
             Self::InvalidDefinition(_) => (StatusCode::BAD_REQUEST, INVALID_DEFINITION),
             Self::Unauthenticated | Self::WebhookUnauthenticated => (StatusCode::UNAUTHORIZED, UNAUTHORIZED),
-            Self::Forbidden | Self::QuotaUsedUp => (StatusCode::FORBIDDEN, FORBIDDEN),
+            Self::Forbidden | Self::OutOfScope { .. } | Self::QuotaUsedUp => {
+                (StatusCode::FORBIDDEN, FORBIDDEN)
+            }
             Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, TOO_MANY_REQUESTS),
             Self::DefinitionNotFound(_)
             | Self::WorkflowNotFound(_)
@@ -203,8 +209,8 @@ pub enum AccountErrors {
     /// There is no `Authorization: Bearer` header with a key in force.
     #[response(status = 401, headers(("WWW-Authenticate" = String, description = "`Bearer`")))]
     Unauthenticated(ErrorBody),
-    /// The key belongs to another account; or, when an instance is started by hand, the account has started
-    /// all that it may start this month.
+    /// The key belongs to another account, or its scope does not allow this; or, when an instance is started by hand,
+    /// the account has started all that it may start this month.
     #[response(status = 403)]
     Forbidden(ErrorBody),
     /// The account calls more often than this server allows; by default any number of requests is taken.

@@ -15,6 +15,7 @@ mod json;
 mod log_refusals;
 pub mod nexmo;
 pub mod openapi;
+pub mod operations;
 mod page;
 mod path;
 mod query;

@@ -11,6 +11,7 @@ use utoipa::{Modify, OpenApi};
 use super::automation::{definitions, steps, triggers, usage, workflows};
 use super::json::JSON;
 use super::nexmo::{applications, dispatch, messages as nexmo_messages};
+use super::operations::{audit, instances};
 use super::{health, webhooks};
 
 #[derive(OpenApi)]
@@ -38,6 +39,8 @@ use super::{health, webhooks};
         steps::functions::functions,
         usage::show::show,
         usage::history::history,
+        instances::show::show,
+        audit::list::list,
         applications::list::list,
         applications::create::create,
         applications::show::show,
@@ -65,6 +68,7 @@ use super::{health, webhooks};
         (name = "Triggers", description = "Events that start instances of every definition they match."),
         (name = "Steps", description = "What scripts in steps can use."),
         (name = "Usage", description = "How much an account started, by month."),
+        (name = "Operations", description = "Why an instance waits, and who did what."),
         (name = "Applications", description = "Clients of the Workflows and Messages API with keys of their own."),
         (name = "Dispatch", description = "The Workflows and Messages API: messages that fail over to the next one."),
         (name = "Webhooks", description = "Called by the messaging platform."),

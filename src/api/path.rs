@@ -31,6 +31,25 @@ pub struct InstancePath {
     pub instance: InstanceId,
 }
 
+/// An instance of any definition.
+#[derive(IntoParams)]
+#[into_params(names("instanceId"), parameter_in = Path)]
+pub struct InstanceOfAccount(
+    /// The instance: 24 hexadecimal digits.
+    #[param(value_type = String, pattern = "^[0-9a-f]{24}$")]
+    pub InstanceId,
+);
+
+impl<S: Send + Sync> FromRequestParts<S> for InstanceOfAccount {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let params = params(parts, state).await?;
+        let instance = find(&params, "instanceId").and_then(|text| text.parse().ok());
+        instance.map(Self).ok_or(ApiError::InvalidParameter("instance id"))
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for DefinitionPath {
     type Rejection = ApiError;
 

@@ -14,6 +14,7 @@ use super::automation::{definitions, steps, triggers, usage, workflows};
 use super::error::ApiError;
 use super::log_refusals::log_refusals;
 use super::nexmo::{self, Problem};
+use super::operations::{audit, instances};
 use super::rate_limit::{RateLimit, limit_rate};
 use super::state::ApiState;
 use super::webhooks::{dtmf, message_status, messages, voice};
@@ -76,7 +77,9 @@ fn with_key(state: &ApiState) -> Router<ApiState> {
         .route("/api/v1/accounts/{accountId}/steps/timezones", get(steps::timezones::timezones))
         .route("/api/v1/accounts/{accountId}/steps/functions", get(steps::functions::functions))
         .route("/api/v1/accounts/{accountId}/usage", get(usage::show::show))
-        .route("/api/v1/accounts/{accountId}/usage/history", get(usage::history::history));
+        .route("/api/v1/accounts/{accountId}/usage/history", get(usage::history::history))
+        .route("/api/v1/accounts/{accountId}/instances/{instanceId}", get(instances::show::show))
+        .route("/api/v1/accounts/{accountId}/audit", get(audit::list::list));
     // The key comes first, so that nobody uses up another account's requests.
     let limited = match state.config.rate_limit {
         Some(rate) => {

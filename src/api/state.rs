@@ -7,7 +7,7 @@ use std::time::Duration;
 use trunkline_connectors::clock::Clock;
 use trunkline_connectors::outbound::IpNet;
 use trunkline_store::events::Recipients;
-use trunkline_store::keys::KeySecret;
+use trunkline_store::keys::{KeySecret, Opened};
 use trunkline_store::usage::Allowance;
 use trunkline_store::webhook_settings::WebhookLookup;
 use trunkline_store::{Store, StoreError};
@@ -67,7 +67,7 @@ pub struct ApiState {
     pub store: Store,
     pub clock: Clock,
     pub config: Arc<ApiConfig>,
-    keys: Arc<Recent<[u8; 32], AccountId>>,
+    keys: Arc<Recent<[u8; 32], Arc<Opened>>>,
     webhooks: Arc<Recent<AccountId, Arc<Expected>>>,
     strangers: Arc<Recent<AccountId, Addressee>>,
     told: Arc<Recent<AccountId, ()>>,
@@ -91,17 +91,17 @@ impl ApiState {
         }
     }
 
-    /// Whose key this is.
-    pub(super) async fn owner_of(&self, secret: &KeySecret) -> Result<Option<AccountId>, StoreError> {
+    /// What this key opens.
+    pub(super) async fn opened_by(&self, secret: &KeySecret) -> Result<Option<Arc<Opened>>, StoreError> {
         let hash = secret.hash();
-        if let Some(account) = self.keys.get(&hash) {
-            return Ok(Some(account));
+        if let Some(opened) = self.keys.get(&hash) {
+            return Ok(Some(opened));
         }
-        let account = self.store.authenticate(secret).await?;
-        if let Some(account) = &account {
-            self.keys.put(hash, account.clone());
+        let opened = self.store.authenticate(secret).await?.map(Arc::new);
+        if let Some(opened) = &opened {
+            self.keys.put(hash, opened.clone());
         }
-        Ok(account)
+        Ok(opened)
     }
 
     /// Those who call the Workflows and Messages API.

@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod application;
+mod at_this_shell;
 mod call_server;
 mod chain;
 pub mod command;

@@ -15,6 +15,7 @@ mod instances;
 mod master_keys;
 mod nexmo;
 mod openapi;
+mod operations;
 mod races;
 mod schedules;
 mod steps;

@@ -43,6 +43,7 @@ async fn c_001_c_002_no_operation_is_reached_without_a_key_of_the_account() {
         let path = path
             .replace("{accountId}", "acme")
             .replace("{definitionId}", &definition)
+            .replace("{instanceId}", instance.rsplit('/').next().unwrap())
             .replace("{workflowId}", instance.rsplit('/').next().unwrap());
         let request = || app.request(method.clone(), &path);
         Answer::of(request()).await.expect_error(401, 1200);
@@ -53,7 +54,7 @@ async fn c_001_c_002_no_operation_is_reached_without_a_key_of_the_account() {
         assert!(![401, 403, 404, 405].contains(&reached.status.as_u16()), "{method} {path} {reached:?}");
         tried += 1;
     }
-    assert_eq!(tried, 16);
+    assert_eq!(tried, 18);
 }
 
 #[tokio::test]

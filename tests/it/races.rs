@@ -7,6 +7,7 @@ use futures::future::join_all;
 use serde_json::json;
 use trunkline::api::ApiConfig;
 use trunkline_connectors::correlation::reply_key;
+use trunkline_store::audit::By;
 use trunkline_store::events::Recipients;
 use trunkline_store::jobs::{self, LowWaterMark};
 use trunkline_store::transitions::{self, Completion};
@@ -169,7 +170,10 @@ async fn a_storm_of_commands_leaves_nobody_behind() {
     let commanding = paths.iter().map(|path| async {
         for _ in 0..15 {
             for command in [Command::Suspend, Command::Resume] {
-                store.control(account, definition_id, instance_id(path), command).await.unwrap();
+                store
+                    .control(account, definition_id, instance_id(path), command, &By::trunkline())
+                    .await
+                    .unwrap();
             }
         }
     });

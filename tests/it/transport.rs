@@ -5,7 +5,8 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde_json::{Value, json};
 use trunkline::api::ApiConfig;
 use trunkline_store::Store;
-use trunkline_store::keys::KeySecret;
+use trunkline_store::audit::By;
+use trunkline_store::keys::{KeySecret, NewKey};
 
 use crate::support::{Answer, TestApp, http_client, inbound_sms, sample, serve};
 
@@ -60,8 +61,8 @@ async fn a_revoked_key_is_refused() {
     let app = TestApp::start().await;
     let (account, key) = app.other_account("other").await;
     let id = app.store().list_keys(&account).await.unwrap()[0].id;
-    assert!(app.store().revoke_key(id).await.unwrap());
-    assert!(!app.store().revoke_key(id).await.unwrap());
+    assert!(app.store().revoke_key(id, &By::trunkline()).await.unwrap());
+    assert!(!app.store().revoke_key(id, &By::trunkline()).await.unwrap());
     let request = app.request(Method::GET, "/api/v1/accounts/other/definitions").bearer_auth(&key);
     Answer::of(request).await.expect_error(401, 1200);
     assert!(app.store().list_keys(&account).await.unwrap()[0].revoked_at.is_some());
@@ -79,7 +80,10 @@ async fn accounts_and_keys_are_made_once_and_listed() {
     assert!(app.key().starts_with(&keys[0].prefix));
     let secret = KeySecret::from_random([2; 32]);
     let nobody = trunkline_workflow::AccountId::new("nobody");
-    assert_eq!(app.store().create_key(&nobody, "x", &secret).await.unwrap(), None);
+    assert_eq!(
+        app.store().create_key(&nobody, &NewKey::named("x"), &secret, &By::trunkline()).await.unwrap(),
+        None
+    );
 }
 
 #[tokio::test]

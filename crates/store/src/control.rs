@@ -11,6 +11,7 @@ use trunkline_workflow::control::{Command, control};
 use trunkline_workflow::path::{Path, Place};
 use trunkline_workflow::{AccountId, DefinitionId, Graph, InstanceId, InstanceStatus, Version};
 
+use crate::audit::{self, By};
 use crate::definitions::{STEPS, VersionId};
 use crate::dispatches::{self, live_children};
 use crate::sealing::{self, Unlocked};
@@ -36,14 +37,15 @@ impl Store {
         definition: DefinitionId,
         instance: InstanceId,
         command: Command,
+        by: &By,
     ) -> Result<Controlled, StoreError> {
         for _ in 1..ATTEMPTS {
-            match self.try_control(account, definition, instance, command).await {
+            match self.try_control(account, definition, instance, command, by).await {
                 Err(error) if error.is_conflict() => {}
                 answer => return answer,
             }
         }
-        self.try_control(account, definition, instance, command).await
+        self.try_control(account, definition, instance, command, by).await
     }
 
     async fn try_control(
@@ -52,6 +54,7 @@ impl Store {
         definition: DefinitionId,
         instance: InstanceId,
         command: Command,
+        by: &By,
     ) -> Result<Controlled, StoreError> {
         let unlocked = match command {
             // Not having them is no reason to go on.
@@ -79,6 +82,8 @@ impl Store {
             }
         }
         set_status(&mut transaction, instance, next).await?;
+        let action = format!("instance.{}", command.as_str());
+        audit::note(&mut transaction, account, by, &action, &instance.to_string(), None).await?;
         transaction.commit().await?;
         if goes_on {
             self.wake.hint();

@@ -7,10 +7,13 @@
 //! until they are resealed.
 
 use chrono::{DateTime, Utc};
+use serde_json::json;
 use sqlx::PgExecutor;
+use sqlx::postgres::PgConnection;
 use trunkline_workflow::definition::{DefinitionInput, Extras};
 use trunkline_workflow::{AccountId, DefinitionId, Trigger, Version};
 
+use crate::audit::{self, By};
 use crate::sealing::{Place, Sealer, Unlocked};
 use crate::{Store, StoreError, schedules};
 
@@ -146,6 +149,7 @@ impl Store {
         account: &AccountId,
         id: DefinitionId,
         input: DefinitionInput,
+        by: &By,
     ) -> Result<Definition, StoreError> {
         let mut transaction = self.pool.begin().await?;
         let sealer = self.sealer(&mut transaction).await?;
@@ -162,6 +166,7 @@ impl Store {
         let definition = assemble(account, id, 1, created_at, input);
         insert_version(&mut *transaction, sealer, &definition).await?;
         schedules::save(&mut transaction, account, id, 1, schedule.as_ref()).await?;
+        note_version(&mut transaction, by, "definition.create", &definition).await?;
         transaction.commit().await?;
         Ok(definition)
     }
@@ -172,6 +177,7 @@ impl Store {
         account: &AccountId,
         id: DefinitionId,
         input: DefinitionInput,
+        by: &By,
     ) -> Result<Option<Definition>, StoreError> {
         let mut transaction = self.pool.begin().await?;
         let sealer = self.sealer(&mut transaction).await?;
@@ -199,6 +205,7 @@ impl Store {
         let definition = assemble(account, id, version, created_at, input);
         insert_version(&mut *transaction, sealer, &definition).await?;
         schedules::save(&mut transaction, account, id, version, schedule.as_ref()).await?;
+        note_version(&mut transaction, by, "definition.update", &definition).await?;
         transaction.commit().await?;
         Ok(Some(definition))
     }
@@ -210,6 +217,7 @@ impl Store {
         account: &AccountId,
         id: DefinitionId,
         version: Option<Version>,
+        by: &By,
     ) -> Result<bool, StoreError> {
         let mut transaction = self.pool.begin().await?;
         let locked = sqlx::query(
@@ -258,6 +266,9 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         schedules::follow_newest(&mut transaction, account, id).await?;
+        let detail = json!({ "version": version });
+        audit::note(&mut transaction, account, by, "definition.delete", &id.to_string(), Some(&detail))
+            .await?;
         transaction.commit().await?;
         Ok(true)
     }
@@ -440,6 +451,17 @@ fn assemble(
         extras: input.extras,
         created_at,
     }
+}
+
+async fn note_version(
+    connection: &mut PgConnection,
+    by: &By,
+    action: &str,
+    definition: &Definition,
+) -> Result<(), StoreError> {
+    let Definition { account, id, version, name, enabled, .. } = definition;
+    let detail = json!({"version": version, "name": name, "enabled": enabled});
+    audit::note(connection, account, by, action, &id.to_string(), Some(&detail)).await
 }
 
 async fn insert_version(

@@ -17,6 +17,7 @@ use trunkline_workflow::dispatch::{
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId, JobId, Trigger, context};
 use uuid::Uuid;
 
+use crate::audit::By;
 use crate::callbacks::{self, NewCallback};
 use crate::events::{EventKind, Incoming, Received, Recipients};
 use crate::messages::Receipt;
@@ -164,7 +165,7 @@ impl Store {
             steps: steps().to_string(),
             extras: Extras::default(),
         };
-        match self.create_definition(account, id, input).await {
+        match self.create_definition(account, id, input, &By::trunkline()).await {
             // Somebody was faster.
             Err(error) if error.is_refusal() && self.definition_exists(account, id).await? => Ok(()),
             created => created.map(drop),
@@ -408,7 +409,7 @@ async fn messages_of(
     let rows: Vec<(String, Option<String>, String, Option<String>)> = sqlx::query_as(
         "select m.umid, m.channel, m.state, m.price
          from steps s
-         join messages m on m.account_id = $1 and m.instance_id = s.instance_id and m.n = s.n
+         join messages m on m.instance_id = s.instance_id and m.n = s.n and m.account_id = $1
          where s.instance_id = $2
          order by s.n",
     )

@@ -275,9 +275,11 @@ async fn log_rows(executor: impl PgExecutor<'_>, instance: InstanceId) -> Result
 fn status_while_parked(step: &Step) -> StepStatus {
     match step.step_type {
         StepType::Wait => StepStatus::Sleeping,
-        StepType::WaitForReply | StepType::WaitForDtmf | StepType::WaitForReceipt => {
-            StepStatus::WaitingForEvent
-        }
+        StepType::WaitForReply
+        | StepType::WaitForDtmf
+        | StepType::WaitForReceipt
+        | StepType::WaitForStatus
+        | StepType::Failover => StepStatus::WaitingForEvent,
         _ => StepStatus::Running,
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod applications;
+pub mod audit;
 pub mod callbacks;
 pub mod check_master_key;
 pub mod cluster;
@@ -14,6 +15,7 @@ pub mod definitions;
 pub mod dispatches;
 pub mod error;
 pub mod events;
+pub mod explain;
 pub mod instances;
 pub mod jobs;
 pub mod keys;

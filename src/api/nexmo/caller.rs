@@ -3,6 +3,7 @@
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use trunkline_store::applications::ApplicationId;
+use trunkline_store::audit::{Actor, By};
 use trunkline_workflow::AccountId;
 
 use super::authenticate::authenticate;
@@ -18,6 +19,17 @@ pub struct Caller {
     pub api_key: String,
     /// `None`: called with a secret.
     pub application: Option<ApplicationId>,
+}
+
+impl Caller {
+    /// For the audit.
+    pub fn by(&self) -> By {
+        let actor = match self.application {
+            Some(id) => Actor::Application(id),
+            None => Actor::ApiKey(self.api_key.clone()),
+        };
+        By { actor, reason: None }
+    }
 }
 
 /// Who administers: an account by its API key and a secret. Tokens are not enough.

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use trunkline_store::Store;
-use trunkline_store::keys::KeySecret;
+use trunkline_store::audit::By;
+use trunkline_store::keys::{KeySecret, NewKey};
 use trunkline_workflow::AccountId;
 
 use super::env_file::EnvFile;
@@ -16,12 +17,12 @@ pub(super) async fn seed_account(store: &Store, data_dir: &Path) -> Result<Strin
     let account = AccountId::new(ACCOUNT);
     store.create_account(&account).await?;
     if let Some(secret) = EnvFile::read(data_dir).and_then(|env| KeySecret::parse(&env.api_key))
-        && store.authenticate(&secret).await?.as_ref() == Some(&account)
+        && store.authenticate(&secret).await?.is_some_and(|opened| opened.account == account)
     {
         return Ok(secret.reveal().to_owned());
     }
     let secret = KeySecret::from_random(rand::random());
-    let key = store.create_key(&account, "dev", &secret).await?;
+    let key = store.create_key(&account, &NewKey::named("dev"), &secret, &By::trunkline()).await?;
     key.ok_or_else(|| CliError::NoAccount(ACCOUNT.to_owned()))?;
     Ok(secret.reveal().to_owned())
 }

@@ -1,6 +1,7 @@
 //! `Failover`: a step that is a whole workflow of the Workflows API.
 
 use serde_json::{Value, json};
+use trunkline_store::audit::By;
 use trunkline_workflow::dispatch::Status;
 
 use super::failover::{engine, handed_in, says, two};
@@ -54,10 +55,10 @@ async fn a_step_fails_over_and_says_which_channel_won() {
     assert_eq!(
         run.data().await["end"],
         json!({"dispatchUuid": dispatch, "status": "completed", "channel": "sms", "messageUuid": second,
-            "messages": [
-                {"messageUuid": first, "channel": "sms", "status": "undeliverable"},
-                {"messageUuid": second, "channel": "sms", "status": "delivered"},
-            ]})
+        "messages": [
+            {"messageUuid": first, "channel": "sms", "status": "undeliverable"},
+            {"messageUuid": second, "channel": "sms", "status": "delivered"},
+        ]})
     );
     engine.finish().await;
 }
@@ -95,7 +96,7 @@ async fn a_workflow_that_is_cancelled_lets_its_step_go_on() {
     let [(dispatch, _)] = &dispatches(&engine).await[..] else { panic!("one workflow") };
     let store = engine.app.store();
     let found = store.find_dispatch(engine.app.account(), dispatch.parse().unwrap()).await.unwrap().unwrap();
-    store.cancel_dispatch(engine.app.account(), &found).await.unwrap();
+    store.cancel_dispatch(engine.app.account(), &found, &By::trunkline()).await.unwrap();
     engine.run_until_idle().await;
     assert_eq!(run.logs().await, ["notify:Complete", "stopped:Complete"]);
     assert_eq!(run.data().await["end"]["status"], "cancelled");

@@ -8,7 +8,8 @@ use serde_json::Value;
 use trunkline::api::{ApiConfig, ApiState, router};
 use trunkline_connectors::clock;
 use trunkline_store::Store;
-use trunkline_store::keys::KeySecret;
+use trunkline_store::audit::By;
+use trunkline_store::keys::{KeySecret, NewKey};
 use trunkline_store::sealing::MasterKeys;
 use trunkline_workflow::{AccountId, InstanceId};
 
@@ -203,6 +204,6 @@ pub fn http_client() -> reqwest::Client {
 async fn new_key(store: &Store, account: &AccountId) -> String {
     assert!(store.create_account(account).await.unwrap());
     let secret = KeySecret::from_random(rand::random());
-    store.create_key(account, "tests", &secret).await.unwrap().unwrap();
+    store.create_key(account, &NewKey::named("tests"), &secret, &By::trunkline()).await.unwrap().unwrap();
     secret.reveal().to_owned()
 }

@@ -7,6 +7,7 @@ use trunkline_workflow::{AccountId, InstanceId};
 use uuid::Uuid;
 
 use super::{DEFINITION, damaged, messages_of};
+use crate::audit::By;
 use crate::control::Controlled;
 use crate::definitions::Page;
 use crate::messages::MessageState;
@@ -116,8 +117,9 @@ impl Store {
         &self,
         account: &AccountId,
         dispatch: &DispatchState,
+        by: &By,
     ) -> Result<Controlled, StoreError> {
-        self.control(account, DEFINITION, dispatch.instance, Command::Terminate).await
+        self.control(account, DEFINITION, dispatch.instance, Command::Terminate, by).await
     }
 
     /// A message of this API, and what is told with its statuses.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::check_input::check_input;
 use super::input_schema::DefinitionInput;
 use super::view::DefinitionView;
-use crate::api::auth::Account;
+use crate::api::auth::{Account, Author, Caller};
 use crate::api::body::Body;
 use crate::api::error::{AccountErrors, ApiError, BodyErrors, ErrorBody};
 use crate::api::json::Json;
@@ -36,11 +36,11 @@ use crate::api::state::ApiState;
 )]
 pub async fn create(
     State(state): State<ApiState>,
-    Account(account): Account,
+    Author(Caller { account, by }): Author,
     body: Body,
 ) -> Result<Response, ApiError> {
     let input = check_input(&body)?;
-    let definition = state.store.create_definition(&account, Uuid::new_v4(), input).await?;
+    let definition = state.store.create_definition(&account, Uuid::new_v4(), input, &by).await?;
     let location = path::of_definition(&account, definition.id);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(DefinitionView::new(definition)?)).into_response())
 }

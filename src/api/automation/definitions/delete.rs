@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use utoipa::IntoParams;
 
-use crate::api::auth::Account;
+use crate::api::auth::{Account, Author, Caller};
 use crate::api::error::{AccountErrors, ApiError, ErrorBody};
 use crate::api::path::DefinitionPath;
 use crate::api::query::Query;
@@ -39,12 +39,12 @@ pub struct Which {
 )]
 pub async fn delete(
     State(state): State<ApiState>,
-    Account(account): Account,
+    Author(Caller { account, by }): Author,
     path: DefinitionPath,
     query: Query,
 ) -> Result<StatusCode, ApiError> {
     let version = query.version()?;
-    if state.store.delete_definition(&account, path.definition, version).await? {
+    if state.store.delete_definition(&account, path.definition, version, &by).await? {
         Ok(StatusCode::ACCEPTED)
     } else {
         Err(ApiError::DefinitionNotFound(path.definition))

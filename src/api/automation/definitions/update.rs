@@ -5,7 +5,7 @@ use axum::extract::State;
 use super::check_input::check_input;
 use super::input_schema::DefinitionInput;
 use super::view::DefinitionView;
-use crate::api::auth::Account;
+use crate::api::auth::{Account, Author, Caller};
 use crate::api::body::Body;
 use crate::api::error::{AccountErrors, ApiError, BodyErrors, ErrorBody};
 use crate::api::json::Json;
@@ -33,12 +33,12 @@ use crate::api::state::ApiState;
 )]
 pub async fn update(
     State(state): State<ApiState>,
-    Account(account): Account,
+    Author(Caller { account, by }): Author,
     path: DefinitionPath,
     body: Body,
 ) -> Result<Json<DefinitionView>, ApiError> {
     let input = check_input(&body)?;
-    let definition = state.store.update_definition(&account, path.definition, input).await?;
+    let definition = state.store.update_definition(&account, path.definition, input, &by).await?;
     let definition = definition.ok_or(ApiError::DefinitionNotFound(path.definition))?;
     Ok(Json(DefinitionView::new(definition)?))
 }

@@ -8,7 +8,7 @@ use trunkline_store::usage::report_used_up;
 use trunkline_workflow::{Trigger, context};
 use utoipa::IntoParams;
 
-use crate::api::auth::Account;
+use crate::api::auth::{Account, Caller, Operator};
 use crate::api::body::Body;
 use crate::api::error::{AccountErrors, ApiError, BodyErrors, ErrorBody};
 use crate::api::idempotency::{IdempotencyHeader, RequestKey};
@@ -47,7 +47,7 @@ pub struct Filter {
 )]
 pub async fn http_request(
     State(state): State<ApiState>,
-    Account(account): Account,
+    Operator(Caller { account, .. }): Operator,
     query: Query,
     key: RequestKey,
     body: Body,

@@ -9,7 +9,7 @@ use trunkline_workflow::inputs;
 use utoipa::ToSchema;
 
 use super::not_found::not_found;
-use crate::api::auth::Account;
+use crate::api::auth::{Account, Caller, Operator};
 use crate::api::body::Body;
 use crate::api::error::{AccountErrors, ApiError, BodyErrors, ErrorBody};
 use crate::api::path::InstancePath;
@@ -54,14 +54,14 @@ enum CommandName {
 )]
 pub async fn control(
     State(state): State<ApiState>,
-    Account(account): Account,
+    Operator(Caller { account, by }): Operator,
     path: InstancePath,
     body: Body,
 ) -> Result<StatusCode, ApiError> {
     let members = body.json_object()?;
     let command = inputs::get(&members, "status").and_then(Value::as_str).and_then(Command::parse);
     let command = command.ok_or(ApiError::InvalidParameter("status"))?;
-    match state.store.control(&account, path.definition, path.instance, command).await? {
+    match state.store.control(&account, path.definition, path.instance, command, &by).await? {
         Controlled::Done => Ok(StatusCode::OK),
         Controlled::NotFound => Err(not_found(&state, &account, &path).await),
         Controlled::Refused(status) => {

@@ -10,7 +10,7 @@ use trunkline_workflow::context;
 use trunkline_workflow::strict_json::Malformed;
 use utoipa::IntoParams;
 
-use crate::api::auth::Account;
+use crate::api::auth::{Account, Caller, Operator};
 use crate::api::body::Body;
 use crate::api::error::{AccountErrors, ApiError, BodyErrors, ErrorBody};
 use crate::api::idempotency::{IdempotencyHeader, RequestKey};
@@ -51,7 +51,7 @@ pub struct Which {
 )]
 pub async fn start(
     State(state): State<ApiState>,
-    Account(account): Account,
+    Operator(Caller { account, .. }): Operator,
     path: DefinitionPath,
     query: Query,
     key: RequestKey,

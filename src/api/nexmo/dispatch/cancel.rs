@@ -31,6 +31,6 @@ pub async fn cancel(
     UuidPath(id): UuidPath,
 ) -> Result<StatusCode, Problem> {
     let found = state.store.find_dispatch(&caller.account, id).await?.ok_or(Problem::NotFound)?;
-    state.store.cancel_dispatch(&caller.account, &found).await?;
+    state.store.cancel_dispatch(&caller.account, &found, &caller.by()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,0 +1,6 @@
+//! Who did what.
+
+pub mod list;
+mod view;
+
+pub use view::ActorView;

@@ -1,0 +1,4 @@
+//! Instances of any definition.
+
+pub mod show;
+mod view;

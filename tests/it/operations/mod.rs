@@ -1,0 +1,5 @@
+//! What is ours beside the two APIs that we speak.
+
+mod audit;
+mod explain;
+mod scopes;
