@@ -1,6 +1,6 @@
 # The README's commands, one line each: cargo and the scripts do the work.
 
-.PHONY: dev test fuzz bench fmt lint checks machine
+.PHONY: dev test fuzz bench fmt lint checks client machine
 .NOTPARALLEL:
 
 # The whole server, with a PostgreSQL of its own. Its flags go into ARGS: make dev ARGS=--reset
@@ -8,7 +8,7 @@ dev: machine
 	@exec cargo run --locked -- dev $(ARGS)
 
 # In this order, so that what is quick to find is found first.
-test: checks machine lint
+test: checks machine lint client
 	cargo test --locked --workspace
 	@sh scripts/fuzz-api
 
@@ -26,9 +26,13 @@ fmt:
 lint:
 	cargo fmt --all --check && cargo clippy --locked --workspace --all-targets -- -D warnings
 
-# The numbered checks of the API specification that no test carries.
+# The numbered checks of both APIs' specifications that no test carries.
 checks:
 	@sh scripts/list-missing-checks
+
+# The original's own Node clients, which a test runs; nothing to do where they are.
+client:
+	@sh scripts/install-official-client
 
 # PostgreSQL's binaries and a C compiler; nothing to do where they are.
 machine:

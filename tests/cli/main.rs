@@ -4,6 +4,7 @@ mod applications;
 mod connectors;
 mod dev;
 mod examples;
+mod official_client;
 mod production;
 mod program;
 mod quota;

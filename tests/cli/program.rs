@@ -90,9 +90,13 @@ pub fn run(dir: &TestDir, args: &[&str], environment: &[(&str, &str)]) -> Ended 
 
 /// A run that is told something on its standard input.
 pub fn run_with_input(dir: &TestDir, args: &[&str], environment: &[(&str, &str)], input: &str) -> Ended {
-    let mut command = trunkline(dir, args, environment);
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    run_command(trunkline(dir, args, environment), input)
+}
+
+/// Any program, to its end.
+pub fn run_command(mut command: Command, input: &str) -> Ended {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let pid = Pid::from_child(&child);
     let (ended, has_ended) = channel::<()>();
@@ -116,10 +120,15 @@ pub struct Running {
 
 impl Running {
     pub fn start(dir: &TestDir, args: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::start_command(dir, trunkline(dir, args, environment))
+    }
+
+    /// Any program.
+    pub fn start_command(dir: &TestDir, mut command: Command) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let [stdout, stderr] = ["out", "err"].map(|name| dir.path().join(format!("{count}.{name}")));
-        let child = trunkline(dir, args, environment)
+        let child = command
             .stdout(File::create(&stdout).unwrap())
             .stderr(File::create(&stderr).unwrap())
             .spawn()

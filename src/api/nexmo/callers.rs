@@ -4,13 +4,12 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jsonwebtoken::DecodingKey;
 use trunkline_store::applications::{ApplicationId, ApplicationKey};
 use trunkline_store::nexmo_secrets::KeyHolder;
 use trunkline_store::{Store, StoreError};
 use trunkline_workflow::AccountId;
 
-use super::public_key::PublicKey;
+use super::public_key::{PublicKey, Verifier};
 use crate::api::rate_limit::RateLimit;
 use crate::api::recent::Recent;
 
@@ -22,7 +21,7 @@ const LONGEST_KEY: usize = 100;
 /// An application, and its key as it is used.
 pub(in crate::api) struct KnownApplication {
     pub(super) key: ApplicationKey,
-    pub(super) verifier: DecodingKey,
+    pub(super) verifier: Verifier,
 }
 
 /// Those that nobody has are remembered apart from the others, so that strangers who make them up neither load the

@@ -1,18 +1,22 @@
 //! `Authorization: Bearer`: a token that an application signed with its private key, by RS256.
 //!
-//! The times have rules of their own (Workflows API 3.2), so the claims are read here; what the crate does is the
-//! signature.
+//! The header chooses nothing: the algorithm must be this one, and the key is the application's, whatever key or
+//! address of a key the token brings along. Whatever two readers could understand differently (members that occur
+//! twice, other spellings of the same bytes) is no token.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey, crypto};
-use serde::Deserialize;
 use serde_json::{Map, Value};
 use trunkline_store::applications::ApplicationId;
+use trunkline_workflow::strict_json;
 use uuid::Uuid;
 
 use super::acl::Acl;
 use super::problem::Problem;
+use super::public_key::Verifier;
+
+/// Many times the length of a client's; what is longer is not worth decoding.
+const LONGEST: usize = 8 * 1024;
 
 /// Seconds that clocks may differ by.
 const SKEW: i64 = 60;
@@ -37,34 +41,27 @@ struct Claims {
     acl: Option<Acl>,
 }
 
-#[derive(Deserialize)]
-struct Header {
-    alg: String,
-    typ: Option<Value>,
-    /// Extensions that whoever does not know them must refuse; we know none.
-    crit: Option<Value>,
-}
-
 impl<'a> Token<'a> {
     /// `None`: it is no token of this kind.
     pub(super) fn read(token: &'a str) -> Option<Self> {
-        let (signed, signature) = token.rsplit_once('.')?;
-        let (header, claims) = signed.split_once('.')?;
-        let header: Header = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
-        if header.alg != "RS256" || header.crit.is_some() || !header.typ.is_none_or(|typ| is_jwt(&typ)) {
+        if token.len() > LONGEST {
             return None;
         }
-        let claims: Map<String, Value> =
-            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
-        Some(Self { signed, signature, claims: Claims::read(&claims)? })
+        let (signed, signature) = token.rsplit_once('.')?;
+        let (header, claims) = signed.split_once('.')?;
+        if !is_taken(&read_part(header)?) {
+            return None;
+        }
+        Some(Self { signed, signature, claims: Claims::read(&read_part(claims)?)? })
     }
 
     pub(super) fn application(&self) -> ApplicationId {
         self.claims.application
     }
 
-    pub(super) fn is_signed_by(&self, key: &DecodingKey) -> bool {
-        crypto::verify(self.signature, self.signed.as_bytes(), key, Algorithm::RS256).unwrap_or(false)
+    pub(super) fn is_signed_by(&self, key: &Verifier) -> bool {
+        let signature = URL_SAFE_NO_PAD.decode(self.signature);
+        signature.is_ok_and(|signature| key.verify(self.signed.as_bytes(), &signature).is_ok())
     }
 
     /// `now` in seconds since 1970.
@@ -78,8 +75,16 @@ impl<'a> Token<'a> {
     }
 }
 
-fn is_jwt(typ: &Value) -> bool {
-    typ.as_str().is_some_and(|typ| typ.eq_ignore_ascii_case("JWT"))
+fn read_part(part: &str) -> Option<Map<String, Value>> {
+    strict_json::read_object(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+}
+
+/// `crit` names extensions that whoever does not know them must refuse; we know none.
+fn is_taken(header: &Map<String, Value>) -> bool {
+    let is_jwt = |typ: &Value| typ.as_str().is_some_and(|typ| typ.eq_ignore_ascii_case("JWT"));
+    header.get("alg").is_some_and(|alg| alg == "RS256")
+        && header.get("typ").is_none_or(is_jwt)
+        && !header.contains_key("crit")
 }
 
 impl Claims {
@@ -124,6 +129,8 @@ fn optional<T>(claim: Option<&Value>, read: impl Fn(&Value) -> Option<T>) -> Opt
     }
 }
 
+#[cfg(test)]
+mod forgeries;
 #[cfg(test)]
 mod tests {
     use serde_json::json;

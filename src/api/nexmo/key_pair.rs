@@ -1,4 +1,7 @@
 //! A fresh key pair for an application that brings no key of its own.
+//!
+//! Made by `rsa`, because ring makes none. Nothing is signed or decrypted with that crate, here or elsewhere: how long
+//! it takes for that tells about the key (RUSTSEC-2023-0071).
 
 use rsa::RsaPrivateKey;
 use rsa::pkcs8::{EncodePrivateKey, LineEnding};

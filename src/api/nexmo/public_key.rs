@@ -1,6 +1,6 @@
 //! An application's public key, as people hand it in.
 
-use jsonwebtoken::DecodingKey;
+use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use rsa::RsaPublicKey;
 use rsa::pkcs1::{DecodeRsaPublicKey, EncodeRsaPublicKey};
 use rsa::pkcs8::{DecodePublicKey, EncodePublicKey, LineEnding};
@@ -9,6 +9,9 @@ use rsa::traits::PublicKeyParts;
 pub const MIN_BITS: usize = 2048;
 /// Checking a signature takes longer the longer the key is, and it is the caller who chooses it.
 pub const MAX_BITS: usize = RsaPublicKey::MAX_SIZE;
+
+/// Checks signatures by RS256.
+pub(super) type Verifier = UnparsedPublicKey<Vec<u8>>;
 
 /// Why a text is no key that can be used. To be read behind what it is about.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,10 +65,10 @@ impl PublicKey {
         self.0.n().bits()
     }
 
-    /// To check signatures with.
-    pub(super) fn verifier(&self) -> DecodingKey {
+    /// To check signatures by RS256 with.
+    pub(super) fn verifier(&self) -> Verifier {
         let der = self.0.to_pkcs1_der().expect("a key that was read can be written");
-        DecodingKey::from_rsa_der(der.as_bytes())
+        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der.as_bytes().to_vec())
     }
 }
 

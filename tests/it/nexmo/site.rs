@@ -7,12 +7,12 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Method, RequestBuilder};
-use rsa::RsaPrivateKey;
-use rsa::pkcs1::EncodeRsaPrivateKey;
-use rsa::pkcs8::DecodePrivateKey;
+use ring::rand::SystemRandom;
+use ring::signature::{RSA_PKCS1_SHA256, RsaEncoding, RsaKeyPair};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use trunkline::api::nexmo::body::JsonBody;
@@ -144,17 +144,24 @@ pub fn claims(application: ApplicationId, changes: Value) -> Value {
 
 /// A token as the official client makes it, as a header.
 pub fn token(key: &KeyPair, claims: &Value) -> String {
-    let private = RsaPrivateKey::from_pkcs8_pem(&key.private_pem).unwrap().to_pkcs1_der().unwrap();
-    let key = EncodingKey::from_rsa_der(private.as_bytes());
-    sign(&json!({"alg": "RS256", "typ": "JWT"}), claims, &key, Algorithm::RS256)
+    sign(&json!({"alg": "RS256", "typ": "JWT"}), claims, |signed| rsa(key, &RSA_PKCS1_SHA256, signed))
 }
 
 /// Any token at all, as a header.
-pub fn sign(header: &Value, claims: &Value, key: &EncodingKey, algorithm: Algorithm) -> String {
+pub fn sign(header: &Value, claims: &Value, signature: impl Fn(&[u8]) -> Vec<u8>) -> String {
     let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
     let signed = format!("{}.{}", encode(header), encode(claims));
-    let signature = crypto::sign(signed.as_bytes(), key, algorithm).unwrap();
+    let signature = URL_SAFE_NO_PAD.encode(signature(signed.as_bytes()));
     format!("Bearer {signed}.{signature}")
+}
+
+/// The signature of a key.
+pub fn rsa(key: &KeyPair, algorithm: &'static dyn RsaEncoding, signed: &[u8]) -> Vec<u8> {
+    let der = PrivatePkcs8KeyDer::from_pem_slice(key.private_pem.as_bytes()).unwrap();
+    let key = RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).unwrap();
+    let mut signature = vec![0; key.public().modulus_len()];
+    key.sign(algorithm, &SystemRandom::new(), signed, &mut signature).unwrap();
+    signature
 }
 
 /// A problem with this status and the end of its type (N-011). Gives its body.

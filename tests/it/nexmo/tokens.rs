@@ -1,13 +1,16 @@
 //! Tokens that applications sign.
 
-use jsonwebtoken::{Algorithm, EncodingKey};
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use ring::hmac;
+use ring::signature::{RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PSS_SHA256};
 use serde_json::{Value, json};
 use trunkline_store::nexmo_accounts::Standing;
 use uuid::Uuid;
 
-use crate::nexmo::site::{API_KEY, Site, claims, expect_accepted, expect_problem, keys, now, sign, token};
+use crate::nexmo::site::{
+    API_KEY, Site, claims, expect_accepted, expect_problem, keys, now, rsa, sign, token,
+};
 use crate::support::Answer;
 
 #[tokio::test]
@@ -65,31 +68,53 @@ async fn n_021_n_022_n_023_only_the_applications_own_rs256_key_signs() {
     let [key, other] = keys().await;
     let (id, others) = (site.new_application(key).await, site.new_application(other).await);
     let good = claims(id, json!({}));
-    let public = EncodingKey::from_secret(key.public.to_pem().as_bytes());
-    let hs256 = json!({"alg": "HS256", "typ": "JWT"});
-    let none = |signature: &str| {
-        let header = json!({"alg": "none", "typ": "JWT"});
-        let unsigned = sign(&header, &good, &public, Algorithm::HS256);
-        format!("{}.{signature}", unsigned.rsplit_once('.').unwrap().0)
+    let public = key.public.to_pem();
+    let confused = |signed: &[u8]| {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, public.as_bytes());
+        hmac::sign(&key, signed).as_ref().to_vec()
     };
+    let rs256 = |signed: &[u8]| rsa(key, &RSA_PKCS1_SHA256, signed);
+    let alg = |name: &str| json!({"alg": name, "typ": "JWT"});
+    let brought = json!({"alg": "RS256", "typ": "JWT", "kid": "1", "jku": "http://127.0.0.1:1/keys",
+        "x5u": "http://127.0.0.1:1/chain.pem", "jwk": {"kty": "RSA", "n": "AQAB", "e": "AQAB"}});
     let signed = token(key, &good);
     let (head, signature) = signed.rsplit_once('.').unwrap();
-    let mine_by_other = token(other, &good);
-    for forged in [
-        sign(&hs256, &good, &public, Algorithm::HS256),
-        sign(&json!({"alg": "RS256"}), &good, &public, Algorithm::HS256),
-        none(""),
-        none(signature),
-        mine_by_other,
-        token(key, &claims(others, json!({}))),
-        token(key, &claims(Uuid::new_v4(), json!({}))),
-        format!("{head}."),
-        head.to_owned(),
-        format!("{head}.{}", &signature[1..]),
-        format!("{}.{signature}", token(key, &claims(id, json!({"sub": "x"}))).rsplit_once('.').unwrap().0),
+    let (header, payload) = head.split_once('.').unwrap();
+    let other_payload = token(key, &claims(id, json!({"sub": "x"})));
+    let other_payload = other_payload.split('.').nth(1).unwrap();
+    let long = json!({"alg": "RS256", "x5c": ["x".repeat(60_000)]});
+    for (attack, forged) in [
+        ("none", sign(&alg("none"), &good, |_| Vec::new())),
+        ("None", sign(&alg("None"), &good, |_| Vec::new())),
+        ("NONE, and signed", sign(&alg("NONE"), &good, rs256)),
+        ("HS256 by the public key", sign(&alg("HS256"), &good, confused)),
+        ("HS256 by the public key that says RS256", sign(&alg("RS256"), &good, confused)),
+        ("RS384", sign(&alg("RS384"), &good, |signed| rsa(key, &RSA_PKCS1_SHA384, signed))),
+        ("RS384 that says RS256", sign(&alg("RS256"), &good, |signed| rsa(key, &RSA_PKCS1_SHA384, signed))),
+        ("PS256", sign(&alg("PS256"), &good, |signed| rsa(key, &RSA_PSS_SHA256, signed))),
+        ("a key brought along", sign(&brought, &good, |signed| rsa(other, &RSA_PKCS1_SHA256, signed))),
+        ("another application's key", token(other, &good)),
+        ("another application", token(key, &claims(others, json!({})))),
+        ("no application", token(key, &claims(Uuid::new_v4(), json!({})))),
+        ("no signature", format!("{head}.")),
+        ("two parts", head.to_owned()),
+        ("four parts", format!("{head}.{payload}.{signature}")),
+        ("four parts, the last one empty", format!("{signed}.")),
+        ("a cut signature", format!("{head}.{}", &signature[1..])),
+        ("padding", format!("{signed}==")),
+        ("garbage behind it", format!("{signed}x")),
+        ("more words behind it", format!("{signed} x")),
+        ("another payload", format!("{header}.{other_payload}.{signature}")),
+        ("a header of 60 KB", sign(&long, &good, rs256)),
+        ("claims of 60 KB", token(key, &claims(id, json!({"sub": "x".repeat(60_000)})))),
     ] {
-        expect_problem(&site.call(&forged).await, 401, "#unauthorized");
+        let answer = site.call(&forged).await;
+        let body = expect_problem(&answer, 401, "#unauthorized");
+        // Nobody is told what was wrong with it.
+        assert_eq!(body["detail"], "You did not provide correct credentials.", "{attack}");
+        assert!(answer.header("www-authenticate").is_some(), "{attack}");
     }
+    expect_accepted(&site.call(&sign(&brought, &good, rs256)).await);
     expect_accepted(&site.call(&signed).await);
 }
 

@@ -521,8 +521,7 @@ async fn a_key_that_cannot_sign_is_for_the_operator_and_nothing_is_sent() {
         auth,
         sms: SmsRoute::MessagesApi,
     };
-    let key = "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n";
-    let api = settings.resolve(key).unwrap();
+    let api = settings.resolve(include_str!("../test_keys/rsa_wrong_exponent.pem")).unwrap();
     match send(&loopback_client(), &api, &message(&sms()), MESSAGE, now()).await {
         Sending::Refused { error, alarm, detail } => {
             assert_eq!((error, alarm), refused(1140, true));

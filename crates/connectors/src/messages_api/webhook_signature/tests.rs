@@ -1,4 +1,5 @@
-//! Signatures are checked against ring's HMAC, which has nothing to do with what made them.
+//! Tokens of any kind, made here; that signatures are what other programs make of them is shown beside
+//! [`crate::messages_api::json_web_token`].
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
