@@ -18,12 +18,6 @@ async fn reasons(engine: &Engine, run: &Run<'_>) -> Vec<Value> {
     steps.iter().map(|step| step["blockedOn"].clone()).filter(|reason| !reason.is_null()).collect()
 }
 
-async fn reason(engine: &Engine, run: &Run<'_>) -> Value {
-    let reasons = reasons(engine, run).await;
-    assert_eq!(reasons.len(), 1, "{reasons:?}");
-    reasons[0].clone()
-}
-
 #[tokio::test]
 async fn without_a_worker_a_job_says_so_and_how_many_are_ahead() {
     let app = TestApp::start().await;
