@@ -64,6 +64,7 @@ fn tools() -> Tools {
         providers: outbound.clone(),
         outbound,
         fallback: None,
+        messages_fallback: None,
         connectors: ConnectorUse::default(),
         rules: Rules::default(),
     }

@@ -15,9 +15,17 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// The webhook for messages and receipts. Returns the status that it answered, or the refusal to
 /// answer with when it did not answer at all.
 pub(super) async fn call_webhook(sandbox: &Sandbox, event: &Value) -> Result<u16, Refusal> {
-    let config = sandbox.config();
-    let authorization = config.webhook_authorization.as_deref();
-    match post_event(sandbox.webhooks(), &config.webhook_url, authorization, event).await {
+    call(sandbox, &sandbox.config().webhook_url, event).await
+}
+
+/// Likewise the webhook of this name, next to it.
+pub(super) async fn call_webhook_of(sandbox: &Sandbox, name: &str, event: &Value) -> Result<u16, Refusal> {
+    call(sandbox, &sandbox.config().webhook_url_of(name), event).await
+}
+
+async fn call(sandbox: &Sandbox, url: &str, event: &Value) -> Result<u16, Refusal> {
+    let authorization = sandbox.config().webhook_authorization.as_deref();
+    match post_event(sandbox.webhooks(), url, authorization, event).await {
         Ok(response) => Ok(response.status),
         Err(message) => Err(Refusal::new(StatusCode::BAD_GATEWAY, 2000, message, sandbox.now())),
     }

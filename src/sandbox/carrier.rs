@@ -13,8 +13,9 @@ use super::own_service::ServiceRequests;
 /// Where the sandbox delivers to, and in whose name.
 #[derive(Clone)]
 pub struct SandboxConfig {
-    /// The server's own endpoint for messages and receipts, account included. The one for calls is
-    /// next to it: `/voice` instead of `/messages`.
+    /// The server's own endpoint for messages and receipts, account included. The others are next to
+    /// it: for calls `/voice` instead of `/messages`, for the Messages API `/message-status` and
+    /// `/inbound-message`.
     pub webhook_url: String,
     /// The `Authorization` header to call it with.
     pub webhook_authorization: Option<String>,
@@ -30,11 +31,15 @@ pub struct SandboxConfig {
 }
 
 impl SandboxConfig {
-    /// The server's own endpoint for events of calls. A URL that does not end in `/messages` takes
-    /// everything.
+    /// The server's own endpoint for events of calls.
     pub fn voice_webhook_url(&self) -> String {
+        self.webhook_url_of("voice")
+    }
+
+    /// One of the server's own endpoints. A URL that does not end in `/messages` takes everything.
+    pub(super) fn webhook_url_of(&self, name: &str) -> String {
         match self.webhook_url.strip_suffix("/messages") {
-            Some(account) => format!("{account}/voice"),
+            Some(account) => format!("{account}/{name}"),
             None => self.webhook_url.clone(),
         }
     }

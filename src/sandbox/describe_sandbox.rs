@@ -14,5 +14,7 @@ pub(super) async fn describe(State(sandbox): State<Sandbox>) -> Json<Value> {
         "chatSubAccount": config.chat_sub_account,
         "webhookUrl": config.webhook_url,
         "voiceWebhookUrl": config.voice_webhook_url(),
+        "messageStatusWebhookUrl": config.webhook_url_of("message-status"),
+        "inboundMessageWebhookUrl": config.webhook_url_of("inbound-message"),
     }))
 }

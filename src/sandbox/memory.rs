@@ -27,6 +27,7 @@ pub(super) trait Entry {
 pub(super) enum Endpoint {
     Sms,
     ChatApps,
+    Messages,
     Callflows,
     Calls,
 }
@@ -36,6 +37,7 @@ impl From<Product> for Endpoint {
         match product {
             Product::Sms => Self::Sms,
             Product::ChatApps => Self::ChatApps,
+            Product::Messages => Self::Messages,
         }
     }
 }

@@ -42,6 +42,10 @@ impl Refusal {
         Self { status, retry_after: None, body }
     }
 
+    pub(super) fn message(&self) -> &str {
+        &self.body.message
+    }
+
     pub(super) fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self

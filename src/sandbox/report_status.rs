@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::call_webhook::call_webhook;
 use super::carrier::Sandbox;
+use super::messages_api;
 use super::outbox::{OutboxMessage, Product};
 use super::refusal::{Invalid, Refusal};
 use super::request_body::{is_phone_number, json_object, required_text, text};
@@ -19,7 +20,8 @@ use super::sms_encoding::parts_of;
 const STATES: [&str; 10] =
     ["queued", "rejected", "sent", "delivered", "undelivered", "read", "unknown", "failed", "ok", "error"];
 
-/// `{state, detail?, errorCode?, errorMessage?}`
+/// `{state, detail?, errorCode?, errorMessage?}`; of a message of the Messages API `{state, errorCode?,
+/// errorMessage?, price?}`.
 pub(super) async fn report(
     State(sandbox): State<Sandbox>,
     Path(umid): Path<String>,
@@ -27,9 +29,13 @@ pub(super) async fn report(
 ) -> Result<Json<Value>, Refusal> {
     let now = sandbox.now();
     let request = json_object(&body).map_err(|invalid| invalid.at(now))?;
+    let id = Uuid::parse_str(&umid).ok();
+    if let Some(id) = id.filter(|id| is_of_messages_api(&sandbox, *id)) {
+        return messages_api::report(&sandbox, id, &request).await.map(Json);
+    }
     let mut status = read_status(&request).map_err(|invalid| invalid.at(now))?;
     status.insert("timestamp".to_owned(), json!(write_timestamp(now)));
-    let umid = Uuid::parse_str(&umid).map_err(|_| Invalid::new(1000, "Invalid umid.").at(now))?;
+    let umid = id.ok_or_else(|| Invalid::new(1000, "Invalid umid.").at(now))?;
     let message = {
         let mut outbox = sandbox.outbox();
         let message = outbox
@@ -41,6 +47,10 @@ pub(super) async fn report(
     };
     let webhook_status = call_webhook(&sandbox, &receipt_event(&message, status)).await?;
     Ok(Json(json!({"umid": umid, "webhookStatus": webhook_status})))
+}
+
+fn is_of_messages_api(sandbox: &Sandbox, umid: Uuid) -> bool {
+    sandbox.outbox().find(umid).is_some_and(|message| message.product == Product::Messages)
 }
 
 fn read_status(request: &Map<String, Value>) -> Result<Map<String, Value>, Invalid> {
@@ -81,7 +91,7 @@ fn receipt_event(message: &OutboxMessage, status: Map<String, Value>) -> Value {
             let body = message.body.as_deref().unwrap_or_default();
             payload.insert("smsCount".to_owned(), json!(parts_of(body)));
         }
-        Product::ChatApps => {
+        Product::ChatApps | Product::Messages => {
             payload.insert("channel".to_owned(), json!(message.channel));
             let asked = &message.request["user"];
             let user = user_without_number(asked);
@@ -94,7 +104,7 @@ fn receipt_event(message: &OutboxMessage, status: Map<String, Value>) -> Value {
     }
     let (namespace, description) = match message.product {
         Product::Sms => ("SMS", "SMS outbound message delivery receipt"),
-        Product::ChatApps => ("ChatApps", "ChatApps outbound message delivery receipt"),
+        Product::ChatApps | Product::Messages => ("ChatApps", "ChatApps outbound message delivery receipt"),
     };
     event.insert("namespace".to_owned(), json!(namespace));
     event.insert("eventType".to_owned(), json!("outbound_message_status_changed"));

@@ -5,12 +5,12 @@ use axum::routing::{any, get, post};
 
 use super::carrier::Sandbox;
 use super::{
-    calls, describe_sandbox, find_message, list_outbox, own_service, receive_message, report_status,
-    submit_message,
+    calls, describe_sandbox, find_message, list_outbox, messages_api, own_service, receive_message,
+    report_status, submit_message,
 };
 
 /// The sandbox's routes, all below `/sandbox`. `/sandbox/8x8/sms`, `/sandbox/8x8/chatapps` and
-/// `/sandbox/8x8/voice` are the base URLs to give to the connector.
+/// `/sandbox/8x8/voice` are the base URLs to give to the one connector, `/sandbox/nexmo` to the other.
 pub fn router(sandbox: Sandbox) -> Router {
     Router::new()
         .route("/sandbox", get(describe_sandbox::describe))
@@ -36,10 +36,13 @@ pub fn router(sandbox: Sandbox) -> Router {
         )
         .route("/sandbox/8x8/voice/api/v1/subaccounts/{sub_account_id}/calls", post(calls::place_by_action))
         .route("/sandbox/8x8/voice/api/v1/subaccounts/{sub_account_id}/webhooks", get(calls::list_webhooks))
+        .route("/sandbox/nexmo/v0.1/messages", post(messages_api::submit_v0_1))
+        .route("/sandbox/nexmo/v1/messages", post(messages_api::submit_v1))
         .route("/sandbox/outbox", get(list_outbox::list).delete(list_outbox::clear))
         .route("/sandbox/outbox/{umid}/status", post(report_status::report))
         .route("/sandbox/sms", post(receive_message::receive_sms))
         .route("/sandbox/chat", post(receive_message::receive_chat_message))
+        .route("/sandbox/messages", post(messages_api::receive))
         .route("/sandbox/calls", get(calls::list))
         .route("/sandbox/calls/{uid}", get(calls::find))
         .route("/sandbox/calls/{uid}/answer", post(calls::answer))

@@ -85,20 +85,22 @@ fn submit(
     let umid = Uuid::new_v4();
     let answer = match submission.product {
         Product::Sms => sms_answer(umid, &submission, &request, is_rejected),
-        Product::ChatApps => chat_answer(umid, &submission, &request, is_rejected, now),
+        Product::ChatApps | Product::Messages => chat_answer(umid, &submission, &request, is_rejected, now),
     };
     let state = if is_rejected { "rejected" } else { "queued" };
     let message = OutboxMessage {
         umid,
         product: submission.product,
+        version: None,
         channel: submission.channel,
-        sub_account_id,
+        sub_account_id: Some(sub_account_id),
         destination: submission.destination,
         body: submission.body,
         content: submission.content,
         request: Value::Object(request),
         idempotency_key,
         client_message_id: submission.client_message_id,
+        client_ref: None,
         status: state.to_owned(),
         sent_at: write_timestamp(now),
         attempts: 1,

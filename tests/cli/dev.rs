@@ -18,6 +18,8 @@ pub struct Dev {
     pub process: Running,
     pub url: String,
     pub key: String,
+    /// Key and secret of the Workflows API.
+    workflows: [String; 2],
 }
 
 impl Dev {
@@ -34,13 +36,22 @@ impl Dev {
         let secret = value("TRUNKLINE_WEBHOOK_SECRET");
         assert!(secret.starts_with("'Bearer trunkline_whk_") && secret.ends_with('\''), "{env}");
         let [url, key] = ["TRUNKLINE_URL", "TRUNKLINE_API_KEY"].map(value);
+        let workflows = ["TRUNKLINE_WORKFLOWS_API_KEY", "TRUNKLINE_WORKFLOWS_API_SECRET"].map(value);
         let banner = process.stdout();
-        assert!(banner.contains(&url) && banner.contains(&key), "{banner}");
-        Self { process, url, key }
+        for shown in [&url, &key, &workflows.join(":")] {
+            assert!(banner.contains(shown), "no {shown} in {banner}");
+        }
+        Self { process, url, key, workflows }
     }
 
     pub fn client(&self) -> Client {
         Client::new(&self.url, Some(&self.key))
+    }
+
+    /// For the Workflows API.
+    fn workflows(&self) -> Client {
+        let [key, secret] = &self.workflows;
+        Client::of_workflows(&self.url, key, secret)
     }
 
     pub async fn write_in(&self, path: &str, message: Value) {
@@ -105,7 +116,7 @@ async fn dev_answers_messages_keeps_its_data_and_starts_over() {
     chats_are_routed_by_country(&dev).await;
 
     let postgres = postmaster(&dir);
-    let key = dev.key.clone();
+    let (key, workflows) = (dev.key.clone(), dev.workflows.clone());
     assert_eq!(dev.process.stop().await, Some(0));
     assert!(is_gone(postgres));
 
@@ -113,6 +124,7 @@ async fn dev_answers_messages_keeps_its_data_and_starts_over() {
     let again = Dev::start(&dir, &[]).await;
     assert!(begun.elapsed() < Duration::from_secs(5), "a warm start took {:?}", begun.elapsed());
     assert_eq!((&again.key, master_key()), (&key, first_master_key.clone()));
+    assert_eq!(again.workflows, workflows);
     let all = again.client().get("/api/v1/accounts/dev/definitions").await;
     assert_eq!(all.as_array().unwrap().len(), examples().len());
     assert_eq!(again.instances("Pong").await.len(), 1);
@@ -120,6 +132,7 @@ async fn dev_answers_messages_keeps_its_data_and_starts_over() {
 
     let anew = Dev::start(&dir, &["--reset", "--workers", "1"]).await;
     assert_ne!(anew.key, key);
+    assert_ne!(anew.workflows, workflows);
     assert_ne!(master_key(), first_master_key);
     assert_eq!(anew.instances("Pong").await.len(), 0);
     let (status, _) =
@@ -198,6 +211,7 @@ async fn what_the_banner_proposes_works_as_it_stands() {
     let everything = String::from_utf8(shell.stdout).unwrap();
     assert!(everything.contains("\"name\":\"Keyword menu\""), "{everything}");
     dev.sends("6590004444", "Pong. You wrote: hello").await;
+    dev.sends("447700900201", "Your parcel is here").await;
     let program = env!("CARGO_BIN_EXE_trunkline");
     assert!(
         banner.ends_with(&format!("\nTo start over: {program} dev --listen 127.0.0.1:0 --reset\n")),
@@ -258,7 +272,91 @@ async fn sim_is_a_phone_in_the_shell() {
     let outbox = run(&dir, &["sim", "outbox", "--to", "+6590004444"], &[]).succeeded().stdout;
     assert!(outbox.contains("delivered"), "{outbox}");
     run(&dir, &["sim", "receipt", id, "eaten"], &[]).failed(1, "Invalid state.");
+    run(&dir, &["sim", "message", "--from", " ", "hello"], &[]).failed(1, "Invalid from.");
     assert_eq!(dev.process.stop().await, Some(0));
+}
+
+/// A workflow that tries this id on Messenger, then this number by SMS. Its id.
+async fn dispatch(dev: &Dev, id: &str, number: &str) -> String {
+    let message = |from: Value, to: Value| json!({"from": from, "to": to, "message": {"content": {"type": "text", "text": "Your parcel is here"}}});
+    let messenger = |id: &str| json!({"type": "messenger", "id": id});
+    let sms = |number: &str| json!({"type": "sms", "number": number});
+    let mut first = message(messenger("1000000000000001"), messenger(id));
+    first["failover"] = json!({"expiry_time": 600, "condition_status": "read"});
+    let workflow = json!([first, message(sms("447700900001"), sms(number))]);
+    let request = json!({"template": "failover", "workflow": workflow});
+    let (status, answer) = dev.workflows().call("POST", "/v0.1/dispatch", Some(&request)).await;
+    assert_eq!(status, 202, "{answer}");
+    answer["dispatch_uuid"].as_str().unwrap().to_owned()
+}
+
+/// Waits until the workflow has ended well and its report was told. The statuses of its messages, and the report.
+async fn completed(dev: &Dev, dispatch: &str) -> ([Value; 2], Value) {
+    let path = format!("/v0.1/dispatch/{dispatch}");
+    let ended = dev.workflows().get_until(&path, "it has ended", |it| it["status"] == "completed").await;
+    let messages = ended["_links"]["messages"].as_array().unwrap();
+    let [first, second] = &messages[..] else { panic!("{ended}") };
+    assert_eq!([&first["channel"], &second["channel"]], ["messenger", "sms"]);
+    let of_report = |told: &Value| {
+        let is_report =
+            |one: &&Value| one["body"]["template"] == "failover" && one["body"]["dispatch_uuid"] == dispatch;
+        told.as_array().unwrap().iter().find(is_report).cloned()
+    };
+    let told =
+        dev.client().get_until("/sandbox/service", "its end is told", |it| of_report(it).is_some()).await;
+    let report = of_report(&told).unwrap();
+    assert_eq!((&report["path"], &report["status"]), (&json!("/message-status"), &json!(200)));
+    ([first["status"].clone(), second["status"].clone()], report["body"].clone())
+}
+
+#[tokio::test]
+async fn a_workflow_fails_over_in_the_sandbox_by_rule_and_by_hand() {
+    let dir = TestDir::new();
+    let dev = Dev::start(&dir, &[]).await;
+    let by_rule = dispatch(&dev, "2000000000000203", "447700900201").await;
+    let (statuses, report) = completed(&dev, &by_rule).await;
+    assert_eq!(statuses, ["undeliverable", "delivered"]);
+    assert_eq!((&report["status"], &report["usage"]["price"]), (&json!("completed"), &json!("0.0333")));
+    // Nothing says in which order statuses and report arrive.
+    let is_why = |one: &Value| {
+        one["body"]["status"] == "undeliverable"
+            && one["body"]["error"] == json!({"code": 1260, "reason": "Destination unreachable"})
+    };
+    let is_told = |told: &Value| told.as_array().unwrap().iter().any(is_why);
+    dev.client().get_until("/sandbox/service", "why it failed is told", is_told).await;
+
+    let by_hand = dispatch(&dev, "2000000000000002", "447700900000").await;
+    dev.sends("2000000000000002", "Your parcel is here").await;
+    receipt(&dev, &dir, "2000000000000002", &["undeliverable", "--code", "1300"]).await;
+    dev.sends("447700900000", "Your parcel is here").await;
+    receipt(&dev, &dir, "447700900000", &["delivered", "--price", "0.05"]).await;
+    let (statuses, report) = completed(&dev, &by_hand).await;
+    assert_eq!(statuses, ["undeliverable", "delivered"]);
+    assert_eq!(report["usage"]["price"], "0.05");
+    assert_eq!(dev.process.stop().await, Some(0));
+}
+
+/// Reports what became of the newest message to this number or id.
+async fn receipt(dev: &Dev, dir: &TestDir, to: &str, words: &[&str]) {
+    let newest = dev.client().get(&format!("/sandbox/outbox?destination={to}&limit=1")).await;
+    let id = newest[0]["umid"].as_str().unwrap();
+    run(dir, &[&["sim", "receipt", id], words].concat(), &[]).succeeded();
+}
+
+#[tokio::test]
+async fn a_lost_file_costs_nothing_but_the_secrets_in_it() {
+    let dir = TestDir::new();
+    let mut secrets = Vec::new();
+    for _ in 0..3 {
+        let dev = Dev::start(&dir, &[]).await;
+        dev.workflows().get("/v0.1/dispatches").await;
+        let [key, secret] = dev.workflows.clone();
+        assert_eq!(dev.process.stop().await, Some(0));
+        secrets.push((key, secret));
+        std::fs::remove_file(dir.data_dir().join("env")).unwrap();
+    }
+    let [(first, _), (second, _), (third, _)] = &secrets[..] else { panic!("{secrets:?}") };
+    assert_eq!((first, second), (second, third), "the key is a name, and kept in the database");
 }
 
 #[tokio::test]

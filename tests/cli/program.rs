@@ -11,6 +11,8 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use trunkline_connectors::outbound::{AddressPolicy, OutboundClient, OutboundRequest};
@@ -198,19 +200,29 @@ impl Drop for Running {
 pub struct Client {
     http: OutboundClient,
     url: String,
-    key: Option<String>,
+    authorization: Option<String>,
 }
 
 impl Client {
     pub fn new(url: &str, key: Option<&str>) -> Self {
+        Self::with_authorization(url, key.map(|key| format!("Bearer {key}")))
+    }
+
+    /// Who calls the Workflows API.
+    pub fn of_workflows(url: &str, key: &str, secret: &str) -> Self {
+        let pair = STANDARD.encode(format!("{key}:{secret}"));
+        Self::with_authorization(url, Some(format!("Basic {pair}")))
+    }
+
+    fn with_authorization(url: &str, authorization: Option<String>) -> Self {
         let http = OutboundClient::new(AddressPolicy { allow_private: true, allowed: Vec::new() });
-        Self { http, url: url.to_owned(), key: key.map(str::to_owned) }
+        Self { http, url: url.to_owned(), authorization }
     }
 
     /// Status and body, `null` when that is no JSON.
     pub async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
         let mut headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
-        headers.extend(self.key.iter().map(|key| ("Authorization".to_owned(), format!("Bearer {key}"))));
+        headers.extend(self.authorization.iter().map(|value| ("Authorization".to_owned(), value.clone())));
         let request = OutboundRequest {
             method: method.to_owned(),
             url: format!("{}{path}", self.url),

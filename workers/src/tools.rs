@@ -1,6 +1,7 @@
 //! What steps work with: the evaluator, the providers, the way out, and the rules of the installation.
 
 use trunkline_connectors::eight_by_eight::EightByEight;
+use trunkline_connectors::messages_api::MessagesApi;
 use trunkline_connectors::outbound::OutboundClient;
 use trunkline_expressions::Evaluator;
 use trunkline_workflow::retry::RetryPolicy;
@@ -14,6 +15,8 @@ pub struct Tools {
     pub outbound: OutboundClient,
     /// For accounts without a connector. `None`: their steps that send fault.
     pub fallback: Option<EightByEight>,
+    /// Likewise for messages of the Messages API.
+    pub messages_fallback: Option<MessagesApi>,
     pub connectors: ConnectorUse,
     pub rules: Rules,
 }
@@ -24,7 +27,7 @@ pub enum ConnectorUse {
     /// The account's connector is used, the fallback where there is none.
     #[default]
     First,
-    /// Nothing leaves by them: all that is sent goes to the fallback, and nothing is handed over.
+    /// Nothing leaves by them: all that is sent goes to the fallbacks, and nothing is handed over.
     Ignored,
 }
 

@@ -20,7 +20,8 @@ pub(super) struct Banner<'a> {
 
 impl fmt::Display for Banner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let EnvFile { url, account, api_key, webhook_secret } = self.env;
+        let EnvFile { url, account, api_key, webhook_secret, workflows_api_key, workflows_api_secret } =
+            self.env;
         let env_file = EnvFile::path(self.data_dir);
         let seconds = self.started_in.as_secs_f64();
         writeln!(f, "\nTrunkline {}, ready after {seconds:.1} s\n", env!("CARGO_PKG_VERSION"))?;
@@ -34,6 +35,9 @@ impl fmt::Display for Banner<'_> {
         writeln!(f, "  Health       {url}/healthz, {url}/readyz")?;
         writeln!(f, "  Account      {account}")?;
         writeln!(f, "  API key      {api_key}")?;
+        writeln!(f, "  Workflows    {url}/v0.1/dispatch, {url}/v0.1/messages")?;
+        writeln!(f, "               {workflows_api_key}:{workflows_api_secret} (Basic)")?;
+        writeln!(f, "               statuses and reports go to {url}/sandbox/service")?;
         writeln!(f, "  Workers      {}", self.workers)?;
         write_next(f, &shell_word(&env_file.to_string_lossy()))?;
         write!(f, "\nCtrl-C stops everything. The data stays, the sandbox's outbox does not")?;
@@ -88,6 +92,11 @@ Try next, in another shell:
   # An HTTP call starts the service check; what it found is texted, so it shows in the outbox.
   curl -sw '\n' "$TRUNKLINE_URL/api/v1/accounts/$TRUNKLINE_ACCOUNT/triggers/http_request?subAccountId=dev_checks" -H "Authorization: Bearer $TRUNKLINE_API_KEY" -H 'Content-Type: application/json' -d "{{\"url\": \"$TRUNKLINE_URL/healthz\", \"phone\": \"+6590003333\"}}"
   sleep 1; {program} sim outbox --to +6590003333
+
+  # A workflow of the Workflows API: Messenger first, where the sandbox delivers nothing to ids that end in 0203,
+  # then SMS, which arrives at numbers that end in 0201. Then see what your service was told: statuses, a report.
+  curl -sw '\n' "$TRUNKLINE_URL/v0.1/dispatch" -u "$TRUNKLINE_WORKFLOWS_API_KEY:$TRUNKLINE_WORKFLOWS_API_SECRET" -H 'Content-Type: application/json' -d '{{"template": "failover", "workflow": [{{"from": {{"type": "messenger", "id": "1000000000000001"}}, "to": {{"type": "messenger", "id": "2000000000000203"}}, "message": {{"content": {{"type": "text", "text": "Your parcel is here"}}}}, "failover": {{"expiry_time": 600, "condition_status": "read"}}}}, {{"from": {{"type": "sms", "number": "447700900001"}}, "to": {{"type": "sms", "number": "447700900201"}}, "message": {{"content": {{"type": "text", "text": "Your parcel is here"}}}}}}]}}'
+  sleep 2; curl -sw '\n' "$TRUNKLINE_URL/sandbox/service"
 
   # The phone without curl.
   {program} sim sms --from +6590004444 hello

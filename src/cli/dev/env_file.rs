@@ -1,5 +1,5 @@
 //! `<data-dir>/env`: where the server is and who may call it, for shells (`. .trunkline/env`) and for us: the
-//! key's secret is kept here alone, so that a restart goes on with it.
+//! keys' secrets are kept here alone, so that a restart goes on with them.
 
 use std::fmt;
 use std::fs::File;
@@ -18,6 +18,8 @@ pub(in crate::cli) struct EnvFile {
     pub(in crate::cli) api_key: String,
     /// What webhooks carry as `Authorization`.
     pub(in crate::cli) webhook_secret: String,
+    pub(in crate::cli) workflows_api_key: String,
+    pub(in crate::cli) workflows_api_secret: String,
 }
 
 impl fmt::Debug for EnvFile {
@@ -45,11 +47,13 @@ impl EnvFile {
             url: value("TRUNKLINE_URL")?,
             account: value("TRUNKLINE_ACCOUNT")?,
             api_key: value("TRUNKLINE_API_KEY")?,
-            // Earlier releases had none.
+            // What follows earlier releases had not.
             webhook_secret: value("TRUNKLINE_WEBHOOK_SECRET")
                 .unwrap_or_default()
                 .trim_matches('\'')
                 .to_owned(),
+            workflows_api_key: value("TRUNKLINE_WORKFLOWS_API_KEY").unwrap_or_default(),
+            workflows_api_secret: value("TRUNKLINE_WORKFLOWS_API_SECRET").unwrap_or_default(),
         })
     }
 
@@ -66,16 +70,19 @@ impl EnvFile {
         std::fs::rename(&new, &path).map_err(|source| CliError::File { action: "write", path, source })
     }
 
-    /// Only the last of the values needs quoting in a shell.
+    /// Only the webhooks' secret needs quoting in a shell.
     fn text(&self) -> String {
         format!(
             "# Written by `trunkline dev` at each start.\n\
              export TRUNKLINE_URL={}\nexport TRUNKLINE_ACCOUNT={}\nexport TRUNKLINE_API_KEY={}\n\
-             export TRUNKLINE_WEBHOOK_SECRET={}\n",
+             export TRUNKLINE_WEBHOOK_SECRET={}\n\
+             export TRUNKLINE_WORKFLOWS_API_KEY={}\nexport TRUNKLINE_WORKFLOWS_API_SECRET={}\n",
             self.url,
             self.account,
             self.api_key,
-            shell_word(&self.webhook_secret)
+            shell_word(&self.webhook_secret),
+            self.workflows_api_key,
+            self.workflows_api_secret
         )
     }
 
@@ -102,6 +109,8 @@ mod tests {
             account: "dev".to_owned(),
             api_key: "hush-1".to_owned(),
             webhook_secret: "hush-2".to_owned(),
+            workflows_api_key: "k".to_owned(),
+            workflows_api_secret: "hush-3".to_owned(),
         };
         let shown = format!("{env:?}");
         assert!(shown.contains("8080") && !shown.contains("hush"), "{shown}");

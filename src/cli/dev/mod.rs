@@ -18,6 +18,7 @@ mod seed_examples;
 mod seed_handover;
 mod seed_master_key;
 mod seed_webhook;
+mod seed_workflows_key;
 
 pub(super) use env_file::EnvFile;
 pub use run_dev::{DEFAULT_DATA_DIR, Dev};

@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use trunkline_connectors::clock;
 use trunkline_connectors::eight_by_eight::{EightByEight, VoiceApi};
+use trunkline_connectors::messages_api::{Auth, MessagesApi, MessagesApiSettings, SmsRoute, Version};
 use trunkline_connectors::outbound::{AddressPolicy, OutboundClient, parse_network};
 use trunkline_expressions::Limits;
 use trunkline_store::Store;
@@ -20,6 +21,7 @@ use super::seed_account::{ACCOUNT, seed_account};
 use super::seed_examples::seed_examples;
 use super::seed_handover::seed_handover;
 use super::seed_webhook::seed_webhook;
+use super::seed_workflows_key::seed_workflows_key;
 use crate::api::{self, ApiConfig, ApiState};
 use crate::cli::call_server::Server;
 use crate::cli::error::CliError;
@@ -47,7 +49,15 @@ pub(super) async fn run_all(
     let api_key = seed_account(store, data_dir).await?;
     let webhook_secret = seed_webhook(store).await?;
     let url = format!("http://{address}");
-    let env = EnvFile { url, account: ACCOUNT.to_owned(), api_key, webhook_secret };
+    let workflows = seed_workflows_key(store, data_dir, &url).await?;
+    let env = EnvFile {
+        url,
+        account: ACCOUNT.to_owned(),
+        api_key,
+        webhook_secret,
+        workflows_api_key: workflows.key,
+        workflows_api_secret: workflows.secret,
+    };
 
     let (stop_server, server_stop) = Shutdown::on_demand();
     let mut server = JoinSet::new();
@@ -132,9 +142,20 @@ fn tools(url: &str, connectors: ConnectorUse) -> Tools {
             voice_api: VoiceApi::default(),
             api_key: "sandbox".to_owned(),
         }),
+        messages_fallback: Some(messages_of_sandbox(url)),
         connectors,
         rules: Rules { public_url: Some(url.to_owned()), ..Rules::default() },
     }
+}
+
+fn messages_of_sandbox(url: &str) -> MessagesApi {
+    let settings = MessagesApiSettings {
+        base_url: Some(format!("{url}/sandbox/nexmo")),
+        version: Version::V0_1,
+        auth: Auth::Basic { api_key: "sandbox".to_owned() },
+        sms: SmsRoute::MessagesApi,
+    };
+    settings.resolve("sandbox").expect("there are a key and a secret")
 }
 
 /// This machine besides the public internet: what is tried out here runs here. Not the network around it, where

@@ -112,6 +112,7 @@ impl WorkerSettings {
             outbound: OutboundClient::new(AddressPolicy { allow_private: false, allowed }),
             // Accounts have connectors.
             fallback: None,
+            messages_fallback: None,
             connectors: ConnectorUse::First,
             rules: self.rules.rules(),
         }

@@ -2,8 +2,10 @@
 
 mod call;
 mod report;
+mod report_status;
 mod run_sim;
 mod show_outbox;
 mod write_message;
+mod write_on_channel;
 
 pub use run_sim::Sim;

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use serde_json::json;
 
 use super::call::Call;
-use super::report::report;
+use super::report_status::{Receipt, report_status};
 use super::show_outbox::show_outbox;
 use super::write_message::{ChatMessage, Message, write_chat_message, write_sms};
+use super::write_on_channel::{ChannelMessage, write_on_channel};
 use crate::cli::call_server::Server;
 use crate::cli::dev::{DEFAULT_DATA_DIR, EnvFile};
 use crate::cli::error::CliError;
@@ -38,19 +38,18 @@ enum Action {
         #[command(flatten)]
         message: ChatMessage,
     },
+    /// A user writes on a channel of the Messages API
+    Message {
+        #[command(flatten)]
+        message: ChannelMessage,
+    },
     /// List what was sent, newest first
     Outbox {
         /// Only to this number or user id
         #[arg(long)]
         to: Option<String>,
     },
-    /// Report what became of a sent message (of a call: `sim call`)
-    Receipt {
-        /// The message's id, as the outbox shows it
-        id: uuid::Uuid,
-        /// queued, rejected, sent, delivered, undelivered or read
-        state: String,
-    },
+    Receipt(Receipt),
     Call(Call),
 }
 
@@ -61,11 +60,8 @@ impl Sim {
             Action::Sms { message } => write_sms(&server, message).await,
             Action::Chat { message } => write_chat_message(&server, message).await,
             Action::Outbox { to } => show_outbox(&server, to.as_deref()).await,
-            Action::Receipt { id, state } => {
-                let path = format!("/sandbox/outbox/{id}/status");
-                let answer = server.post(&path, json!({"state": state}).to_string().into_bytes()).await?;
-                report(&server, &answer)
-            }
+            Action::Message { message } => write_on_channel(&server, message).await,
+            Action::Receipt(receipt) => report_status(&server, receipt).await,
             Action::Call(call) => call.run(&server).await,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::IntoResponse;
@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 use trunkline_connectors::eight_by_eight::{
     EightByEight, PlacedCall, Placing, SendFailure, VoiceApi, send_chat_apps_message, send_sms,
     send_voice_message,
+};
+use trunkline_connectors::messages_api::{
+    self, Auth, MessagesApiSettings, OutgoingMessage, Sending, SmsRoute, Version,
 };
 use trunkline_connectors::outbound::{
     AddressPolicy, OutboundClient, OutboundRequest, OutboundResponse, parse_network,
@@ -23,6 +26,9 @@ use super::{Sandbox, SandboxConfig, router};
 mod calls;
 mod calls_of_the_first_api;
 mod messages;
+mod messages_api_statuses;
+mod messages_api_submissions;
+mod messages_api_users;
 mod placing;
 mod webhooks;
 
@@ -71,6 +77,16 @@ impl Webhook {
         }
         let answer = self.callflows.lock().unwrap().pop_front();
         answer.unwrap_or_else(|| json!({"callflow": [{"action": "hangup"}]}))
+    }
+}
+
+impl Delivery {
+    /// The body that came in at the webhook of this name, with the server's secret.
+    fn at(&self, name: &str) -> Value {
+        assert_eq!(self.uri.path(), format!("/hooks/acme/{name}"));
+        assert_eq!(self.headers["authorization"], "Basic c2VjcmV0");
+        assert_eq!(self.headers["content-type"], "application/json");
+        self.body.clone()
     }
 }
 
@@ -128,6 +144,26 @@ impl Carrier {
         send_chat_apps_message(&self.http, &platform, inputs.as_object().unwrap(), key).await
     }
 
+    /// By the connector of the Messages API, under this reference.
+    async fn send(&self, version: Version, message: Value, client_ref: Uuid) -> Sending {
+        let settings = MessagesApiSettings {
+            base_url: Some(format!("{}/sandbox/nexmo", self.url)),
+            version,
+            auth: Auth::Basic { api_key: "any".to_owned() },
+            sms: SmsRoute::MessagesApi,
+        };
+        let message: OutgoingMessage = serde_json::from_value(message).unwrap();
+        messages_api::send(&self.http, &settings.resolve("any").unwrap(), &message, client_ref, noon()).await
+    }
+
+    /// The id that it was accepted under.
+    async fn accepts(&self, version: Version, message: Value, client_ref: Uuid) -> String {
+        match self.send(version, message, client_ref).await {
+            Sending::Accepted { provider_uuid } => provider_uuid,
+            refused => panic!("{refused:?}"),
+        }
+    }
+
     async fn place(&self, api: VoiceApi, inputs: Value, key: Uuid) -> Result<PlacedCall, SendFailure> {
         let callback = format!("{}/hooks/acme/dtmf?token=a%2Bb", self.webhook_url);
         let placing = Placing {
@@ -180,6 +216,18 @@ impl Carrier {
         self.post(&format!("/sandbox/calls/{uid}/dtmf"), json!({"digits": digits})).await
     }
 
+    /// What the server was told, once it is so much.
+    async fn told(&self, count: usize) -> Vec<Delivery> {
+        let begun = Instant::now();
+        while self.webhook.deliveries.lock().unwrap().len() < count {
+            assert!(begun.elapsed() < Duration::from_secs(60), "the server is not told {count} things");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let told = self.deliveries();
+        assert_eq!(told.len(), count);
+        told
+    }
+
     /// What the server was told so far; told twice it is not.
     fn deliveries(&self) -> Vec<Delivery> {
         std::mem::take(&mut *self.webhook.deliveries.lock().unwrap())
@@ -188,15 +236,23 @@ impl Carrier {
     /// The only webhook so far.
     fn webhook(&self) -> Value {
         let [delivery] = &self.deliveries()[..] else { panic!("not one webhook") };
-        assert_eq!(delivery.uri.path(), "/hooks/acme/messages");
-        assert_eq!(delivery.headers["authorization"], "Basic c2VjcmV0");
-        assert_eq!(delivery.headers["content-type"], "application/json");
-        delivery.body.clone()
+        delivery.at("messages")
     }
 }
 
 fn sms_to(destination: &str) -> Value {
     json!({"subAccountId": "acme_sms", "destination": destination, "text": "Hello", "source": "ACME"})
+}
+
+/// On a channel of the Messages API, as v0.1 writes it.
+fn text_on(channel: &str, to: &str) -> Value {
+    let (ours, users) = match channel {
+        "messenger" => ("id", "id"),
+        "viber_service_msg" => ("id", "number"),
+        _ => ("number", "number"),
+    };
+    json!({"from": {"type": channel, ours: "447700900001"}, "to": {"type": channel, users: to},
+        "message": {"content": {"type": "text", "text": "Hello"}}})
 }
 
 fn say_to(destination: &str) -> Value {

@@ -177,5 +177,11 @@ async fn the_sandbox_describes_itself_without_secrets() {
     assert!(text.contains("\"account\":\"acme\"") && !text.contains("c2VjcmV0"), "{text}");
     let description: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(description["webhookUrl"], format!("{}/hooks/acme/messages", carrier.webhook_url));
-    assert_eq!(description["voiceWebhookUrl"], format!("{}/hooks/acme/voice", carrier.webhook_url));
+    for (member, webhook) in [
+        ("voiceWebhookUrl", "voice"),
+        ("messageStatusWebhookUrl", "message-status"),
+        ("inboundMessageWebhookUrl", "inbound-message"),
+    ] {
+        assert_eq!(description[member], format!("{}/hooks/acme/{webhook}", carrier.webhook_url));
+    }
 }

@@ -9,6 +9,7 @@ use trunkline::api::ApiConfig;
 use trunkline::sandbox::{self, Sandbox, SandboxConfig};
 use trunkline_connectors::clock;
 use trunkline_connectors::eight_by_eight::{EightByEight, VoiceApi};
+use trunkline_connectors::messages_api::{Auth, MessagesApi, MessagesApiSettings, SmsRoute, Version};
 use trunkline_connectors::outbound::{AddressPolicy, OutboundClient};
 use trunkline_expressions::{Evaluator, EvaluatorCommand, Limits};
 use trunkline_store::connectors::{ConnectorKind, NewConnector};
@@ -85,6 +86,7 @@ impl Engine {
                 voice_api: VoiceApi::default(),
                 api_key: "sandbox".to_owned(),
             }),
+            messages_fallback: Some(self.messages_of_sandbox()),
             connectors: ConnectorUse::default(),
             rules,
         };
@@ -93,6 +95,16 @@ impl Engine {
             let _ = stopped.await;
         });
         self.worker = Some(RunningWorker { stop, task: tokio::spawn(running) });
+    }
+
+    fn messages_of_sandbox(&self) -> MessagesApi {
+        let settings = MessagesApiSettings {
+            base_url: Some(format!("{}/sandbox/nexmo", self.sandbox_url)),
+            version: Version::V0_1,
+            auth: Auth::Basic { api_key: "sandbox".to_owned() },
+            sms: SmsRoute::MessagesApi,
+        };
+        settings.resolve("sandbox").unwrap()
     }
 
     /// The account's provider is the endpoint from now on, in place of the sandbox.

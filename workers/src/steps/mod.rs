@@ -23,6 +23,7 @@ use trunkline_connectors::clock;
 use trunkline_connectors::correlation::receipt_key;
 use trunkline_connectors::eight_by_eight::receipt::Receipt;
 use trunkline_connectors::eight_by_eight::{EightByEight, SendFailure};
+use trunkline_connectors::messages_api::MessagesApi;
 use trunkline_store::events::{EventKind, Incoming, Recipients};
 use trunkline_store::jobs::LeasedJob;
 use trunkline_store::messages::{self, Sent};
@@ -83,6 +84,17 @@ impl Input<'_> {
                 message: "No messaging provider is configured.".to_owned(),
             }),
             Err(problem) => Err(no_connector(problem, self.job, "The messaging provider")),
+        }
+    }
+
+    async fn messages_api(&self) -> Result<MessagesApi, Activity> {
+        let found = match self.tools.connectors {
+            ConnectorUse::First => self.connectors.messages_api(&self.job.account, self.lease).await,
+            ConnectorUse::Ignored => Err(NoConnector::None),
+        };
+        match (found, &self.tools.messages_fallback) {
+            (Err(NoConnector::None), Some(fallback)) => Ok(fallback.clone()),
+            (found, _) => found.map_err(|problem| no_connector(problem, self.job, "The Messages API")),
         }
     }
 

@@ -14,9 +14,7 @@ use trunkline_store::dispatches::{Begun, Change, Echo, Running};
 use trunkline_workflow::dispatch::{Message, Refusal, Status};
 use trunkline_workflow::inputs;
 
-use super::{Activity, Input, input_required, no_connector};
-use crate::connectors::NoConnector;
-use crate::tools::ConnectorUse;
+use super::{Activity, Input, input_required};
 
 /// The last message has no deadline of its own; after that long nobody waits for it (U9).
 const LAST_RESORT: TimeDelta = TimeDelta::hours(72);
@@ -69,12 +67,7 @@ async fn send(input: &Input<'_>) -> Result<Activity, Activity> {
         is_last: inputs::get(&members, "isLast").is_some_and(|is_last| is_last == true),
     };
     let (account, id) = (&input.job.account, input.key());
-    let found = match input.tools.connectors {
-        ConnectorUse::First => input.connectors.messages_api(account, input.lease).await,
-        // Nothing may leave, and nothing else takes these messages.
-        ConnectorUse::Ignored => Err(NoConnector::None),
-    };
-    let provider = found.map_err(|problem| no_connector(problem, input.job, "The Messages API"))?;
+    let provider = input.messages_api().await?;
     input.begin_effect().await?;
     let echo = Echo {
         to: sent.message.to.clone(),
