@@ -53,6 +53,7 @@ async fn every_example_does_what_its_line_in_the_readme_says() {
             "pong.json" => cases::pong(&tried).await,
             "service-check.json" => cases::service_check(&tried).await,
             "undelivered-to-api.json" => cases::undelivered_to_api(&tried).await,
+            "urgent-notice.json" => cases::urgent_notice(&tried).await,
             "voice-confirmation.json" => cases::voice_confirmation(&tried).await,
             "weekly-report.json" => cases::weekly_report(&tried).await,
             _ => panic!("examples/{file} is not tried out: add it here"),
@@ -97,6 +98,7 @@ async fn the_lines_of_the_readme_work_as_they_stand() {
         ("6590008888", "Booked: Friday at 10."),
         ("6590009999", "The report of the week has the number "),
         ("6590003333", "All is well: "),
+        ("6590010201", "The water is off tonight."),
     ] {
         let path = format!("/sandbox/outbox?destination={destination}");
         let has_text = |outbox: &Value| texts_of(outbox).iter().any(|sent| sent.starts_with(text));

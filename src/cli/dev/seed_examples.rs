@@ -7,9 +7,10 @@ use crate::cli::call_server::Server;
 use crate::cli::error::CliError;
 
 /// The newest is listed first, so the simplest is created last.
-const EXAMPLES: [&str; 12] = [
+const EXAMPLES: [&str; 13] = [
     include_str!("../../../examples/weekly-report.json"),
     include_str!("../../../examples/undelivered-to-api.json"),
+    include_str!("../../../examples/urgent-notice.json"),
     include_str!("../../../examples/fallback-to-sms.json"),
     include_str!("../../../examples/customer-care.json"),
     include_str!("../../../examples/voice-confirmation.json"),

@@ -105,6 +105,22 @@ pub async fn fallback_to_sms(tried: &Tried<'_>) {
     tried.sends("+6591000012", &[text, text]).await;
 }
 
+pub async fn urgent_notice(tried: &Tried<'_>) {
+    let text = "The water is off tonight.";
+    for (user, phone, service, channel, way) in [
+        ("2000000000310202", "6591030201", "/notices", json!("messenger"), ["notify", "reached"]),
+        ("2000000000320203", "6591040201", "/notices", json!("sms"), ["notify", "reached"]),
+        ("2000000000330204", "6591050203", "/tickets", json!(null), ["notify", "unreached"]),
+    ] {
+        tried.raise_http_event(json!({"user": user, "phone": phone, "text": text})).await;
+        let request = &tried.asks(service, phone, 1).await[0];
+        assert_eq!(request["body"]["channel"], channel);
+        tried.goes(phone, &way).await;
+        tried.sends(user, &[text]).await;
+        tried.sends(phone, &[text][..usize::from(channel != "messenger")]).await;
+    }
+}
+
 pub async fn undelivered_to_api(tried: &Tried<'_>) {
     let path = format!("/sandbox/8x8/sms/api/v1/subaccounts/{}/messages", tried.subaccount());
     for (phone, state, way) in [
