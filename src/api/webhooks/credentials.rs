@@ -21,7 +21,7 @@ use crate::api::query::Query;
 use crate::api::state::ApiState;
 
 /// The routes that whoever calls them can be told no header for.
-const WITHOUT_HEADER: [&str; 2] = ["/dtmf", "/message-status"];
+const WITHOUT_HEADER: [&str; 3] = ["/dtmf", "/message-status", "/inbound-message"];
 
 /// The account that a webhook was registered for. Comes before the body, which is not read for a stranger.
 #[derive(IntoParams)]

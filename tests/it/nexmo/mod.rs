@@ -3,6 +3,7 @@
 mod applications;
 mod callers;
 mod dispatches;
+mod inbound;
 mod limits;
 mod problems;
 mod secrets;
