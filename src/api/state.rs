@@ -17,6 +17,7 @@ use super::automation::usage::show::UsageShape;
 use super::nexmo::callers::Callers;
 use super::recent::Recent;
 use super::webhooks::credentials::{Addressee, Expected};
+use super::webhooks::from_messages_api::Signatures;
 
 /// How long a key, an account or a webhook's secret is taken on trust after it was looked up: so long may a
 /// revoked one work.
@@ -70,6 +71,7 @@ pub struct ApiState {
     keys: Arc<Recent<[u8; 32], Arc<Opened>>>,
     webhooks: Arc<Recent<AccountId, Arc<Expected>>>,
     strangers: Arc<Recent<AccountId, Addressee>>,
+    signatures: Arc<Signatures>,
     told: Arc<Recent<AccountId, ()>>,
     unlimited: Arc<Recent<AccountId, ()>>,
     callers: Arc<Callers>,
@@ -85,6 +87,7 @@ impl ApiState {
             keys: Arc::new(Recent::new(TRUST, REMEMBERED)),
             webhooks: Arc::new(Recent::new(TRUST, REMEMBERED)),
             strangers: Arc::new(Recent::new(TRUST, REMEMBERED)),
+            signatures: Arc::new(Signatures::new(TRUST, REMEMBERED)),
             told: Arc::new(Recent::new(SILENCE, REMEMBERED)),
             unlimited: Arc::new(Recent::new(TRUST, REMEMBERED)),
             callers: Arc::new(callers),
@@ -107,6 +110,11 @@ impl ApiState {
     /// Those who call the Workflows and Messages API.
     pub(super) fn callers(&self) -> &Callers {
         &self.callers
+    }
+
+    /// With what the Messages API signs its webhooks.
+    pub(super) fn signatures(&self) -> &Signatures {
+        &self.signatures
     }
 
     /// Whether the account's quota (U-36) allows another start. Accounts without one are not asked about

@@ -9,8 +9,8 @@ use trunkline_workflow::strict_json::Malformed;
 use uuid::Uuid;
 
 use super::credentials::Registered;
+use super::from_messages_api::FromMessagesApi;
 use super::storable::check_id;
-use crate::api::body::Body;
 use crate::api::error::{ApiError, BodyErrors, ErrorBody};
 use crate::api::state::ApiState;
 
@@ -26,7 +26,7 @@ use crate::api::state::ApiState;
     security(("webhookAuthorization" = []), ()),
     params(
         Registered,
-        ("token" = Option<String>, Query, description = "Derived from the account's secret; instead of the header.")
+        ("token" = Option<String>, Query, description = "Derived from the account's secret; instead of the header. Where the connector knows with what the Messages API signs, its signature (a JWT, HS256) is asked for in the place of both.")
     ),
     request_body(
         content = Object,
@@ -38,7 +38,7 @@ use crate::api::state::ApiState;
     responses(
         (status = 200, description = "Stored, or known already."),
         (status = 400, description = "The body is no message.", body = ErrorBody),
-        (status = 401, description = "Neither header nor token is the account's, or the caller's address is not allowed.", body = ErrorBody),
+        (status = 401, description = "Neither header nor token is the account's, or the signature is wrong, or the caller's address is not allowed.", body = ErrorBody),
         (status = 500, description = "A defect of ours.", body = ErrorBody),
         (status = 503, description = "The database is not available.", body = ErrorBody),
         BodyErrors,
@@ -46,8 +46,7 @@ use crate::api::state::ApiState;
 )]
 pub async fn receive(
     State(state): State<ApiState>,
-    Registered(account): Registered,
-    body: Body,
+    FromMessagesApi { account, body }: FromMessagesApi,
 ) -> Result<StatusCode, ApiError> {
     let body = body.webhook_json()?;
     let message = parse_inbound(&body).map_err(|error| Malformed::whole(error.to_string()))?;

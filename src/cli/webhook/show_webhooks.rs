@@ -3,7 +3,7 @@
 use trunkline_connectors::eight_by_eight::{
     EightByEightSettings, OurWebhooks, Registration, register_webhooks,
 };
-use trunkline_store::connectors::ConnectorKind;
+use trunkline_store::connectors::{ConnectorKind, ListedSecret};
 use trunkline_store::webhook_settings::{dtmf_token, webhook_secret_from_random};
 use trunkline_store::{Store, StoreError};
 use trunkline_workflow::AccountId;
@@ -47,6 +47,7 @@ impl ShowWebhooks {
         );
         let messages_api = store.look_up_connector(account, ConnectorKind::MessagesApi, None).await?;
         let messages_api = match messages_api {
+            Some(connector) if connector.signature_secret != ListedSecret::None => MessagesApiCalls::Signed,
             Some(_) => MessagesApiCalls::WithToken,
             None => MessagesApiCalls::None,
         };
@@ -79,6 +80,8 @@ enum MessagesApiCalls {
     /// The account does not use it.
     None,
     WithToken,
+    /// It signs them, and needs no token.
+    Signed,
 }
 
 impl Ours<'_> {
@@ -118,6 +121,7 @@ impl Ours<'_> {
     fn messages_api(&self) -> String {
         let query = match self.messages_api {
             MessagesApiCalls::None => return String::new(),
+            MessagesApiCalls::Signed => String::new(),
             MessagesApiCalls::WithToken => format!("?token={}", dtmf_token(self.secret)),
         };
         let root = self.root();

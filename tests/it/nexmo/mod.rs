@@ -6,6 +6,7 @@ mod dispatches;
 mod inbound;
 mod limits;
 mod problems;
+mod provider_signatures;
 mod secrets;
 mod signatures;
 mod site;

@@ -22,4 +22,6 @@ pub use outgoing_message::OutgoingMessage;
 pub use send_message::{NotTaken, SEND_TIMEOUT, Sending, send};
 pub use status::{MessageStatus, ProviderStatus, WebhookFault, parse_status};
 pub use status_code::StatusError;
-pub use webhook_signature::{SignatureFault, WebhookClaims, sign_webhook, verify_webhook};
+pub use webhook_signature::{
+    SignatureFault, WebhookClaims, sign_webhook, verify_webhook, verify_webhook_token,
+};
