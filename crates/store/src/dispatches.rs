@@ -230,6 +230,19 @@ impl Store {
         Ok(())
     }
 
+    /// Whether it is a message of this API.
+    pub async fn is_workflow_message(&self, account: &AccountId, message: Uuid) -> Result<bool, StoreError> {
+        Ok(sqlx::query_scalar(
+            "select exists (
+                 select from messages where account_id = $1 and umid = $2 and echo is not null
+             )",
+        )
+        .bind(account.as_str())
+        .bind(message.to_string())
+        .fetch_one(&self.pool)
+        .await?)
+    }
+
     /// The message that the provider calls so.
     pub async fn find_by_provider_id(
         &self,

@@ -4,7 +4,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use trunkline_connectors::correlation::receipt_key;
-use trunkline_connectors::messages_api::{MessageStatus, ProviderStatus, parse_status};
+use trunkline_connectors::messages_api::{MessageStatus, ProviderStatus, StatusError, parse_status};
 use trunkline_store::dispatches::Change;
 use trunkline_workflow::AccountId;
 use trunkline_workflow::dispatch::{Refusal, Status, Usage};
@@ -57,24 +57,31 @@ pub async fn receive(
         tracing::info!(account.id = %account, provider.id = status.provider_uuid, "a status of no message of ours");
         return Ok(StatusCode::OK);
     };
+    let usage = status.usage.and_then(|usage| usage["price"].as_str()?.parse().ok());
     let change = Change {
-        status: match status.status {
-            MessageStatus::Submitted => Status::Submitted,
-            MessageStatus::Delivered => Status::Delivered,
-            MessageStatus::Read => Status::Read,
-            MessageStatus::Rejected => Status::Rejected,
-            MessageStatus::Undeliverable => Status::Undeliverable,
-        },
-        refusal: status.error.map(|error| Refusal { code: error.code, reason: error.reason }),
-        usage: status
-            .usage
-            .and_then(|usage| usage["price"].as_str()?.parse().ok())
-            .map(|price| Usage { price }),
+        status: status_of(status.status),
+        refusal: status.error.map(refusal_of),
+        usage: usage.map(|price| Usage { price }),
         at: status.timestamp.unwrap_or_else(|| (state.clock)()),
     };
     let key = receipt_key(&message.to_string());
     state.store.change_status(&account, (message, key), &change).await?;
     Ok(StatusCode::OK)
+}
+
+/// In the words of workflows.
+pub(super) fn status_of(status: MessageStatus) -> Status {
+    match status {
+        MessageStatus::Submitted => Status::Submitted,
+        MessageStatus::Delivered => Status::Delivered,
+        MessageStatus::Read => Status::Read,
+        MessageStatus::Rejected => Status::Rejected,
+        MessageStatus::Undeliverable => Status::Undeliverable,
+    }
+}
+
+pub(super) fn refusal_of(error: StatusError) -> Refusal {
+    Refusal { code: error.code, reason: error.reason }
 }
 
 /// By the reference that we gave it, else by the id that the provider did.
@@ -88,5 +95,5 @@ async fn find_message(
     }
     let Some(id) = &status.provider_uuid else { return Ok(None) };
     check_id(id)?;
-    Ok(state.store.find_by_provider_id(account, id).await?)
+    Ok(state.store.find_by_provider_id(account, &id.to_lowercase()).await?)
 }

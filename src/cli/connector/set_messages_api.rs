@@ -8,6 +8,7 @@ use trunkline_store::connectors::{ConnectorKind, ListedSecret, NewConnector, New
 use trunkline_workflow::AccountId;
 use uuid::Uuid;
 
+use super::command::parse_subaccount;
 use super::read_secret::read_secret;
 use super::set_connector::{open, read, set_signing_connector, warn_of_plain_http};
 use crate::cli::error::CliError;
@@ -39,6 +40,13 @@ pub(super) struct SetMessagesApi {
     /// Where messages go [default: as before, at first the provider's host]
     #[arg(long, value_name = "URL", value_parser = parse_base_url)]
     base_url: Option<String>,
+    /// Who sends SMS: messages-api, or 8x8, by the account's connector of that name [default: as before, at first
+    /// messages-api]
+    #[arg(long, value_name = "ROUTE", value_parser = parse_route)]
+    sms_route: Option<SmsRoute>,
+    /// The subaccount of 8x8 in whose name SMS are sent there [default: as before]
+    #[arg(long, value_name = "SUBACCOUNT", value_parser = parse_subaccount)]
+    sms_subaccount: Option<String>,
     /// A file with the secret that the provider signs its webhooks with; `-` is standard input [default: as before, at
     /// first none]
     ///
@@ -76,6 +84,10 @@ impl SetMessagesApi {
         };
         set_signing_connector(&store, new, signature).await?;
         println!("  messages  {}", resolved.messages_url());
+        match resolved.sms_sub_account() {
+            Some(id) => println!("  SMS       by connector `8x8`, subaccount `{id}`"),
+            None => println!("  SMS       the same"),
+        }
         println!(
             "  webhooks  {}",
             if named.is_some() || was_signing { "signed by the provider" } else { "not signed" }
@@ -100,17 +112,33 @@ impl SetMessagesApi {
                 });
             }
         };
-        let (base_url, version, sms) = match before {
-            Some(before) => (before.base_url, before.version, before.sms),
-            None => (None, Version::default(), SmsRoute::default()),
+        let mut settings = match before {
+            Some(before) => MessagesApiSettings { auth, ..before },
+            None => MessagesApiSettings {
+                base_url: None,
+                version: Version::default(),
+                auth,
+                sms: SmsRoute::default(),
+                sms_sub_account_id: None,
+            },
         };
-        Ok(MessagesApiSettings {
-            base_url: self.base_url.clone().or(base_url),
-            version: self.version.unwrap_or(version),
-            auth,
-            sms,
-        })
+        settings.base_url = self.base_url.clone().or(settings.base_url);
+        settings.version = self.version.unwrap_or(settings.version);
+        settings.sms = self.sms_route.unwrap_or(settings.sms);
+        settings.sms_sub_account_id = self.sms_subaccount.clone().or(settings.sms_sub_account_id);
+        if settings.sms == SmsRoute::EightByEight && settings.sms_sub_account_id.is_none() {
+            return Err(CliError::BadSetting {
+                name: "--sms-subaccount",
+                problem: "`--sms-route 8x8` needs it: the subaccount of 8x8 in whose name SMS are sent",
+            });
+        }
+        Ok(settings)
     }
+}
+
+fn parse_route(text: &str) -> Result<SmsRoute, String> {
+    SmsRoute::parse(text)
+        .ok_or_else(|| format!("it is one of {}", SmsRoute::ALL.map(SmsRoute::as_str).join(", ")))
 }
 
 fn parse_version(text: &str) -> Result<Version, String> {

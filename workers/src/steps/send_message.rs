@@ -1,7 +1,8 @@
 //! `SendMessage`: a message of a workflow goes to the provider, once for all that anybody knows (Dispatch 8.2, 12.3).
+//! SMS may go to the account's other one.
 //!
-//! It is written down before it is sent. Who finds it written down does not send it again: there is no idempotency
-//! key, and a status will tell, or the deadline.
+//! It is written down before it is sent. Who finds it written down does not send it again: the Messages API has no
+//! idempotency key, and a status will tell, or the deadline.
 
 use std::time::Duration;
 
@@ -9,10 +10,14 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 use trunkline_connectors::clock;
 use trunkline_connectors::correlation::receipt_key;
-use trunkline_connectors::messages_api::{self, NotTaken, OutgoingMessage, Sending, StatusError};
+use trunkline_connectors::eight_by_eight::{EightByEight, send_workflow_sms};
+use trunkline_connectors::messages_api::{
+    self, MessagesApi, NotTaken, OutgoingMessage, Sending, StatusError,
+};
 use trunkline_store::dispatches::{Begun, Change, Echo, Running};
-use trunkline_workflow::dispatch::{Message, Refusal, Status};
+use trunkline_workflow::dispatch::{Channel, Message, Refusal, Status};
 use trunkline_workflow::inputs;
+use uuid::Uuid;
 
 use super::{Activity, Input, input_required};
 
@@ -54,6 +59,32 @@ impl Sent {
     }
 }
 
+/// Who is handed the message.
+enum Carrier {
+    MessagesApi(MessagesApi),
+    /// In the name of the subaccount.
+    EightByEight(EightByEight, String),
+}
+
+impl Carrier {
+    async fn find(input: &Input<'_>, provider: MessagesApi, channel: Channel) -> Result<Self, Activity> {
+        match provider.sms_sub_account().filter(|_| channel == Channel::Sms) {
+            None => Ok(Self::MessagesApi(provider)),
+            Some(id) => Ok(Self::EightByEight(input.eight_by_eight(Some(id)).await?, id.to_owned())),
+        }
+    }
+
+    async fn send(&self, input: &Input<'_>, message: &OutgoingMessage, id: Uuid) -> Sending {
+        let (client, now) = (&input.tools.providers, clock::now());
+        match self {
+            Self::MessagesApi(provider) => messages_api::send(client, provider, message, id, now).await,
+            Self::EightByEight(provider, sub_account) => {
+                send_workflow_sms(client, provider, sub_account, message, id, now).await
+            }
+        }
+    }
+}
+
 async fn send(input: &Input<'_>) -> Result<Activity, Activity> {
     let members = input.members();
     let given = inputs::get(&members, "message").cloned().unwrap_or_default();
@@ -68,6 +99,7 @@ async fn send(input: &Input<'_>) -> Result<Activity, Activity> {
     };
     let (account, id) = (&input.job.account, input.key());
     let provider = input.messages_api().await?;
+    let carrier = Carrier::find(input, provider, sent.message.channel).await?;
     input.begin_effect().await?;
     let echo = Echo {
         to: sent.message.to.clone(),
@@ -81,9 +113,10 @@ async fn send(input: &Input<'_>) -> Result<Activity, Activity> {
     if let Begun::Before(status) = input.insist(begin).await? {
         return Ok(done(input, &sent, status));
     }
-    match messages_api::send(&input.tools.providers, &provider, &outgoing, id, clock::now()).await {
+    match carrier.send(input, &outgoing, id).await {
         Sending::Accepted { provider_uuid } => {
-            input.insist(|| input.store.note_provider_id(account, id, &provider_uuid)).await?;
+            let provider_id = provider_uuid.to_lowercase();
+            input.insist(|| input.store.note_provider_id(account, id, &provider_id)).await?;
             change(input, Status::Submitted, None).await?;
             Ok(done(input, &sent, Some(Status::Submitted)))
         }
