@@ -23,8 +23,10 @@ use super::{Activity, Input, input_required};
 
 /// The last message has no deadline of its own; after that long nobody waits for it (U9).
 const LAST_RESORT: TimeDelta = TimeDelta::hours(72);
-/// How long a throttled last message is tried, and one waited for of which nobody knows whether it was sent.
+/// How long a throttled last message is tried.
 const LAST_MESSAGE: TimeDelta = TimeDelta::seconds(60);
+/// How long a status is waited for of a last message of which nobody knows whether it was sent.
+const SILENCE: Duration = Duration::from_secs(60);
 /// How long a provider that does not work is tried, and the pause between two tries.
 const PATIENCE: TimeDelta = TimeDelta::seconds(10);
 const PAUSE: Duration = Duration::from_secs(4);
@@ -110,8 +112,10 @@ async fn send(input: &Input<'_>) -> Result<Activity, Activity> {
     };
     let job = input.job.id();
     let begin = || input.store.begin_message(account, job, id, sent.message.channel, &echo);
-    if let Begun::Before(status) = input.insist(begin).await? {
-        return Ok(done(input, &sent, status));
+    match input.insist(begin).await? {
+        Begun::Now => {}
+        Begun::Before(None) => return unknown(input, &sent).await,
+        Begun::Before(status) => return Ok(done(input, &sent, status)),
     }
     match carrier.send(input, &outgoing, id).await {
         Sending::Accepted { provider_uuid } => {
@@ -141,9 +145,18 @@ async fn send(input: &Input<'_>) -> Result<Activity, Activity> {
         }
         Sending::Unknown { detail } => {
             tracing::warn!(account.id = %account, message.id = %id, detail, "a message may have been sent");
-            Ok(done(input, &sent, None))
+            unknown(input, &sent).await
         }
     }
+}
+
+/// Nobody knows whether it was sent. Of a message that others follow its deadline decides.
+async fn unknown(input: &Input<'_>, sent: &Sent) -> Result<Activity, Activity> {
+    if sent.is_last {
+        let (account, id) = (&input.job.account, input.key());
+        input.insist(|| input.store.give_up_after(account, id, SILENCE)).await?;
+    }
+    Ok(done(input, sent, None))
 }
 
 async fn change(input: &Input<'_>, status: Status, error: Option<&StatusError>) -> Result<(), Activity> {
@@ -160,10 +173,7 @@ async fn change(input: &Input<'_>, status: Status, error: Option<&StatusError>) 
 }
 
 fn done(input: &Input<'_>, sent: &Sent, status: Option<Status>) -> Activity {
-    let deadline = match status {
-        None if sent.is_last => clock::now() + LAST_MESSAGE,
-        _ => sent.deadline(),
-    };
+    let deadline = sent.deadline();
     let result: Value = json!({
         "message_uuid": input.key(),
         "channel": sent.message.channel,
