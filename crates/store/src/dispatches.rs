@@ -371,6 +371,7 @@ impl Store {
         let end = parent::End { dispatch: id, status, messages: &report.messages, at };
         let is_awaited = parent::tell_parent(&mut transaction, account, &end).await?;
         transaction.commit().await?;
+        self.callback_wake.hint();
         if is_awaited {
             self.wake.hint();
         }

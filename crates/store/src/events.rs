@@ -82,7 +82,9 @@ impl EventKind {
 
     fn state(&self) -> Option<&str> {
         match self {
-            Self::Receipt { receipt, .. } | Self::Status(StatusReceipt { receipt, .. }) => Some(&receipt.state),
+            Self::Receipt { receipt, .. } | Self::Status(StatusReceipt { receipt, .. }) => {
+                Some(&receipt.state)
+            }
             Self::CallEnded => Some(CALL_ENDED),
             Self::DispatchEnded(how) => Some(how),
             Self::Message(_) | Self::Keys => None,
@@ -119,6 +121,9 @@ impl Store {
         transaction.commit().await?;
         if !(received.resumed.is_empty() && received.started.is_empty()) {
             self.wake.hint();
+        }
+        if incoming.callback.is_some() && !received.duplicate {
+            self.callback_wake.hint();
         }
         Ok(received)
     }
