@@ -11,7 +11,7 @@ use trunkline_store::keys::{KeySecret, Opened};
 use trunkline_store::usage::Allowance;
 use trunkline_store::webhook_settings::WebhookLookup;
 use trunkline_store::{Store, StoreError};
-use trunkline_workflow::AccountId;
+use trunkline_workflow::{AccountId, dispatch};
 
 use super::automation::usage::show::UsageShape;
 use super::nexmo::callers::Callers;
@@ -37,6 +37,8 @@ pub struct ApiConfig {
     pub rate_limit: Option<NonZeroU32>,
     /// Requests of the Workflows and Messages API, a second and API key; `None`: 30.
     pub nexmo_rate: Option<NonZeroU32>,
+    /// About workflows of that API.
+    pub dispatch_rules: dispatch::Rules,
     pub usage_shape: UsageShape,
     /// Which of several waits for the same message goes on (U-18).
     pub recipients: Recipients,

@@ -323,12 +323,13 @@ impl Store {
         self.receive(incoming).await.map(Some)
     }
 
-    /// Ends a workflow and has it told, once.
+    /// Ends a workflow and has it told, once. `fee`: what it costs besides its messages, in euros.
     pub async fn end_dispatch(
         &self,
         account: &AccountId,
         instance: InstanceId,
         outcome: Outcome,
+        fee: dispatch::Price,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let found: Option<(Uuid, String, Option<Uuid>)> =
@@ -345,8 +346,7 @@ impl Store {
             Outcome::Completed => "completed",
             Outcome::Error => "error",
         };
-        // Of the workflow itself nothing is charged (U30).
-        let report = Report { link, outcome, at, fee: dispatch::Price::ZERO, messages };
+        let report = Report { link, outcome, at, fee, messages };
         let callback = NewCallback {
             account: account.clone(),
             subject: id.to_string(),

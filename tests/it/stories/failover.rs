@@ -10,6 +10,7 @@ use trunkline_connectors::correlation::receipt_key;
 use trunkline_store::connectors::ConnectorKind;
 use trunkline_store::dispatches::{Change, NewDispatch, NewMessage};
 use trunkline_store::nexmo_accounts::CallbackUrls;
+use trunkline_workers::Rules;
 use trunkline_workflow::dispatch::{self, Flavour, Link, Refusal, Status};
 use uuid::Uuid;
 
@@ -443,5 +444,29 @@ async fn a_status_and_silence_are_decided_once() {
     }
     let count = given_up.iter().filter(|given_up| **given_up).count();
     assert!((10..MESSAGES_IN_DOUBT - 10).contains(&count), "{count} were given up: no race");
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn n_073_the_price_of_a_report_is_that_of_its_messages_and_the_fee() {
+    let mut engine = engine().await;
+    engine.stop_worker().await;
+    let workflow_fee = "0.002".parse().unwrap();
+    engine.start_worker_with_rules(Rules { workflow_fee, ..Rules::default() });
+    start(&engine, two("delivered")).await;
+    let first = handed_in(&engine)[0];
+    says(&engine, first, Status::Submitted, Some("0.9")).await;
+    says(&engine, first, Status::Undeliverable, Some("0.1")).await;
+    let [_, second] = handed_in(&engine)[..] else { panic!("the second message") };
+    says(&engine, second, Status::Delivered, Some("0.0333")).await;
+    let report = report(&engine).await;
+    assert_eq!(report["usage"], json!({"price": "0.1353", "currency": "EUR"}));
+    let prices: Vec<_> = report["_links"]["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|message| message["usage"]["price"].as_str().unwrap())
+        .collect();
+    assert_eq!(prices, ["0.1", "0.0333"]);
     engine.finish().await;
 }
