@@ -11,31 +11,31 @@ use super::listen::parse_rate;
 pub struct WorkflowsApiSettings {
     /// Requests an API key of the Workflows and Messages API may make in a second, on each server
     #[arg(
-        long,
+        long = "workflows-rate",
         env = "TRUNKLINE_WORKFLOWS_RATE",
         value_name = "REQUESTS",
         default_value = "30",
         value_parser = parse_rate
     )]
-    workflows_rate: NonZeroU32,
+    rate: NonZeroU32,
     /// Messages a workflow of that API may have
     #[arg(
-        long,
+        long = "workflows-steps",
         env = "TRUNKLINE_WORKFLOWS_STEPS",
         value_name = "COUNT",
         default_value_t = 25,
         value_parser = clap::value_parser!(u16).range(1..=1000)
     )]
-    workflows_steps: u16,
+    steps: u16,
     /// Whether a workflow may wait for `read` on channels that never report it: sms and mms
     #[arg(
-        long,
+        long = "workflows-checks",
         env = "TRUNKLINE_WORKFLOWS_CHECKS",
         value_name = "RULE",
         value_enum,
         default_value_t = Checks::Lenient
     )]
-    workflows_checks: Checks,
+    checks: Checks,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -48,13 +48,13 @@ enum Checks {
 
 impl WorkflowsApiSettings {
     pub fn rate(&self) -> NonZeroU32 {
-        self.workflows_rate
+        self.rate
     }
 
     pub fn rules(&self) -> Rules {
         Rules {
-            most_steps: self.workflows_steps.into(),
-            strictness: match self.workflows_checks {
+            most_steps: self.steps.into(),
+            strictness: match self.checks {
                 Checks::Lenient => Strictness::Lenient,
                 Checks::Strict => Strictness::Strict,
             },

@@ -179,7 +179,7 @@ async fn it_is_signed_like_all_callbacks_in_the_name_of_the_application_whose_ad
     let engine = engine(None).await;
     let (store, account) = (engine.app.store(), engine.app.account());
     assert!(store.set_signature_secret(account, "hush").await.unwrap());
-    let signer = application(&engine, Some("/app")).await;
+    let parcels = application(&engine, Some("/app")).await;
     application(&engine, None).await;
     engine.app.webhook_to(WEBHOOK, sms("p-1")).await.expect_empty(200);
     told(&engine, "/app", 1).await;
@@ -191,7 +191,7 @@ async fn it_is_signed_like_all_callbacks_in_the_name_of_the_application_whose_ad
     };
     let signed = claims("/app");
     assert_eq!(signed.api_key.as_deref(), Some("abcd1234"));
-    assert_eq!(signed.application_id, Some(signer.to_string()));
+    assert_eq!(signed.application_id, Some(parcels.to_string()));
 
     // The account's own goes before.
     let own = inbound(Some(format!("{}/own", engine.endpoint.url)));
