@@ -57,6 +57,7 @@ use super::{health, webhooks};
         webhooks::voice::receive,
         webhooks::dtmf::receive,
         webhooks::message_status::receive,
+        webhooks::inbound_message::receive,
         health::healthz,
         health::readyz,
     ),

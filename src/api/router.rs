@@ -17,7 +17,7 @@ use super::nexmo::{self, Problem};
 use super::operations::{audit, instances};
 use super::rate_limit::{RateLimit, limit_rate};
 use super::state::ApiState;
-use super::webhooks::{dtmf, message_status, messages, voice};
+use super::webhooks::{dtmf, inbound_message, message_status, messages, voice};
 use super::{auth, docs, health, openapi};
 
 /// The HTTP APIs. May be merged with routers that have no fallback of their own.
@@ -27,6 +27,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/webhooks/v1/accounts/{accountId}/voice", post(voice::receive))
         .route("/webhooks/v1/accounts/{accountId}/dtmf", post(dtmf::receive))
         .route("/webhooks/v1/accounts/{accountId}/message-status", post(message_status::receive))
+        .route("/webhooks/v1/accounts/{accountId}/inbound-message", post(inbound_message::receive))
         .merge(nexmo::routes())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

@@ -11,12 +11,13 @@ use trunkline_store::keys::{KeySecret, Opened};
 use trunkline_store::usage::Allowance;
 use trunkline_store::webhook_settings::WebhookLookup;
 use trunkline_store::{Store, StoreError};
-use trunkline_workflow::AccountId;
+use trunkline_workflow::{AccountId, dispatch};
 
 use super::automation::usage::show::UsageShape;
 use super::nexmo::callers::Callers;
 use super::recent::Recent;
 use super::webhooks::credentials::{Addressee, Expected};
+use super::webhooks::from_messages_api::Signatures;
 
 /// How long a key, an account or a webhook's secret is taken on trust after it was looked up: so long may a
 /// revoked one work.
@@ -36,6 +37,8 @@ pub struct ApiConfig {
     pub rate_limit: Option<NonZeroU32>,
     /// Requests of the Workflows and Messages API, a second and API key; `None`: 30.
     pub nexmo_rate: Option<NonZeroU32>,
+    /// About workflows of that API.
+    pub dispatch_rules: dispatch::Rules,
     pub usage_shape: UsageShape,
     /// Which of several waits for the same message goes on (U-18).
     pub recipients: Recipients,
@@ -70,6 +73,7 @@ pub struct ApiState {
     keys: Arc<Recent<[u8; 32], Arc<Opened>>>,
     webhooks: Arc<Recent<AccountId, Arc<Expected>>>,
     strangers: Arc<Recent<AccountId, Addressee>>,
+    signatures: Arc<Signatures>,
     told: Arc<Recent<AccountId, ()>>,
     unlimited: Arc<Recent<AccountId, ()>>,
     callers: Arc<Callers>,
@@ -85,6 +89,7 @@ impl ApiState {
             keys: Arc::new(Recent::new(TRUST, REMEMBERED)),
             webhooks: Arc::new(Recent::new(TRUST, REMEMBERED)),
             strangers: Arc::new(Recent::new(TRUST, REMEMBERED)),
+            signatures: Arc::new(Signatures::new(TRUST, REMEMBERED)),
             told: Arc::new(Recent::new(SILENCE, REMEMBERED)),
             unlimited: Arc::new(Recent::new(TRUST, REMEMBERED)),
             callers: Arc::new(callers),
@@ -107,6 +112,11 @@ impl ApiState {
     /// Those who call the Workflows and Messages API.
     pub(super) fn callers(&self) -> &Callers {
         &self.callers
+    }
+
+    /// With what the Messages API signs its webhooks.
+    pub(super) fn signatures(&self) -> &Signatures {
+        &self.signatures
     }
 
     /// Whether the account's quota (U-36) allows another start. Accounts without one are not asked about

@@ -223,3 +223,66 @@ async fn webhooks_are_shown_with_the_calls_that_register_them() {
     assert!(allow(&["--anyone"]).succeeded().stdout.contains("from anywhere"));
     cluster.stop().await;
 }
+
+#[tokio::test]
+async fn the_messages_api_keeps_what_is_not_named_again() {
+    let dir = TestDir::new();
+    let cluster = postgres(&dir).await;
+    let url = cluster.url("postgres");
+    let environment = [("DATABASE_URL", url.as_str()), ("TRUNKLINE_MASTER_KEY", MASTER_KEY)];
+    let trunkline = |args: &[&str]| run(&dir, args, &environment);
+    trunkline(&["migrate"]).succeeded();
+    trunkline(&["account", "create", "acme"]).succeeded();
+    let show = || trunkline(&["webhook", "show", "acme", "--url", "https://t.example"]).succeeded().stdout;
+    assert!(!show().contains("message-status"), "nobody uses that API");
+    for (file, text) in [("secret", "hush-1\n"), ("signature", "hush-2\n"), ("blank", " \n")] {
+        std::fs::write(dir.path().join(file), text).unwrap();
+    }
+    let set =
+        ["connector", "set", "acme", "messages-api", "--api-key", "abcd1234", "--secret-file", "secret"];
+    let with = |args: &[&'static str]| trunkline(&[&set[..], args].concat());
+    let set_again = |args: &[&'static str]| {
+        let ended = with(args).succeeded();
+        assert!(!ended.stdout.contains("hush") && !ended.stderr.contains("hush"), "{ended:?}");
+        ended.stdout
+    };
+
+    let first = set_again(&[]);
+    for line in [
+        "  messages  https://api.nexmo.com/v0.1/messages\n",
+        "  SMS       the same\n",
+        "  webhooks  not signed\n",
+    ] {
+        assert!(first.contains(line), "{first}");
+    }
+    let urls = ["message-status", "inbound-message"]
+        .map(|webhook| format!(" https://t.example/webhooks/v1/accounts/acme/{webhook}"));
+    let shown = show();
+    assert!(urls.iter().all(|url| shown.contains(&format!("{url}?token="))), "{shown}");
+
+    with(&["--sms-route", "fax"]).failed(2, "messages-api, 8x8");
+    with(&["--sms-route", "8x8"]).failed(1, "--sms-subaccount");
+    with(&["--signature-secret-file", "blank"]).failed(1, "--signature-secret-file");
+    let told = ["--sms-route", "8x8", "--sms-subaccount", "acme_sms", "--signature-secret-file", "signature"];
+    let told =
+        set_again(&[&told[..], &["--base-url", "https://a.example/x", "--api-version", "v1"]].concat());
+    let kept = set_again(&[]);
+    for text in [told, kept] {
+        for line in [
+            "  messages  https://a.example/x/v1/messages\n",
+            "  SMS       by connector `8x8`, subaccount `acme_sms`\n",
+            "  webhooks  signed by the provider\n",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
+    }
+    let shown = show();
+    assert!(urls.iter().all(|url| shown.contains(&format!("{url}\n"))), "{shown}");
+    let listed = trunkline(&["connector", "list", "acme"]).succeeded().stdout;
+    assert_eq!((listed.matches(" sha256:").count(), listed.contains("hush")), (2, false), "{listed}");
+
+    let own = set_again(&["--sms-route", "messages-api"]);
+    assert!(own.contains("SMS       the same\n") && own.contains("signed by the provider"), "{own}");
+    assert_eq!(set_again(&["--afresh"]), first);
+    cluster.stop().await;
+}

@@ -16,6 +16,9 @@ fn help_lists_every_setting_with_its_default() {
         ("TRUNKLINE_LISTEN", "127.0.0.1:8080"),
         ("TRUNKLINE_RATE_LIMIT", "any number"),
         ("TRUNKLINE_USAGE_SHAPE", "array"),
+        ("TRUNKLINE_WORKFLOWS_RATE", "30"),
+        ("TRUNKLINE_WORKFLOWS_STEPS", "25"),
+        ("TRUNKLINE_WORKFLOWS_CHECKS", "lenient"),
         ("TRUNKLINE_TRUSTED_PROXIES", "none"),
     ];
     let of_worker = [
@@ -31,6 +34,7 @@ fn help_lists_every_setting_with_its_default() {
         ("TRUNKLINE_INTERRUPTED_SENDS", "repeat"),
         ("TRUNKLINE_TEXT_ANSWERS", "fault"),
         ("TRUNKLINE_SEND_RETRY", "none"),
+        ("TRUNKLINE_WORKFLOW_FEE", "0"),
     ];
     for (command, own) in [("serve", &of_serve[..]), ("worker", &of_worker)] {
         let help = run(&dir, &[command, "--help"], &[]).succeeded().stdout;
@@ -69,6 +73,10 @@ fn a_wrong_value_is_refused_by_name() {
         ("serve", "TRUNKLINE_GRACE_SECONDS", "-1"),
         ("serve", "TRUNKLINE_RATE_LIMIT", "0"),
         ("serve", "TRUNKLINE_USAGE_SHAPE", "list"),
+        ("serve", "TRUNKLINE_WORKFLOWS_RATE", "0"),
+        ("serve", "TRUNKLINE_WORKFLOWS_STEPS", "0"),
+        ("serve", "TRUNKLINE_WORKFLOWS_CHECKS", "kind"),
+        ("worker", "TRUNKLINE_WORKFLOW_FEE", "-0.002"),
         ("serve", "TRUNKLINE_TRUSTED_PROXIES", "10.0.0.0/8,balancer"),
         ("serve", "TRUNKLINE_MASTER_KEY", "hush"),
         ("serve", "TRUNKLINE_DATABASE_CONNECTIONS", "0"),

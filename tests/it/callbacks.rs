@@ -1,9 +1,11 @@
 //! Calls to addresses of customers: made in order, repeated, given up, and nobody's business but the receiver's.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 use trunkline_store::callbacks::NewCallback;
 
-use crate::support::{Engine, until};
+use crate::support::{Engine, open_store, until};
 
 fn callback(engine: &Engine, subject: &str, event: &str, url: Option<String>) -> NewCallback {
     NewCallback {
@@ -54,6 +56,7 @@ async fn n_075_a_call_that_fails_is_repeated_with_the_same_bytes_until_it_is_tak
         .fetch_one(engine.app.store().pool())
         .await
         .unwrap();
+        engine.app.store().callback_wake().hint();
         assert!((pause - 2.0..=pause).contains(&in_seconds), "{attempt}: {in_seconds}");
     }
     until_states(&engine, &["delivered"]).await;
@@ -91,6 +94,7 @@ async fn calls_about_one_subject_wait_for_each_other_and_for_nobody_else() {
         .execute(engine.app.store().pool())
         .await
         .unwrap();
+    engine.app.store().callback_wake().hint();
     until_states(&engine, &["delivered"; 4]).await;
     let told: Vec<_> = engine.endpoint.bodies_at("/down").iter().map(|body| body["status"].clone()).collect();
     assert_eq!(told, ["submitted", "submitted", "delivered", "read"]);
@@ -110,6 +114,7 @@ async fn after_a_day_a_call_is_given_up_and_the_next_one_is_made() {
     .execute(engine.app.store().pool())
     .await
     .unwrap();
+    engine.app.store().callback_wake().hint();
     until_states(&engine, &["given_up", "delivered"]).await;
     assert_eq!(calls(&engine).await[0].2.as_deref(), Some("503 Service Unavailable"));
     engine.finish().await;
@@ -130,6 +135,7 @@ async fn a_call_whose_worker_is_gone_is_made_by_another() {
     .execute(store.pool())
     .await
     .unwrap();
+    store.callback_wake().hint();
     until_states(&engine, &["delivered"]).await;
     assert_eq!(calls(&engine).await[0].1, 2);
     engine.finish().await;
@@ -140,5 +146,26 @@ async fn without_an_address_nobody_is_told_and_it_is_kept() {
     let engine = Engine::start().await;
     assert!(engine.app.store().enqueue_callback(&callback(&engine, "m", "submitted", None)).await.unwrap());
     assert_eq!(calls(&engine).await, [("skipped".to_owned(), 0, None)]);
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn a_worker_looks_at_once_when_another_process_wrote_a_call_down() {
+    let engine = Engine::start().await;
+    until("the worker has looked, and finds nothing", || async {
+        engine.app.store().next_callback_in().await.unwrap().is_none()
+    })
+    .await;
+    // Another store: its hints come by the database alone.
+    let other = open_store(engine.app.database_url());
+    let begun = Instant::now();
+    for event in ["submitted", "delivered", "read"] {
+        let url = Some(format!("{}/st", engine.endpoint.url));
+        let count = engine.endpoint.bodies_at("/st").len();
+        assert!(other.enqueue_callback(&callback(&engine, "m", event, url)).await.unwrap());
+        until("it is made", || async { engine.endpoint.bodies_at("/st").len() > count }).await;
+    }
+    // Three looks of a worker that is not told would take longer.
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     engine.finish().await;
 }

@@ -1,7 +1,7 @@
 //! Which master key is the database's, and how another takes over (U-65).
 
 use serde_json::json;
-use trunkline_store::connectors::{ConnectorKind, ListedSecret, NewConnector};
+use trunkline_store::connectors::{ConnectorKind, ListedSecret, NewConnector, NewSignature};
 use trunkline_store::reseal::{Left, LostKey, Resealed, Unsealed};
 use trunkline_store::sealing::MasterKeys;
 use trunkline_store::{Store, StoreError};
@@ -33,8 +33,15 @@ async fn a_new_master_key_in_front_of_the_old_one_takes_over_once_everything_is_
     let settings = json!({"region": "europe"});
     for subaccount in [None, Some("shop")] {
         let new = NewConnector { account, kind, subaccount, settings: &settings, secret: Some("key-1") };
-        assert!(app.store().set_connector(new).await.unwrap());
+        let signature = NewSignature::Secret("signed-1");
+        assert!(app.store().set_signing_connector(new, signature).await.unwrap());
     }
+    // Nothing to show is no reason not to sign.
+    let messages_api = ConnectorKind::MessagesApi;
+    let new =
+        NewConnector { account, kind: messages_api, subaccount: None, settings: &settings, secret: None };
+    let signature = NewSignature::Secret("signed-2");
+    assert!(app.store().set_signing_connector(new, signature).await.unwrap());
     // More than a batch.
     let definition = app.define(with_secret()).await.parse().unwrap();
     for _ in 0..60 {
@@ -61,7 +68,7 @@ async fn a_new_master_key_in_front_of_the_old_one_takes_over_once_everything_is_
     let resealed = rotated.reseal(LostKey::Refused).await.unwrap();
     let unknown = Unsealed::UnknownKey("deadbeef".to_owned());
     let left = Left { column: "connectors.secret".to_owned(), count: 1, because: unknown };
-    assert_eq!(resealed, Resealed { rows: 61 + 2 + 2, left: vec![left] });
+    assert_eq!(resealed, Resealed { rows: 61 + 3 + 2, left: vec![left] });
 
     let new = open_with(&app, &[NEW_KEY]);
     let settings = new.webhook_settings(account).await.unwrap().unwrap();
@@ -69,6 +76,10 @@ async fn a_new_master_key_in_front_of_the_old_one_takes_over_once_everything_is_
     for subaccount in [None, Some("shop")] {
         let found = new.find_connector(account, kind, subaccount).await.unwrap().unwrap();
         assert_eq!(found.secret.as_deref(), Some("key-1"));
+    }
+    for (kind, secret) in [(kind, "signed-1"), (messages_api, "signed-2")] {
+        let found = new.find_provider_signature(account, kind).await.unwrap();
+        assert_eq!(found.as_deref(), Some(secret));
     }
     for version in [1, 61] {
         let loaded = new.load_version(account, definition, version).await.unwrap().unwrap();
@@ -201,7 +212,7 @@ async fn a_wrong_key_does_not_claim_a_database_that_holds_something_sealed() {
     let set = async |store: &Store| {
         let new =
             NewConnector { account, kind, subaccount: None, settings: &settings, secret: Some("Basic x") };
-        store.set_connector(new).await
+        store.set_signing_connector(new, NewSignature::Secret("signed")).await
     };
     let words = async || -> i64 {
         sqlx::query_scalar("select count(*) from master_key_check").fetch_one(store.pool()).await.unwrap()
@@ -215,6 +226,7 @@ async fn a_wrong_key_does_not_claim_a_database_that_holds_something_sealed() {
     // One kind after the other is the only one that is left.
     for statement in [
         "",
+        "update connectors set secret = null",
         "delete from connectors",
         "delete from webhook_settings",
         "delete from definition_versions; delete from definitions",

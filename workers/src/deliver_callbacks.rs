@@ -20,8 +20,8 @@ const AT_ONCE: usize = 64;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Longer than a call takes: then another worker may make it.
 const LEASE: Duration = Duration::from_secs(60);
-/// The longest look away: what is written down meanwhile is due at once.
-const LONGEST: Duration = Duration::from_millis(500);
+/// The longest look away. Who writes a call down gives a hint; one that gets lost costs so much time.
+const LONGEST: Duration = Duration::from_secs(5);
 const SHORTEST: Duration = Duration::from_millis(10);
 
 /// Makes calls until the worker drains, then finishes those under way.
@@ -56,7 +56,8 @@ async fn claim_and_deliver(store: &Store, client: &OutboundClient, calls: &mut J
                     }
                     Claimed::Nothing { next_in } => next_in.unwrap_or(LONGEST).clamp(SHORTEST, LONGEST),
                 };
-                tokio::time::sleep(wait).await;
+                // Whichever comes first.
+                let _hinted = tokio::time::timeout(wait, store.callback_wake().hinted()).await;
             }
             Err(error) => {
                 pause.report(&error, "cannot look for calls to be made; trying again");

@@ -4,6 +4,7 @@ use trunkline_connectors::eight_by_eight::EightByEight;
 use trunkline_connectors::messages_api::MessagesApi;
 use trunkline_connectors::outbound::OutboundClient;
 use trunkline_expressions::Evaluator;
+use trunkline_workflow::dispatch::Price;
 use trunkline_workflow::retry::RetryPolicy;
 
 #[derive(Clone)]
@@ -40,6 +41,8 @@ pub struct Rules {
     pub send_retry: Option<RetryPolicy>,
     /// Where the world reaches our webhooks: `https://automation.example.net`.
     pub public_url: Option<String>,
+    /// What a workflow of the Workflows API costs besides its messages, in euros (U30 there).
+    pub workflow_fee: Price,
 }
 
 /// What becomes of a send whose worker died, so that the provider may have it already (U-51).

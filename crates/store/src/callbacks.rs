@@ -60,8 +60,8 @@ struct Row {
     first_attempt_at: DateTime<Utc>,
 }
 
-/// Writes a call down, in a transaction that no other call about the subject is written beside. `false`: this event
-/// of the subject was told before.
+/// Writes a call down, in a transaction that no other call about the subject is written beside; when it is committed
+/// there is something to be hinted at. `false`: this event of the subject was told before.
 pub(crate) async fn enqueue(
     connection: &mut PgConnection,
     callback: &NewCallback,
@@ -106,6 +106,9 @@ impl Store {
         let mut transaction = self.pool.begin().await?;
         let is_new = enqueue(&mut transaction, callback).await?;
         transaction.commit().await?;
+        if is_new && callback.url.is_some() {
+            self.callback_wake.hint();
+        }
         Ok(is_new)
     }
 
@@ -173,9 +176,10 @@ impl Store {
         .bind(answer)
         .fetch_optional(&mut *transaction)
         .await?;
+        let mut next_is_due = false;
         if let (Some(subject), None) = (&subject, pause) {
             // A statement of its own: it sees the call that was put behind this one while the first waited.
-            sqlx::query(
+            let next = sqlx::query(
                 "update callbacks
                  set state = 'pending', due_at = now()
                  where id = (
@@ -188,8 +192,12 @@ impl Store {
             .bind(subject)
             .execute(&mut *transaction)
             .await?;
+            next_is_due = next.rows_affected() > 0;
         }
         transaction.commit().await?;
+        if next_is_due {
+            self.callback_wake.hint();
+        }
         Ok(subject.is_some())
     }
 

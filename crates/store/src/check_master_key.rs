@@ -218,7 +218,11 @@ async fn some_sealed_texts(connection: &mut PgConnection) -> Result<Vec<String>,
          union all
          (select left(secret, 32) from connectors where secret is not null limit 1)
          union all
-         (select left(secret, 32) from webhook_settings limit 1)",
+         (select left(signature_secret, 32) from connectors where signature_secret is not null limit 1)
+         union all
+         (select left(secret, 32) from webhook_settings limit 1)
+         union all
+         (select left(signature_secret, 32) from nexmo_accounts where signature_secret is not null limit 1)",
     )
     .fetch_all(connection)
     .await?)

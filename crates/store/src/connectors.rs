@@ -67,6 +67,8 @@ pub struct ListedConnector {
     pub subaccount: Option<String>,
     pub settings: Value,
     pub secret: ListedSecret,
+    /// With which the provider signs what it sends.
+    pub signature_secret: ListedSecret,
     pub changed_at: DateTime<Utc>,
 }
 
@@ -77,6 +79,16 @@ pub enum ListedSecret {
     Opened(String),
     /// With the id of the master key that it takes; damaged, if the store has that key.
     Sealed(String),
+}
+
+impl ListedSecret {
+    fn new(opened: Option<String>, sealed: Option<&str>) -> Self {
+        match (opened, sealed) {
+            (_, None) => Self::None,
+            (Some(secret), _) => Self::Opened(secret),
+            (None, Some(sealed)) => Self::Sealed(key_id(sealed).unwrap_or("?").to_owned()),
+        }
+    }
 }
 
 impl fmt::Debug for ListedSecret {
@@ -99,12 +111,23 @@ pub struct NewConnector<'a> {
     pub secret: Option<&'a str>,
 }
 
+/// With what the provider signs its webhooks from now on.
+#[derive(Clone, Copy)]
+pub enum NewSignature<'a> {
+    /// With nothing.
+    None,
+    /// With what it was before, if the connector was there.
+    AsBefore,
+    Secret(&'a str),
+}
+
 #[derive(sqlx::FromRow)]
 struct Row {
     kind: String,
     subaccount_id: String,
     settings: String,
     secret: Option<String>,
+    signature_secret: Option<String>,
     changed_at: DateTime<Utc>,
 }
 
@@ -145,17 +168,17 @@ impl Row {
     }
 
     fn list(&self, keys: Option<&MasterKeys>, account: &AccountId) -> Result<ListedConnector, StoreError> {
-        let opened = keys.and_then(|keys| self.unseal(keys, account).ok().flatten());
-        let secret = match (opened, &self.secret) {
-            (_, None) => ListedSecret::None,
-            (Some(secret), _) => ListedSecret::Opened(secret),
-            (None, Some(sealed)) => ListedSecret::Sealed(key_id(sealed).unwrap_or("?").to_owned()),
-        };
+        let secret = keys.and_then(|keys| self.unseal(keys, account).ok().flatten());
+        let signature = keys.zip(self.signature_secret.as_ref()).and_then(|(keys, sealed)| {
+            let row = signature_row_name(self.kind().ok()?, &self.subaccount_id);
+            keys.unseal(Place { column: SIGNATURE_SECRET, account, row: &row }, sealed).ok()
+        });
         Ok(ListedConnector {
             kind: self.kind()?,
             subaccount: self.subaccount(),
             settings: self.settings()?,
-            secret,
+            secret: ListedSecret::new(secret, self.secret.as_deref()),
+            signature_secret: ListedSecret::new(signature, self.signature_secret.as_deref()),
             changed_at: self.changed_at,
         })
     }
@@ -169,28 +192,54 @@ pub(crate) fn row_name(kind: ConnectorKind, subaccount: &str, settings: &str) ->
     format!("{}/{subaccount}/{}", kind.as_str(), hex(&Sha256::digest(settings)))
 }
 
+pub(crate) const SIGNATURE_SECRET: &str = "connectors.signature_secret";
+
+/// What a signature secret is sealed for, besides the account. It is sent nowhere, so the settings are no part of it.
+pub(crate) fn signature_row_name(kind: ConnectorKind, subaccount: &str) -> String {
+    format!("{}/{subaccount}", kind.as_str())
+}
+
 impl Store {
     /// Makes the connector, or replaces the one that is there, whole. `false`: there is no such account.
     pub async fn set_connector(&self, new: NewConnector<'_>) -> Result<bool, StoreError> {
+        self.set_signing_connector(new, NewSignature::None).await
+    }
+
+    /// Makes the connector, or replaces the one that is there. `false`: there is no such account.
+    pub async fn set_signing_connector(
+        &self,
+        new: NewConnector<'_>,
+        signature: NewSignature<'_>,
+    ) -> Result<bool, StoreError> {
         let subaccount = new.subaccount.unwrap_or_default();
         let settings = new.settings.to_string();
         let row = row_name(new.kind, subaccount, &settings);
         let place = Place { column: SECRET, account: new.account, row: &row };
+        let row = signature_row_name(new.kind, subaccount);
+        let signature_place = Place { column: SIGNATURE_SECRET, account: new.account, row: &row };
         let mut transaction = self.pool.begin().await?;
         let sealer = self.sealer(&mut transaction).await?;
+        let (as_before, signature) = match signature {
+            NewSignature::None => (false, None),
+            NewSignature::AsBefore => (true, None),
+            NewSignature::Secret(secret) => (false, Some(sealer.seal(signature_place, secret))),
+        };
         let set = sqlx::query(
-            "insert into connectors (account_id, kind, subaccount_id, settings, secret)
-             select id, $2, $3, $4, $5
+            "insert into connectors as c (account_id, kind, subaccount_id, settings, secret, signature_secret)
+             select id, $2, $3, $4, $5, $6
              from accounts
              where id = $1
              on conflict (account_id, kind, subaccount_id) do update
-             set settings = excluded.settings, secret = excluded.secret, changed_at = now()",
+             set settings = excluded.settings, secret = excluded.secret, changed_at = now(),
+                 signature_secret = case when $7 then c.signature_secret else excluded.signature_secret end",
         )
         .bind(new.account.as_str())
         .bind(new.kind.as_str())
         .bind(subaccount)
         .bind(settings)
         .bind(new.secret.map(|secret| sealer.seal(place, secret)))
+        .bind(signature)
+        .bind(as_before)
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
@@ -201,7 +250,7 @@ impl Store {
     /// of the store the database's.
     pub async fn list_connectors(&self, account: &AccountId) -> Result<Vec<ListedConnector>, StoreError> {
         let rows: Vec<Row> = sqlx::query_as(
-            "select kind, subaccount_id, settings, secret, changed_at
+            "select kind, subaccount_id, settings, secret, signature_secret, changed_at
              from connectors
              where account_id = $1
              order by kind, subaccount_id",
@@ -220,7 +269,7 @@ impl Store {
         subaccount: Option<&str>,
     ) -> Result<Option<ListedConnector>, StoreError> {
         let row: Option<Row> = sqlx::query_as(
-            "select kind, subaccount_id, settings, secret, changed_at
+            "select kind, subaccount_id, settings, secret, signature_secret, changed_at
              from connectors
              where account_id = $1 and kind = $2 and subaccount_id = $3",
         )
@@ -259,7 +308,7 @@ impl Store {
         subaccount: Option<&str>,
     ) -> Result<Option<Connector>, StoreError> {
         let row: Option<Row> = sqlx::query_as(
-            "select kind, subaccount_id, settings, secret, changed_at
+            "select kind, subaccount_id, settings, secret, signature_secret, changed_at
              from connectors
              where account_id = $1 and kind = $2 and subaccount_id in ('', $3)
              order by subaccount_id desc
@@ -274,5 +323,26 @@ impl Store {
             Some(row) => row.read(self, account).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// With what the provider signs the webhooks of the account itself. `None`: it does not sign them.
+    pub async fn find_provider_signature(
+        &self,
+        account: &AccountId,
+        kind: ConnectorKind,
+    ) -> Result<Option<String>, StoreError> {
+        let sealed: Option<String> = sqlx::query_scalar(
+            "select signature_secret
+             from connectors
+             where account_id = $1 and kind = $2 and subaccount_id = '' and signature_secret is not null",
+        )
+        .bind(account.as_str())
+        .bind(kind.as_str())
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(sealed) = sealed else { return Ok(None) };
+        let row = signature_row_name(kind, "");
+        let place = Place { column: SIGNATURE_SECRET, account, row: &row };
+        self.keys().await?.unseal(place, &sealed).map(Some)
     }
 }

@@ -3,6 +3,7 @@
 //! A workflow is an instance of one definition, the same for all accounts. A status of a message is an event like a
 //! receipt: it ends the wait for the message, and is told in the same transaction.
 
+mod give_up;
 mod parent;
 mod show;
 
@@ -20,7 +21,7 @@ use uuid::Uuid;
 use crate::audit::By;
 use crate::callbacks::{self, NewCallback};
 use crate::events::{EventKind, Incoming, Received, Recipients};
-use crate::messages::Receipt;
+use crate::messages::{Basis, Receipt, STARTED, StatusReceipt};
 use crate::nexmo_accounts::CallbackUrls;
 use crate::starts::{self, NewInstance};
 use crate::{Store, StoreError};
@@ -89,9 +90,6 @@ pub struct Change {
     pub usage: Option<Usage>,
     pub at: DateTime<Utc>,
 }
-
-/// The state of a message that nobody has said anything about.
-const STARTED: &str = "started";
 
 impl Store {
     /// Durable when it returns. Of a workflow that was started before, nothing changes.
@@ -230,6 +228,19 @@ impl Store {
         Ok(())
     }
 
+    /// Whether it is a message of this API.
+    pub async fn is_workflow_message(&self, account: &AccountId, message: Uuid) -> Result<bool, StoreError> {
+        Ok(sqlx::query_scalar(
+            "select exists (
+                 select from messages where account_id = $1 and umid = $2 and echo is not null
+             )",
+        )
+        .bind(account.as_str())
+        .bind(message.to_string())
+        .fetch_one(&self.pool)
+        .await?)
+    }
+
     /// The message that the provider calls so.
     pub async fn find_by_provider_id(
         &self,
@@ -254,6 +265,16 @@ impl Store {
         (message, key): (Uuid, String),
         change: &Change,
     ) -> Result<Option<Received>, StoreError> {
+        self.take_status(account, (message, key), change, Basis::Known).await
+    }
+
+    async fn take_status(
+        &self,
+        account: &AccountId,
+        (message, key): (Uuid, String),
+        change: &Change,
+        basis: Basis,
+    ) -> Result<Option<Received>, StoreError> {
         let Some(echo) = self.find_echo(account, message).await? else { return Ok(None) };
         let urls = self.callback_urls(account, echo.application).await?;
         let status = change.status.as_str();
@@ -276,49 +297,39 @@ impl Store {
             url: urls.status,
             body: body.body(),
         };
-        let received = self
-            .receive(Incoming {
-                account: account.clone(),
-                dedupe_key: format!("status:{message}:{status}"),
-                kind: EventKind::Receipt {
-                    receipt: Receipt {
-                        id: message.to_string(),
-                        channel: None,
-                        state: status.to_owned(),
-                        // A failure is the end of what was submitted, as a delivery is.
-                        rank: change.status.rank().unwrap_or(2).into(),
-                        detail: None,
-                        error_code: change.refusal.as_ref().and_then(|refusal| refusal.code.try_into().ok()),
-                        error_message: change.refusal.as_ref().map(|refusal| refusal.reason.clone()),
-                        changed_at: change.at,
-                    },
-                    trigger: None,
-                },
-                subaccount: None,
-                keys: vec![key],
-                body: json!({"message_uuid": message, "status": status}),
-                received_at: change.at,
-                recipients: Recipients::All,
-                callback: Some(Box::new(callback)),
-            })
-            .await?;
-        if let (Some(usage), false) = (change.usage, received.duplicate) {
-            sqlx::query("update messages set price = $3 where account_id = $1 and umid = $2")
-                .bind(account.as_str())
-                .bind(message.to_string())
-                .bind(usage.price.to_string())
-                .execute(&self.pool)
-                .await?;
-        }
-        Ok(Some(received))
+        let receipt = Receipt {
+            id: message.to_string(),
+            channel: None,
+            state: status.to_owned(),
+            // A failure is the end of what was submitted, as a delivery is.
+            rank: change.status.rank().unwrap_or(2).into(),
+            detail: None,
+            error_code: change.refusal.as_ref().and_then(|refusal| refusal.code.try_into().ok()),
+            error_message: change.refusal.as_ref().map(|refusal| refusal.reason.clone()),
+            changed_at: change.at,
+        };
+        let price = change.usage.map(|usage| usage.price.to_string());
+        let incoming = Incoming {
+            account: account.clone(),
+            dedupe_key: format!("status:{message}:{status}"),
+            kind: EventKind::Status(StatusReceipt { receipt, price, basis }),
+            subaccount: None,
+            keys: vec![key],
+            body: json!({"message_uuid": message, "status": status}),
+            received_at: change.at,
+            recipients: Recipients::All,
+            callback: Some(Box::new(callback)),
+        };
+        self.receive(incoming).await.map(Some)
     }
 
-    /// Ends a workflow and has it told, once.
+    /// Ends a workflow and has it told, once. `fee`: what it costs besides its messages, in euros.
     pub async fn end_dispatch(
         &self,
         account: &AccountId,
         instance: InstanceId,
         outcome: Outcome,
+        fee: dispatch::Price,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let found: Option<(Uuid, String, Option<Uuid>)> =
@@ -335,8 +346,7 @@ impl Store {
             Outcome::Completed => "completed",
             Outcome::Error => "error",
         };
-        // Of the workflow itself nothing is charged (U30).
-        let report = Report { link, outcome, at, fee: dispatch::Price::ZERO, messages };
+        let report = Report { link, outcome, at, fee, messages };
         let callback = NewCallback {
             account: account.clone(),
             subject: id.to_string(),
@@ -361,6 +371,7 @@ impl Store {
         let end = parent::End { dispatch: id, status, messages: &report.messages, at };
         let is_awaited = parent::tell_parent(&mut transaction, account, &end).await?;
         transaction.commit().await?;
+        self.callback_wake.hint();
         if is_awaited {
             self.wake.hint();
         }

@@ -17,7 +17,7 @@ use trunkline_workflow::{AccountId, DefinitionId, InstanceId, Trigger, context};
 
 use crate::callbacks::{self, NewCallback};
 use crate::definitions::triggered_by;
-use crate::messages::{self, Receipt};
+use crate::messages::{self, Receipt, StatusReceipt};
 use crate::starts::{self, NewInstance};
 use crate::usage::starts_left;
 use crate::waits::{Ending, Resume, read_id, resume};
@@ -49,6 +49,8 @@ pub enum EventKind {
     Message(Trigger),
     /// What became of a message or call of ours. `trigger`: whether it may start instances.
     Receipt { receipt: Receipt, trigger: Option<Trigger> },
+    /// What became of a message of the Workflows API.
+    Status(StatusReceipt),
     /// Keys pressed in a call (spec 7.7).
     Keys,
     /// The call is over, and what waits for keys of it shall go on without them (U-27).
@@ -74,13 +76,15 @@ impl EventKind {
         match self {
             Self::Message(trigger) => Some(*trigger),
             Self::Receipt { trigger, .. } => *trigger,
-            Self::Keys | Self::CallEnded | Self::DispatchEnded(_) => None,
+            Self::Status(_) | Self::Keys | Self::CallEnded | Self::DispatchEnded(_) => None,
         }
     }
 
     fn state(&self) -> Option<&str> {
         match self {
-            Self::Receipt { receipt, .. } => Some(&receipt.state),
+            Self::Receipt { receipt, .. } | Self::Status(StatusReceipt { receipt, .. }) => {
+                Some(&receipt.state)
+            }
             Self::CallEnded => Some(CALL_ENDED),
             Self::DispatchEnded(how) => Some(how),
             Self::Message(_) | Self::Keys => None,
@@ -90,7 +94,7 @@ impl EventKind {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Received {
-    /// It had been received before; nothing was done.
+    /// It had been received before, or is worth nothing any more; nothing was done.
     pub duplicate: bool,
     pub resumed: Vec<InstanceId>,
     pub started: Vec<InstanceId>,
@@ -118,6 +122,9 @@ impl Store {
         if !(received.resumed.is_empty() && received.started.is_empty()) {
             self.wake.hint();
         }
+        if incoming.callback.is_some() && !received.duplicate {
+            self.callback_wake.hint();
+        }
         Ok(received)
     }
 }
@@ -128,12 +135,19 @@ pub(crate) async fn receive_within(
     incoming: &Incoming,
 ) -> Result<Received, StoreError> {
     let of_call;
-    let incoming = match incoming.kind {
+    let incoming = match &incoming.kind {
         EventKind::Keys | EventKind::CallEnded => {
             // What the call is known by must be looked up under the lock: it may be written at this moment.
             lock_keys(&mut *connection, &lock_names(&incoming.account, &incoming.keys)).await?;
             of_call = with_call_ids(&mut *connection, incoming.clone()).await?;
             &of_call
+        }
+        EventKind::Status(status) => {
+            // Before the event is written: two that speak of one message lock in the same order.
+            if !messages::lock_for_status(&mut *connection, &incoming.account, status).await? {
+                return Ok(Received { duplicate: true, ..Received::default() });
+            }
+            incoming
         }
         EventKind::Message(_) | EventKind::Receipt { .. } | EventKind::DispatchEnded(_) => incoming,
     };
@@ -157,8 +171,14 @@ pub(crate) async fn receive_within(
     let Some(event) = event else {
         return Ok(Received { duplicate: true, ..Received::default() });
     };
-    if let EventKind::Receipt { receipt, .. } = &incoming.kind {
-        messages::record_receipt(&mut *connection, &incoming.account, receipt, &body).await?;
+    match &incoming.kind {
+        EventKind::Receipt { receipt, .. } => {
+            messages::record_receipt(&mut *connection, &incoming.account, receipt, &body).await?;
+        }
+        EventKind::Status(status) => {
+            messages::record_status(&mut *connection, &incoming.account, status, &body).await?;
+        }
+        _ => {}
     }
     lock_keys(&mut *connection, &lock_names(&incoming.account, &incoming.keys)).await?;
     note_keys(&mut *connection, &incoming.account, event, &incoming.keys).await?;

@@ -16,6 +16,7 @@ pub mod dispatches;
 pub mod error;
 pub mod events;
 pub mod explain;
+pub mod inbound_messages;
 pub mod instances;
 pub mod jobs;
 pub mod keys;

@@ -54,6 +54,27 @@ pub struct Receipt {
     pub changed_at: DateTime<Utc>,
 }
 
+/// A status of a message of the Workflows API.
+#[derive(Debug, Clone)]
+pub struct StatusReceipt {
+    pub receipt: Receipt,
+    /// In euros.
+    pub price: Option<String>,
+    pub basis: Basis,
+}
+
+/// On what somebody says that a message has a status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// The provider said so, or we know it ourselves.
+    Known,
+    /// Nobody has said anything. It is worth nothing once somebody has.
+    Silence,
+}
+
+/// The state of a message that nobody has said anything about.
+pub(crate) const STARTED: &str = "started";
+
 /// A call as it was written down.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub(crate) struct Call {
@@ -237,5 +258,43 @@ pub(crate) async fn record_receipt(
     .bind(report)
     .execute(connection)
     .await?;
+    Ok(())
+}
+
+/// Locks the message of a status until the transaction ends. `false`: the status is worth nothing any more.
+pub(crate) async fn lock_for_status(
+    connection: &mut PgConnection,
+    account: &AccountId,
+    status: &StatusReceipt,
+) -> Result<bool, StoreError> {
+    let state: Option<String> = sqlx::query_scalar(
+        "select state
+         from messages
+         where account_id = $1 and umid = $2
+         for update",
+    )
+    .bind(account.as_str())
+    .bind(&status.receipt.id)
+    .fetch_optional(connection)
+    .await?;
+    Ok(status.basis == Basis::Known || state.as_deref() == Some(STARTED))
+}
+
+/// Keeps the status if it is news, and in any case its price: before the workflow whose end it decides adds up.
+pub(crate) async fn record_status(
+    connection: &mut PgConnection,
+    account: &AccountId,
+    status: &StatusReceipt,
+    report: &str,
+) -> Result<(), StoreError> {
+    record_receipt(&mut *connection, account, &status.receipt, report).await?;
+    if let Some(price) = &status.price {
+        sqlx::query("update messages set price = $3 where account_id = $1 and umid = $2")
+            .bind(account.as_str())
+            .bind(&status.receipt.id)
+            .bind(price)
+            .execute(connection)
+            .await?;
+    }
     Ok(())
 }

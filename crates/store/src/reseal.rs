@@ -98,6 +98,8 @@ impl Store {
                  union all
                  select 'connectors.secret', left(secret, 32) from connectors
                  union all
+                 select 'connectors.signature_secret', left(signature_secret, 32) from connectors
+                 union all
                  select 'webhook_settings.secret', left(secret, 32) from webhook_settings
                  union all
                  select 'webhook_settings.previous_secret', left(previous_secret, 32) from webhook_settings

@@ -10,7 +10,7 @@ use sqlx::{ConnectOptions, Connection};
 use crate::StoreError;
 use crate::sealing::{MasterKeys, PlainTexts};
 use crate::starts::Starter;
-use crate::wake::Wake;
+use crate::wake::{self, Wake};
 
 /// A connection outside the pool.
 pub type HotConnection = PgConnection;
@@ -25,6 +25,7 @@ pub struct Store {
     /// Set once the keys were found to be this database's.
     pub(crate) checked: Arc<OnceLock<PlainTexts>>,
     pub(crate) wake: Wake,
+    pub(crate) callback_wake: Wake,
 }
 
 impl Store {
@@ -38,9 +39,10 @@ impl Store {
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(5))
             .connect_lazy_with(options.clone());
-        let wake = Wake::new(pool.clone());
+        let wake = Wake::new(pool.clone(), wake::JOBS);
+        let callback_wake = Wake::new(pool.clone(), wake::CALLBACKS);
         let starter = Starter::new(pool.clone(), wake.clone());
-        Ok(Self { pool, options, starter, keys: None, checked: Arc::default(), wake })
+        Ok(Self { pool, options, starter, keys: None, checked: Arc::default(), wake, callback_wake })
     }
 
     /// A connection of its own, outside the pool: for a worker's statements that run all day.
@@ -65,6 +67,11 @@ impl Store {
     /// The hint that jobs are there to be claimed.
     pub fn wake(&self) -> &Wake {
         &self.wake
+    }
+
+    /// The hint that callbacks are there to be made.
+    pub fn callback_wake(&self) -> &Wake {
+        &self.callback_wake
     }
 
     /// Whether the database answers and has every migration; and whether the store's master keys, if it has

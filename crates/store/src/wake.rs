@@ -1,5 +1,5 @@
-//! The hint that there is something to claim: outside every step transaction, coalesced, and never needed
-//! for correctness (polling is the truth).
+//! The hint that there is something to claim, jobs or callbacks: outside every step transaction, coalesced, and
+//! never needed for correctness (polling is the truth).
 //!
 //! ```text
 //! commit ──► Wake::hint() ──► workers of this process, at once
@@ -15,8 +15,9 @@ use tokio::sync::Notify;
 
 use crate::{Store, StoreError};
 
-/// The channel workers listen on.
-pub const CHANNEL: &str = "trunkline_jobs";
+/// The channels workers listen on.
+pub(crate) const JOBS: &str = "trunkline_jobs";
+pub(crate) const CALLBACKS: &str = "trunkline_callbacks";
 
 /// At most one NOTIFY per process in this time; the first goes out at once.
 const WINDOW: Duration = Duration::from_millis(20);
@@ -28,7 +29,7 @@ pub struct Wake {
 }
 
 impl Wake {
-    pub(crate) fn new(pool: PgPool) -> Self {
+    pub(crate) fn new(pool: PgPool, channel: &'static str) -> Self {
         let wake = Self { local: Arc::new(Notify::new()), outbox: Arc::new(Notify::new()) };
         let outbox = Arc::downgrade(&wake.outbox);
         tokio::spawn(async move {
@@ -37,7 +38,7 @@ impl Wake {
                 let due = tokio::time::timeout(Duration::from_secs(1), hinted.notified()).await.is_ok();
                 drop(hinted);
                 if due {
-                    let _ = notify(&pool).await;
+                    let _ = notify(&pool, channel).await;
                     tokio::time::sleep(WINDOW).await;
                 }
             }
@@ -45,7 +46,7 @@ impl Wake {
         wake
     }
 
-    /// Jobs became ready.
+    /// Some became ready.
     pub fn hint(&self) {
         self.local.notify_waiters();
         self.local.notify_one();
@@ -70,18 +71,18 @@ impl Store {
     pub async fn listen(&self) -> Result<(), StoreError> {
         let mut listener = PgListener::connect_with(&self.pool).await?;
         listener.eager_reconnect(false);
-        listener.listen(CHANNEL).await?;
-        while listener.try_recv().await?.is_some() {
-            self.wake.hint_locally();
+        listener.listen_all([JOBS, CALLBACKS]).await?;
+        while let Some(hint) = listener.try_recv().await? {
+            let wake = if hint.channel() == CALLBACKS { &self.callback_wake } else { &self.wake };
+            wake.hint_locally();
         }
         Ok(())
     }
 }
 
 /// The commit of a NOTIFY has nothing that must survive a crash, so it waits for no disk.
-async fn notify(pool: &PgPool) -> Result<(), sqlx::Error> {
-    sqlx::raw_sql("begin; set local synchronous_commit = off; notify trunkline_jobs; commit")
-        .execute(pool)
-        .await?;
+async fn notify(pool: &PgPool, channel: &'static str) -> Result<(), sqlx::Error> {
+    let statements = format!("begin; set local synchronous_commit = off; notify {channel}; commit");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(pool).await?;
     Ok(())
 }

@@ -21,7 +21,7 @@ use crate::api::query::Query;
 use crate::api::state::ApiState;
 
 /// The routes that whoever calls them can be told no header for.
-const WITHOUT_HEADER: [&str; 2] = ["/dtmf", "/message-status"];
+const WITHOUT_HEADER: [&str; 3] = ["/dtmf", "/message-status", "/inbound-message"];
 
 /// The account that a webhook was registered for. Comes before the body, which is not read for a stranger.
 #[derive(IntoParams)]
@@ -42,10 +42,7 @@ where
     /// Strangers are not told which accounts there are: they all get the same answer.
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let state = ApiState::from_ref(state);
-        let params = RawPathParams::from_request_parts(parts, &()).await.ok();
-        let id = params.as_ref().and_then(|params| path::find(params, "accountId"));
-        let id = id.filter(|id| !id.contains('\0')).ok_or(ApiError::InvalidParameter("account id"))?;
-        let account = AccountId::new(id);
+        let account = account_in_path(parts).await?;
         let expected = match state.webhook_addressee(&account).await? {
             Addressee::Expects(expected) => expected,
             Addressee::HasNoSecret => {
@@ -64,23 +61,41 @@ where
         if !expected.is_secret(header) && !has_token(parts, &expected).await {
             return Err(expected.refusal());
         }
-        if expected.networks.is_empty() {
-            return Ok(Self(account));
-        }
-        let caller = caller_address(parts, &state.config.trusted_proxies);
-        if caller.is_some_and(|caller| expected.networks.iter().any(|network| network.contains(&caller))) {
-            return Ok(Self(account));
-        }
-        if state.is_time_to_tell(&account) {
-            let caller = caller.map_or_else(|| "an unknown address".to_owned(), |caller| caller.to_string());
-            tracing::warn!(
-                account.id = %account,
-                "webhooks with the right secret are refused because they come from {caller}: \
-                 `trunkline webhook allow {account}` says from where they may"
-            );
-        }
-        Err(ApiError::WebhookUnauthenticated)
+        check_address(&state, parts, &account, &expected)?;
+        Ok(Self(account))
     }
+}
+
+pub(super) async fn account_in_path(parts: &mut Parts) -> Result<AccountId, ApiError> {
+    let params = RawPathParams::from_request_parts(parts, &()).await.ok();
+    let id = params.as_ref().and_then(|params| path::find(params, "accountId"));
+    let id = id.filter(|id| !id.contains('\0')).ok_or(ApiError::InvalidParameter("account id"))?;
+    Ok(AccountId::new(id))
+}
+
+/// Of a caller who has shown that it is the right one.
+pub(super) fn check_address(
+    state: &ApiState,
+    parts: &Parts,
+    account: &AccountId,
+    expected: &Expected,
+) -> Result<(), ApiError> {
+    if expected.networks.is_empty() {
+        return Ok(());
+    }
+    let caller = caller_address(parts, &state.config.trusted_proxies);
+    if caller.is_some_and(|caller| expected.networks.iter().any(|network| network.contains(&caller))) {
+        return Ok(());
+    }
+    if state.is_time_to_tell(account) {
+        let caller = caller.map_or_else(|| "an unknown address".to_owned(), |caller| caller.to_string());
+        tracing::warn!(
+            account.id = %account,
+            "webhooks with the right secret are refused because they come from {caller}: \
+             `trunkline webhook allow {account}` says from where they may"
+        );
+    }
+    Err(ApiError::WebhookUnauthenticated)
 }
 
 async fn has_token(parts: &mut Parts, expected: &Expected) -> bool {

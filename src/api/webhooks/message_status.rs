@@ -4,7 +4,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use trunkline_connectors::correlation::receipt_key;
-use trunkline_connectors::messages_api::{MessageStatus, ProviderStatus, parse_status};
+use trunkline_connectors::messages_api::{MessageStatus, ProviderStatus, StatusError, parse_status};
 use trunkline_store::dispatches::Change;
 use trunkline_workflow::AccountId;
 use trunkline_workflow::dispatch::{Refusal, Status, Usage};
@@ -12,8 +12,8 @@ use trunkline_workflow::strict_json::Malformed;
 use uuid::Uuid;
 
 use super::credentials::Registered;
+use super::from_messages_api::FromMessagesApi;
 use super::storable::check_id;
-use crate::api::body::Body;
 use crate::api::error::{ApiError, BodyErrors, ErrorBody};
 use crate::api::state::ApiState;
 
@@ -29,7 +29,7 @@ use crate::api::state::ApiState;
     security(("webhookAuthorization" = []), ()),
     params(
         Registered,
-        ("token" = Option<String>, Query, description = "Derived from the account's secret; instead of the header.")
+        ("token" = Option<String>, Query, description = "Derived from the account's secret; instead of the header. Where the connector knows with what the Messages API signs, its signature (a JWT, HS256) is asked for in the place of both.")
     ),
     request_body(
         content = Object,
@@ -41,7 +41,7 @@ use crate::api::state::ApiState;
     responses(
         (status = 200, description = "Stored, known already, or of no message of ours."),
         (status = 400, description = "The body is no status.", body = ErrorBody),
-        (status = 401, description = "Neither header nor token is the account's, or the caller's address is not allowed.", body = ErrorBody),
+        (status = 401, description = "Neither header nor token is the account's, or the signature is wrong, or the caller's address is not allowed.", body = ErrorBody),
         (status = 500, description = "A defect of ours.", body = ErrorBody),
         (status = 503, description = "The database is not available.", body = ErrorBody),
         BodyErrors,
@@ -49,8 +49,7 @@ use crate::api::state::ApiState;
 )]
 pub async fn receive(
     State(state): State<ApiState>,
-    Registered(account): Registered,
-    body: Body,
+    FromMessagesApi { account, body }: FromMessagesApi,
 ) -> Result<StatusCode, ApiError> {
     let body = body.webhook_json()?;
     let status = parse_status(&body).map_err(|error| Malformed::whole(error.to_string()))?;
@@ -58,24 +57,31 @@ pub async fn receive(
         tracing::info!(account.id = %account, provider.id = status.provider_uuid, "a status of no message of ours");
         return Ok(StatusCode::OK);
     };
+    let usage = status.usage.and_then(|usage| usage["price"].as_str()?.parse().ok());
     let change = Change {
-        status: match status.status {
-            MessageStatus::Submitted => Status::Submitted,
-            MessageStatus::Delivered => Status::Delivered,
-            MessageStatus::Read => Status::Read,
-            MessageStatus::Rejected => Status::Rejected,
-            MessageStatus::Undeliverable => Status::Undeliverable,
-        },
-        refusal: status.error.map(|error| Refusal { code: error.code, reason: error.reason }),
-        usage: status
-            .usage
-            .and_then(|usage| usage["price"].as_str()?.parse().ok())
-            .map(|price| Usage { price }),
+        status: status_of(status.status),
+        refusal: status.error.map(refusal_of),
+        usage: usage.map(|price| Usage { price }),
         at: status.timestamp.unwrap_or_else(|| (state.clock)()),
     };
     let key = receipt_key(&message.to_string());
     state.store.change_status(&account, (message, key), &change).await?;
     Ok(StatusCode::OK)
+}
+
+/// In the words of workflows.
+pub(super) fn status_of(status: MessageStatus) -> Status {
+    match status {
+        MessageStatus::Submitted => Status::Submitted,
+        MessageStatus::Delivered => Status::Delivered,
+        MessageStatus::Read => Status::Read,
+        MessageStatus::Rejected => Status::Rejected,
+        MessageStatus::Undeliverable => Status::Undeliverable,
+    }
+}
+
+pub(super) fn refusal_of(error: StatusError) -> Refusal {
+    Refusal { code: error.code, reason: error.reason }
 }
 
 /// By the reference that we gave it, else by the id that the provider did.
@@ -89,5 +95,5 @@ async fn find_message(
     }
     let Some(id) = &status.provider_uuid else { return Ok(None) };
     check_id(id)?;
-    Ok(state.store.find_by_provider_id(account, id).await?)
+    Ok(state.store.find_by_provider_id(account, &id.to_lowercase()).await?)
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! message ─► written down once ─► waits that it answers ─► definitions that it triggers ─► 200
 //! receipt ─► last state of the sent message ─► the same ───────────────────────────────► 200
+//!         └► of a message of the Workflows API: a status of it ────────────────────────► 200
 //! anything else ───────────────────────────────────────────────────────────────────────► 200
 //! ```
 //!
@@ -14,12 +15,16 @@ use serde_json::{Map, Value};
 use trunkline_connectors::correlation::receipt_key;
 use trunkline_connectors::eight_by_eight::inbound::{self, Inbound, InboundMessage};
 use trunkline_connectors::eight_by_eight::receipt::Receipt;
+use trunkline_connectors::messages_api::{ReceiptStatus, status_of_receipt};
+use trunkline_store::dispatches::Change;
 use trunkline_store::events::{EventKind, Incoming, Recipients};
 use trunkline_store::messages;
 use trunkline_workflow::strict_json::Malformed;
 use trunkline_workflow::{AccountId, Trigger};
+use uuid::Uuid;
 
 use super::credentials::Registered;
+use super::message_status::{refusal_of, status_of};
 use super::storable::{check_id, check_text};
 use crate::api::body::Body;
 use crate::api::error::{ApiError, BodyErrors, ErrorBody};
@@ -126,6 +131,9 @@ async fn take_receipt(
     [&receipt.channel, &receipt.state].into_iter().chain(optional).try_for_each(|text| check_text(text))?;
     let now = (state.clock)();
     let id = receipt.umid.to_lowercase();
+    if let Some(message) = find_workflow_message(state, &account, &receipt).await? {
+        return take_status(state, &account, message, &receipt).await;
+    }
     let incoming = Incoming {
         account,
         dedupe_key: receipt.dedupe_key,
@@ -150,6 +158,43 @@ async fn take_receipt(
         callback: None,
     };
     state.store.receive(incoming).await?;
+    Ok(())
+}
+
+/// The SMS of a workflow of the Workflows API that went this way, by the reference that we gave it, else by the
+/// platform's id.
+async fn find_workflow_message(
+    state: &ApiState,
+    account: &AccountId,
+    receipt: &Receipt,
+) -> Result<Option<Uuid>, ApiError> {
+    Ok(match &receipt.client_message_id {
+        Some(reference) => match Uuid::parse_str(reference.trim()) {
+            Ok(message) if state.store.is_workflow_message(account, message).await? => Some(message),
+            Ok(_) | Err(_) => None,
+        },
+        None => state.store.find_by_provider_id(account, &receipt.umid.to_lowercase()).await?,
+    })
+}
+
+async fn take_status(
+    state: &ApiState,
+    account: &AccountId,
+    message: Uuid,
+    receipt: &Receipt,
+) -> Result<(), ApiError> {
+    let Some(ReceiptStatus { status, error }) = status_of_receipt(receipt) else {
+        tracing::debug!(account.id = %account, message.id = %message, "a receipt says nothing");
+        return Ok(());
+    };
+    let change = Change {
+        status: status_of(status),
+        refusal: error.map(refusal_of),
+        usage: None,
+        at: receipt.timestamp.unwrap_or_else(state.clock),
+    };
+    let key = receipt_key(&message.to_string());
+    state.store.change_status(account, (message, key), &change).await?;
     Ok(())
 }
 

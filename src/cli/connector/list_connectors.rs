@@ -19,22 +19,27 @@ pub(super) async fn list_connectors(
         return Err(CliError::NoAccount(account.to_string()));
     }
     let rows: Vec<_> = store.list_connectors(account).await?.iter().map(row).collect();
-    print!("{}", table(["connector", "subaccount", "secret", "changed", "settings"], &rows));
+    print!("{}", table(["connector", "subaccount", "secret", "signature", "changed", "settings"], &rows));
     Ok(())
 }
 
-fn row(connector: &ListedConnector) -> [String; 5] {
+fn row(connector: &ListedConnector) -> [String; 6] {
     [
         connector.kind.as_str().to_owned(),
         connector.subaccount.clone().unwrap_or_else(|| "-".to_owned()),
-        match &connector.secret {
-            ListedSecret::None => "-".to_owned(),
-            ListedSecret::Opened(secret) => fingerprint(secret),
-            ListedSecret::Sealed(key) => format!("sealed:{key}"),
-        },
+        describe(&connector.secret),
+        describe(&connector.signature_secret),
         connector.changed_at.format("%F %T UTC").to_string(),
         connector.settings.to_string(),
     ]
+}
+
+fn describe(secret: &ListedSecret) -> String {
+    match secret {
+        ListedSecret::None => "-".to_owned(),
+        ListedSecret::Opened(secret) => fingerprint(secret),
+        ListedSecret::Sealed(key) => format!("sealed:{key}"),
+    }
 }
 
 /// Enough to tell secrets apart. They are too random to be guessed from it.

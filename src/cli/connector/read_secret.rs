@@ -33,12 +33,12 @@ pub(super) fn read_authorization(file: &Path) -> Result<String, CliError> {
     check(&read_file(file)?, "--authorization-file")
 }
 
-/// A secret, or a private key of several lines.
-pub(super) fn read_secret(file: &Path) -> Result<String, CliError> {
+/// A secret, or a private key of several lines; `name` is the setting's.
+pub(super) fn read_secret(file: &Path, name: &'static str) -> Result<String, CliError> {
     let text = read_file(file)?;
     let secret = text.trim();
     if secret.is_empty() {
-        return Err(CliError::BadSetting { name: "--secret-file", problem: "it is empty" });
+        return Err(CliError::BadSetting { name, problem: "it is empty" });
     }
     Ok(secret.to_owned())
 }

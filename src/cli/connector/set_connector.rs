@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use trunkline_connectors::converse::ConverseSettings;
 use trunkline_connectors::eight_by_eight::{EightByEightSettings, Region, VoiceApi};
-use trunkline_store::connectors::{ConnectorKind, ListedConnector, ListedSecret, NewConnector};
+use trunkline_store::connectors::{ConnectorKind, ListedConnector, ListedSecret, NewConnector, NewSignature};
 use trunkline_store::{Store, StoreError};
 use trunkline_workflow::AccountId;
 
@@ -186,13 +186,21 @@ fn keep_authorization(before: ListedConnector, url: &str) -> Result<Option<Strin
     Ok(Some(secret))
 }
 
-fn read<T: DeserializeOwned>(settings: Value) -> Result<T, CliError> {
+pub(super) fn read<T: DeserializeOwned>(settings: Value) -> Result<T, CliError> {
     let settings = serde_json::from_value(settings);
     Ok(settings.map_err(|error| StoreError::Damaged(format!("connectors.settings: {error}")))?)
 }
 
-pub(super) async fn set_connector(store: &Store, new: NewConnector<'_>) -> Result<(), CliError> {
-    if !store.set_connector(new).await? {
+async fn set_connector(store: &Store, new: NewConnector<'_>) -> Result<(), CliError> {
+    set_signing_connector(store, new, NewSignature::None).await
+}
+
+pub(super) async fn set_signing_connector(
+    store: &Store,
+    new: NewConnector<'_>,
+    signature: NewSignature<'_>,
+) -> Result<(), CliError> {
+    if !store.set_signing_connector(new, signature).await? {
         return Err(CliError::NoAccount(new.account.to_string()));
     }
     let of = new.subaccount.map(|id| format!(", subaccount `{id}`")).unwrap_or_default();

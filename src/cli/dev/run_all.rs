@@ -154,6 +154,7 @@ fn messages_of_sandbox(url: &str) -> MessagesApi {
         version: Version::V0_1,
         auth: Auth::Basic { api_key: "sandbox".to_owned() },
         sms: SmsRoute::MessagesApi,
+        sms_sub_account_id: None,
     };
     settings.resolve("sandbox").expect("there are a key and a secret")
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::event_rules::EventRulesSettings;
 use super::networks::{Networks, parse_networks};
+use super::workflows_api::WorkflowsApiSettings;
 use crate::api::ApiConfig;
 use crate::api::automation::usage::show::UsageShape;
 
@@ -47,6 +48,8 @@ pub struct ListenSettings {
     usage_shape: UsageShape,
     #[command(flatten)]
     events: EventRulesSettings,
+    #[command(flatten)]
+    workflows_api: WorkflowsApiSettings,
     /// Seconds that running requests have to finish when the server stops
     #[arg(
         long,
@@ -63,7 +66,8 @@ impl ListenSettings {
         ApiConfig {
             trusted_proxies: self.trusted_proxies.clone().unwrap_or_default().0,
             rate_limit: self.rate_limit,
-            nexmo_rate: None,
+            nexmo_rate: Some(self.workflows_api.rate()),
+            dispatch_rules: self.workflows_api.rules(),
             usage_shape: self.usage_shape,
             recipients: self.events.recipients(),
             sms_aliases: self.events.sms_aliases(),
@@ -76,7 +80,7 @@ impl ListenSettings {
     }
 }
 
-fn parse_rate(text: &str) -> Result<NonZeroU32, String> {
+pub(super) fn parse_rate(text: &str) -> Result<NonZeroU32, String> {
     let rate = text.parse::<u32>().ok().filter(|rate| *rate <= MAX_RATE).and_then(NonZeroU32::new);
     rate.ok_or_else(|| format!("it is a number from 1 to {MAX_RATE}"))
 }

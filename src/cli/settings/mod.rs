@@ -10,6 +10,7 @@ mod networks;
 mod rules;
 mod secret;
 mod worker;
+mod workflows_api;
 
 pub(super) use base_url::{is_readable_on_the_way, is_same_origin, parse_base_url, parse_web_url};
 pub use database::{DatabaseSettings, PoolSettings};

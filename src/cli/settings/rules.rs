@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use trunkline_workers::{InterruptedSends, Rules, TextAnswers};
+use trunkline_workflow::dispatch::Price;
 use trunkline_workflow::retry::RetryPolicy;
 
 use super::base_url::parse_base_url;
@@ -34,6 +35,15 @@ pub struct RulesSettings {
     /// `retry` of steps that send and have none of their own: {"maxAttempts": 5} [default: none]
     #[arg(long, env = "TRUNKLINE_SEND_RETRY", value_name = "JSON", value_parser = parse_retry)]
     send_retry: Option<RetryPolicy>,
+    /// What a workflow of the Workflows API costs besides its messages, in euros: 0.002
+    #[arg(
+        long,
+        env = "TRUNKLINE_WORKFLOW_FEE",
+        value_name = "EUROS",
+        default_value = "0",
+        value_parser = parse_fee
+    )]
+    workflow_fee: Price,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -65,6 +75,7 @@ impl RulesSettings {
             },
             send_retry: self.send_retry,
             public_url: self.public_url.clone(),
+            workflow_fee: self.workflow_fee,
         }
     }
 }
@@ -77,9 +88,25 @@ fn parse_retry(text: &str) -> Result<RetryPolicy, String> {
     })
 }
 
+fn parse_fee(text: &str) -> Result<Price, String> {
+    let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let fee = text.parse::<Price>().ok().filter(|_| is_decimal);
+    fee.map(|fee| fee.normalize()).ok_or_else(|| "it is a decimal number, as 0.002".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::parse_retry;
+    use super::{parse_fee, parse_retry};
+
+    #[test]
+    fn a_fee_is_a_decimal_number_and_not_below_zero() {
+        for (text, fee) in [("0", "0"), ("0.00", "0"), ("0.0020", "0.002"), ("12.5", "12.5")] {
+            assert_eq!(parse_fee(text).unwrap().to_string(), fee);
+        }
+        for bad in ["", "-1", "+1", "1e3", "1_000", "0,5", "free", "."] {
+            assert!(parse_fee(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn a_retry_is_written_as_in_a_definition() {

@@ -1,11 +1,9 @@
 //! `webhook show`: where the platform is to report to, and the calls that tell it so.
 
-use std::fmt::Write;
-
 use trunkline_connectors::eight_by_eight::{
     EightByEightSettings, OurWebhooks, Registration, register_webhooks,
 };
-use trunkline_store::connectors::ConnectorKind;
+use trunkline_store::connectors::{ConnectorKind, ListedSecret};
 use trunkline_store::webhook_settings::{dtmf_token, webhook_secret_from_random};
 use trunkline_store::{Store, StoreError};
 use trunkline_workflow::AccountId;
@@ -47,7 +45,14 @@ impl ShowWebhooks {
                 sub_account: self.subaccount.as_deref().unwrap_or(SUBACCOUNT),
             },
         );
-        print!("{}", describe(&self.url, account, &webhook.secret, &registrations));
+        let messages_api = store.look_up_connector(account, ConnectorKind::MessagesApi, None).await?;
+        let messages_api = match messages_api {
+            Some(connector) if connector.signature_secret != ListedSecret::None => MessagesApiCalls::Signed,
+            Some(_) => MessagesApiCalls::WithToken,
+            None => MessagesApiCalls::None,
+        };
+        let ours = Ours { base: &self.url, account, secret: &webhook.secret, messages_api };
+        print!("{}", ours.describe(&registrations));
         Ok(())
     }
 
@@ -61,36 +66,76 @@ impl ShowWebhooks {
     }
 }
 
-fn describe(base: &str, account: &AccountId, secret: &str, registrations: &[Registration]) -> String {
-    let root = format!("{base}/webhooks/v1/accounts/{account}");
-    let mut text = format!(
-        "Messages and receipts  {root}/messages\n\
-         Calls                  {root}/voice\n\
-         Authorization          {secret}\n\
-         \n\
-         Key presses            {root}/dtmf?token={token}\n\
-         (for a call's `dtmfCallbackUrl`; workers with `TRUNKLINE_PUBLIC_URL` put it there by themselves)\n\
-         Message statuses       {root}/message-status?token={token}\n\
-         (for the status URL of the application at the Messages API, if workflows send by it)\n\
-         \n\
-         Register them, with an API key of the platform and its own ids:\n\
-         \n\
-         export API_KEY=…",
-        token = dtmf_token(secret),
-    );
-    let calls: Vec<String> = registrations.iter().map(curl).collect();
-    for name in [PLATFORM_ACCOUNT, SUBACCOUNT] {
-        let variable = name.trim_matches(['{', '}']);
-        if calls.iter().any(|call| call.contains(&format!("${name}"))) {
-            write!(text, " {variable}=…").expect("writing to a string cannot end in an error");
-        }
+/// What the providers are to be told of.
+struct Ours<'a> {
+    base: &'a str,
+    account: &'a AccountId,
+    secret: &'a str,
+    messages_api: MessagesApiCalls,
+}
+
+/// How the Messages API shows that it is it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MessagesApiCalls {
+    /// The account does not use it.
+    None,
+    WithToken,
+    /// It signs them, and needs no token.
+    Signed,
+}
+
+impl Ours<'_> {
+    fn describe(&self, registrations: &[Registration]) -> String {
+        let calls: Vec<String> = registrations.iter().map(curl).collect();
+        let variables = [PLATFORM_ACCOUNT, SUBACCOUNT].into_iter().filter_map(|name| {
+            let is_used = calls.iter().any(|call| call.contains(&format!("${name}")));
+            is_used.then(|| format!(" {}=…", name.trim_matches(['{', '}'])))
+        });
+        let registered = registrations
+            .iter()
+            .zip(&calls)
+            .map(|(registration, call)| format!("\n# {}\n{call}\n", registration.product));
+        format!(
+            "{}{}\nRegister them, with an API key of the platform and its own ids:\n\nexport API_KEY=…{}\n{}",
+            self.platform(),
+            self.messages_api(),
+            variables.collect::<String>(),
+            registered.collect::<String>(),
+        )
     }
-    text.push('\n');
-    for (registration, call) in registrations.iter().zip(&calls) {
-        write!(text, "\n# {}\n{call}\n", registration.product)
-            .expect("writing to a string cannot end in an error");
+
+    fn platform(&self) -> String {
+        format!(
+            "Messages and receipts  {root}/messages\n\
+             Calls                  {root}/voice\n\
+             Authorization          {secret}\n\
+             \n\
+             Key presses            {root}/dtmf?token={token}\n\
+             (for a call's `dtmfCallbackUrl`; workers with `TRUNKLINE_PUBLIC_URL` put it there by themselves)\n",
+            root = self.root(),
+            secret = self.secret,
+            token = dtmf_token(self.secret),
+        )
     }
-    text
+
+    fn messages_api(&self) -> String {
+        let query = match self.messages_api {
+            MessagesApiCalls::None => return String::new(),
+            MessagesApiCalls::Signed => String::new(),
+            MessagesApiCalls::WithToken => format!("?token={}", dtmf_token(self.secret)),
+        };
+        let root = self.root();
+        format!(
+            "\n\
+             Message statuses       {root}/message-status{query}\n\
+             Inbound messages       {root}/inbound-message{query}\n\
+             (for the status URL and the inbound URL of the application at the Messages API)\n"
+        )
+    }
+
+    fn root(&self) -> String {
+        format!("{}/webhooks/v1/accounts/{}", self.base, self.account)
+    }
 }
 
 /// What is secret goes to curl by its standard input: other users of the machine can read command lines.
@@ -137,12 +182,20 @@ mod tests {
             sub_account: SUBACCOUNT,
         };
         let registrations = register_webhooks(&EightByEightSettings::default(), &ours);
-        let text = describe("https://t.example", &account, secret, &registrations);
+        let messages_api = MessagesApiCalls::None;
+        let ours = Ours { base: "https://t.example", account: &account, secret, messages_api };
+        let text = ours.describe(&registrations);
+        assert!(!text.contains("message-status"), "{text}");
+        let text = Ours { messages_api: MessagesApiCalls::WithToken, ..ours }.describe(&registrations);
         for line in [
             "Messages and receipts  https://t.example/webhooks/v1/accounts/acme/messages",
             "Authorization          Bearer trunkline_whk_x",
             &format!(
                 "Key presses            https://t.example/webhooks/v1/accounts/acme/dtmf?token={}",
+                dtmf_token(secret)
+            ),
+            &format!(
+                "Inbound messages       https://t.example/webhooks/v1/accounts/acme/inbound-message?token={}",
                 dtmf_token(secret)
             ),
             "export API_KEY=… PLATFORM_ACCOUNT=… SUBACCOUNT=…",

@@ -151,6 +151,7 @@ impl Carrier {
             version,
             auth: Auth::Basic { api_key: "any".to_owned() },
             sms: SmsRoute::MessagesApi,
+            sms_sub_account_id: None,
         };
         let message: OutgoingMessage = serde_json::from_value(message).unwrap();
         messages_api::send(&self.http, &settings.resolve("any").unwrap(), &message, client_ref, noon()).await

@@ -43,6 +43,15 @@ pub fn events(webhook: &str) -> Vec<Value> {
             json!({"message_uuid": "p-2", "status": "delivered", "timestamp": "2026-02-03 04:05:06 +0000",
                 "to": "447700900000", "from": "447700900001", "channel": "sms", "client_ref": "x"}),
         ],
+        "receive-inbound-message" => vec![
+            json!({"message_uuid": "p-1", "timestamp": "2026-02-03T04:05:06Z",
+                "to": {"type": "sms", "number": "447700900001"}, "from": {"type": "sms", "number": "447700900000"},
+                "message": {"content": {"type": "text", "text": "Hi"}, "sms": {"num_messages": "1"}},
+                "usage": {"price": "0.03", "currency": "EUR"}}),
+            json!({"message_uuid": "p-2", "timestamp": "2026-02-03 04:05:06 +0000", "to": "447700900001",
+                "from": "447700900000", "channel": "whatsapp", "message_type": "location",
+                "location": {"lat": 1.5, "long": 2}}),
+        ],
         other => panic!("`{other}` takes a body that nobody has tried to spoil: add a good one"),
     }
 }

@@ -3,8 +3,11 @@
 mod applications;
 mod callers;
 mod dispatches;
+mod inbound;
 mod limits;
 mod problems;
+mod provider_signatures;
+mod rules;
 mod secrets;
 mod signatures;
 mod site;

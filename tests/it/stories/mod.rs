@@ -10,5 +10,6 @@ mod replies;
 mod requests;
 mod retries;
 mod routing;
+mod sms_route;
 mod versions;
 mod waiting;

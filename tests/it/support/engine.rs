@@ -103,6 +103,7 @@ impl Engine {
             version: Version::V0_1,
             auth: Auth::Basic { api_key: "sandbox".to_owned() },
             sms: SmsRoute::MessagesApi,
+            sms_sub_account_id: None,
         };
         settings.resolve("sandbox").unwrap()
     }

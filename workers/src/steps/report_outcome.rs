@@ -12,8 +12,8 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
     let is_met = inputs::get(&members, "isMet").is_some_and(|is_met| is_met == true);
     let outcome = if is_met { Outcome::Completed } else { Outcome::Error };
     let at = clock::now();
-    let job = input.job;
-    let ended = input.insist(|| input.store.end_dispatch(&job.account, job.instance, outcome, at)).await;
+    let (job, fee) = (input.job, input.tools.rules.workflow_fee);
+    let ended = input.insist(|| input.store.end_dispatch(&job.account, job.instance, outcome, fee, at)).await;
     match ended {
         Ok(()) => Activity::Done(json!({ "status": outcome })),
         Err(activity) => activity,

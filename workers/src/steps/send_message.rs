@@ -1,7 +1,8 @@
 //! `SendMessage`: a message of a workflow goes to the provider, once for all that anybody knows (Dispatch 8.2, 12.3).
+//! SMS may go to the account's other one.
 //!
-//! It is written down before it is sent. Who finds it written down does not send it again: there is no idempotency
-//! key, and a status will tell, or the deadline.
+//! It is written down before it is sent. Who finds it written down does not send it again: the Messages API has no
+//! idempotency key, and a status will tell, or the deadline.
 
 use std::time::Duration;
 
@@ -9,17 +10,23 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 use trunkline_connectors::clock;
 use trunkline_connectors::correlation::receipt_key;
-use trunkline_connectors::messages_api::{self, NotTaken, OutgoingMessage, Sending, StatusError};
+use trunkline_connectors::eight_by_eight::{EightByEight, send_workflow_sms};
+use trunkline_connectors::messages_api::{
+    self, MessagesApi, NotTaken, OutgoingMessage, Sending, StatusError,
+};
 use trunkline_store::dispatches::{Begun, Change, Echo, Running};
-use trunkline_workflow::dispatch::{Message, Refusal, Status};
+use trunkline_workflow::dispatch::{Channel, Message, Refusal, Status};
 use trunkline_workflow::inputs;
+use uuid::Uuid;
 
 use super::{Activity, Input, input_required};
 
 /// The last message has no deadline of its own; after that long nobody waits for it (U9).
 const LAST_RESORT: TimeDelta = TimeDelta::hours(72);
-/// How long a throttled last message is tried, and one waited for of which nobody knows whether it was sent.
+/// How long a throttled last message is tried.
 const LAST_MESSAGE: TimeDelta = TimeDelta::seconds(60);
+/// How long a status is waited for of a last message of which nobody knows whether it was sent.
+const SILENCE: Duration = Duration::from_secs(60);
 /// How long a provider that does not work is tried, and the pause between two tries.
 const PATIENCE: TimeDelta = TimeDelta::seconds(10);
 const PAUSE: Duration = Duration::from_secs(4);
@@ -54,6 +61,32 @@ impl Sent {
     }
 }
 
+/// Who is handed the message.
+enum Carrier {
+    MessagesApi(MessagesApi),
+    /// In the name of the subaccount.
+    EightByEight(EightByEight, String),
+}
+
+impl Carrier {
+    async fn find(input: &Input<'_>, provider: MessagesApi, channel: Channel) -> Result<Self, Activity> {
+        match provider.sms_sub_account().filter(|_| channel == Channel::Sms) {
+            None => Ok(Self::MessagesApi(provider)),
+            Some(id) => Ok(Self::EightByEight(input.eight_by_eight(Some(id)).await?, id.to_owned())),
+        }
+    }
+
+    async fn send(&self, input: &Input<'_>, message: &OutgoingMessage, id: Uuid) -> Sending {
+        let (client, now) = (&input.tools.providers, clock::now());
+        match self {
+            Self::MessagesApi(provider) => messages_api::send(client, provider, message, id, now).await,
+            Self::EightByEight(provider, sub_account) => {
+                send_workflow_sms(client, provider, sub_account, message, id, now).await
+            }
+        }
+    }
+}
+
 async fn send(input: &Input<'_>) -> Result<Activity, Activity> {
     let members = input.members();
     let given = inputs::get(&members, "message").cloned().unwrap_or_default();
@@ -68,6 +101,7 @@ async fn send(input: &Input<'_>) -> Result<Activity, Activity> {
     };
     let (account, id) = (&input.job.account, input.key());
     let provider = input.messages_api().await?;
+    let carrier = Carrier::find(input, provider, sent.message.channel).await?;
     input.begin_effect().await?;
     let echo = Echo {
         to: sent.message.to.clone(),
@@ -78,12 +112,15 @@ async fn send(input: &Input<'_>) -> Result<Activity, Activity> {
     };
     let job = input.job.id();
     let begin = || input.store.begin_message(account, job, id, sent.message.channel, &echo);
-    if let Begun::Before(status) = input.insist(begin).await? {
-        return Ok(done(input, &sent, status));
+    match input.insist(begin).await? {
+        Begun::Now => {}
+        Begun::Before(None) => return unknown(input, &sent).await,
+        Begun::Before(status) => return Ok(done(input, &sent, status)),
     }
-    match messages_api::send(&input.tools.providers, &provider, &outgoing, id, clock::now()).await {
+    match carrier.send(input, &outgoing, id).await {
         Sending::Accepted { provider_uuid } => {
-            input.insist(|| input.store.note_provider_id(account, id, &provider_uuid)).await?;
+            let provider_id = provider_uuid.to_lowercase();
+            input.insist(|| input.store.note_provider_id(account, id, &provider_id)).await?;
             change(input, Status::Submitted, None).await?;
             Ok(done(input, &sent, Some(Status::Submitted)))
         }
@@ -108,9 +145,18 @@ async fn send(input: &Input<'_>) -> Result<Activity, Activity> {
         }
         Sending::Unknown { detail } => {
             tracing::warn!(account.id = %account, message.id = %id, detail, "a message may have been sent");
-            Ok(done(input, &sent, None))
+            unknown(input, &sent).await
         }
     }
+}
+
+/// Nobody knows whether it was sent. Of a message that others follow its deadline decides.
+async fn unknown(input: &Input<'_>, sent: &Sent) -> Result<Activity, Activity> {
+    if sent.is_last {
+        let (account, id) = (&input.job.account, input.key());
+        input.insist(|| input.store.give_up_after(account, id, SILENCE)).await?;
+    }
+    Ok(done(input, sent, None))
 }
 
 async fn change(input: &Input<'_>, status: Status, error: Option<&StatusError>) -> Result<(), Activity> {
@@ -127,10 +173,7 @@ async fn change(input: &Input<'_>, status: Status, error: Option<&StatusError>) 
 }
 
 fn done(input: &Input<'_>, sent: &Sent, status: Option<Status>) -> Activity {
-    let deadline = match status {
-        None if sent.is_last => clock::now() + LAST_MESSAGE,
-        _ => sent.deadline(),
-    };
+    let deadline = sent.deadline();
     let result: Value = json!({
         "message_uuid": input.key(),
         "channel": sent.message.channel,

@@ -1,6 +1,7 @@
 //! Tasks that keep the house in order. Each is run by one elected worker, takes no input and is safe to
 //! run twice.
 
+mod give_up_messages;
 mod make_partitions;
 mod prune_history;
 mod release_due_jobs;
@@ -30,6 +31,7 @@ pub(crate) async fn run(store: Store, lease: Arc<Lease>, settings: Settings) {
             "remove_deleted_versions",
             remove_deleted_versions::run
         ),
+        every(Duration::from_secs(5), &store, &lease, "give_up_messages", give_up_messages::run),
         every(Duration::from_secs(600), &store, &lease, "prune_history", |store| {
             prune_history::run(store, retention)
         }),

@@ -10,6 +10,7 @@ pub mod receipt;
 mod register_webhooks;
 mod request_fields;
 mod send_message;
+mod send_workflow_sms;
 pub mod sms;
 mod sub_account;
 pub mod voice;
@@ -21,7 +22,9 @@ pub use check_access::{Access, check_access};
 pub use config::{EightByEight, Region, Settings as EightByEightSettings, VoiceApi};
 pub use product::Product;
 pub use register_webhooks::{OurWebhooks, Registration, register_webhooks};
+pub use send_workflow_sms::send_workflow_sms;
 pub use sms::send_sms;
+pub(crate) use sub_account::is_sub_account_id;
 pub use voice::{PlacedCall, Placing, send_voice_message};
 
 pub use crate::post_json::SEND_TIMEOUT;

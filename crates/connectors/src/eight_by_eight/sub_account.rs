@@ -44,7 +44,7 @@ pub(super) fn sub_account_path(sub_account_id: &str, resource: &str) -> String {
 }
 
 /// `^[A-Za-z0-9\-._&]{3,50}$` (spec 8.1)
-pub(super) fn is_sub_account_id(id: &str) -> bool {
+pub(crate) fn is_sub_account_id(id: &str) -> bool {
     (3..=50).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._&".contains(&byte))
 }

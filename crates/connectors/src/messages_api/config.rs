@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::json_web_token::{PrivateKey, PrivateKeyFault};
+use crate::eight_by_eight::is_sub_account_id;
 
 const HOST: &str = "https://api.nexmo.com";
 
@@ -64,6 +65,23 @@ pub enum SmsRoute {
     EightByEight,
 }
 
+impl SmsRoute {
+    pub const ALL: [Self; 2] = [Self::MessagesApi, Self::EightByEight];
+
+    /// The route of that name, in any letter case.
+    pub fn parse(name: &str) -> Option<Self> {
+        let name = name.trim();
+        Self::ALL.into_iter().find(|route| route.as_str().eq_ignore_ascii_case(name))
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MessagesApi => "messages-api",
+            Self::EightByEight => "8x8",
+        }
+    }
+}
+
 /// How we say who we are; the secret that belongs to it is kept apart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase", rename_all_fields = "camelCase")]
@@ -87,6 +105,9 @@ pub struct MessagesApiSettings {
     pub auth: Auth,
     #[serde(default)]
     pub sms: SmsRoute,
+    /// Of the other connector, in whose name SMS are sent there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sms_sub_account_id: Option<String>,
 }
 
 /// Settings and a secret that do not go together.
@@ -102,6 +123,10 @@ pub enum ConfigError {
     NoSecret,
     #[error("the private key cannot be used")]
     PrivateKey(#[from] PrivateKeyFault),
+    #[error("there is no subaccount in whose name SMS are sent by 8x8")]
+    NoSmsSubAccount,
+    #[error("`{0}` is no subaccount of 8x8")]
+    BadSmsSubAccount(String),
 }
 
 impl MessagesApiSettings {
@@ -130,7 +155,18 @@ impl MessagesApiSettings {
                 Credentials::Jwt { application_id: application_id.to_owned(), key }
             }
         };
-        Ok(MessagesApi { base_url: self.base_url().to_owned(), version: self.version, credentials })
+        let sms_sub_account = self.sms_sub_account()?.map(str::to_owned);
+        let base_url = self.base_url().to_owned();
+        Ok(MessagesApi { base_url, version: self.version, credentials, sms_sub_account })
+    }
+
+    fn sms_sub_account(&self) -> Result<Option<&str>, ConfigError> {
+        match (self.sms, self.sms_sub_account_id.as_deref().map(str::trim)) {
+            (SmsRoute::MessagesApi, _) => Ok(None),
+            (SmsRoute::EightByEight, None | Some("")) => Err(ConfigError::NoSmsSubAccount),
+            (SmsRoute::EightByEight, Some(id)) if is_sub_account_id(id) => Ok(Some(id)),
+            (SmsRoute::EightByEight, Some(id)) => Err(ConfigError::BadSmsSubAccount(id.to_owned())),
+        }
     }
 
     /// Without the slash at its end: paths are appended to it.
@@ -147,6 +183,7 @@ pub struct MessagesApi {
     base_url: String,
     version: Version,
     credentials: Credentials,
+    sms_sub_account: Option<String>,
 }
 
 #[derive(Clone)]
@@ -166,6 +203,11 @@ struct Claims<'a> {
 impl MessagesApi {
     pub fn version(&self) -> Version {
         self.version
+    }
+
+    /// The subaccount of 8x8 in whose name SMS are sent there, and not by this API.
+    pub fn sms_sub_account(&self) -> Option<&str> {
+        self.sms_sub_account.as_deref()
     }
 
     /// Where messages are posted to.
@@ -208,7 +250,13 @@ mod tests {
     const KEY: &str = include_str!("test_keys/rsa_pkcs8.pem");
 
     fn settings(auth: Auth) -> MessagesApiSettings {
-        MessagesApiSettings { base_url: None, version: Version::V0_1, auth, sms: SmsRoute::MessagesApi }
+        MessagesApiSettings {
+            base_url: None,
+            version: Version::V0_1,
+            auth,
+            sms: SmsRoute::MessagesApi,
+            sms_sub_account_id: None,
+        }
     }
 
     fn basic(api_key: &str) -> MessagesApiSettings {
@@ -217,6 +265,20 @@ mod tests {
 
     fn jwt(application_id: &str) -> MessagesApiSettings {
         settings(Auth::Jwt { application_id: application_id.to_owned() })
+    }
+
+    fn by_eight_by_eight(sub_account: Option<&str>) -> MessagesApiSettings {
+        let sms_sub_account_id = sub_account.map(str::to_owned);
+        MessagesApiSettings { sms: SmsRoute::EightByEight, sms_sub_account_id, ..basic("k") }
+    }
+
+    #[test]
+    fn a_route_is_named_as_it_is_written() {
+        for route in SmsRoute::ALL {
+            assert_eq!(serde_json::to_value(route).unwrap(), route.as_str());
+            assert_eq!(SmsRoute::parse(&route.as_str().to_uppercase()), Some(route));
+        }
+        assert_eq!(SmsRoute::parse("fax"), None);
     }
 
     #[test]
@@ -232,11 +294,16 @@ mod tests {
     #[test]
     fn settings_are_written_as_they_are_read() {
         let written = json!({"baseUrl": "https://a.example/api/", "version": "v1",
-            "auth": {"type": "jwt", "applicationId": "app-1"}, "sms": "8x8"});
+            "auth": {"type": "jwt", "applicationId": "app-1"}, "sms": "8x8",
+            "smsSubAccountId": "acme_sms"});
         let settings: MessagesApiSettings = serde_json::from_value(written.clone()).unwrap();
         assert_eq!(serde_json::to_value(&settings).unwrap(), written);
         assert_eq!(settings.sms, SmsRoute::EightByEight);
-        assert_eq!(settings.resolve(KEY).unwrap().messages_url(), "https://a.example/api/v1/messages");
+        let api = settings.resolve(KEY).unwrap();
+        assert_eq!(api.messages_url(), "https://a.example/api/v1/messages");
+        assert_eq!(api.sms_sub_account(), Some("acme_sms"));
+        let own = MessagesApiSettings { sms: SmsRoute::MessagesApi, ..settings };
+        assert_eq!(own.resolve(KEY).unwrap().sms_sub_account(), None);
     }
 
     #[test]
@@ -256,6 +323,9 @@ mod tests {
             (basic("k"), " ", ConfigError::NoSecret),
             (jwt(""), KEY, ConfigError::NoApplicationId),
             (jwt("app-1"), "s-1", ConfigError::PrivateKey(PrivateKeyFault::NotPem)),
+            (by_eight_by_eight(None), "s", ConfigError::NoSmsSubAccount),
+            (by_eight_by_eight(Some(" ")), "s", ConfigError::NoSmsSubAccount),
+            (by_eight_by_eight(Some("a/b")), "s", ConfigError::BadSmsSubAccount("a/b".to_owned())),
         ] {
             assert_eq!(settings.resolve(secret).unwrap_err(), error);
         }

@@ -1,9 +1,10 @@
 //! What a user wrote to one of our senders, as the provider hands it over (spec 10). Either
 //! generation becomes the members of the webhook that customers are sent.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use super::address::{Side, address_object, channel_from_v1, text};
 use super::read_timestamp::read_timestamp;
@@ -28,6 +29,25 @@ pub struct InboundMessage {
     pub usage: Option<Value>,
     /// Equal for every delivery of the same message.
     pub dedupe_key: String,
+}
+
+impl InboundMessage {
+    /// What a customer is told, with our own id of the message. `now` stands in for a time that the
+    /// provider did not say.
+    pub fn webhook_body(&self, message_uuid: Uuid, now: DateTime<Utc>) -> Value {
+        let received_at = self.timestamp.unwrap_or(now);
+        let mut body = json!({
+            "message_uuid": message_uuid,
+            "timestamp": received_at.to_rfc3339_opts(SecondsFormat::Millis, true),
+            "to": self.to,
+            "from": self.from,
+            "message": self.message,
+        });
+        if let Some(usage) = &self.usage {
+            body["usage"] = usage.clone();
+        }
+        body
+    }
 }
 
 /// Reads the body of an inbound webhook.
@@ -60,7 +80,22 @@ fn read_v0_1(body: &Value) -> Result<Parts, WebhookFault> {
     }
     let channel = [from, to].into_iter().find_map(|address| text(&address["type"]));
     let channel = channel.filter(|_| from.is_object() && to.is_object()).ok_or(WebhookFault::NoAddresses)?;
-    Ok((channel, from.clone(), to.clone(), message.clone()))
+    let mut message = message.clone();
+    if let Some(parts) = message.pointer_mut("/sms/num_messages")
+        && let Some(digits) = text(parts)
+    {
+        *parts = Value::String(digits);
+    }
+    Ok((channel.clone(), with_type(&channel, from), with_type(&channel, to), message))
+}
+
+/// Of two addresses one may leave the channel to the other.
+fn with_type(channel: &str, address: &Value) -> Value {
+    let mut address = address.clone();
+    if text(&address["type"]).is_none() {
+        address["type"] = json!(channel);
+    }
+    address
 }
 
 fn read_v1(body: &Map<String, Value>) -> Result<Parts, WebhookFault> {

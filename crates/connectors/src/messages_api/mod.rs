@@ -13,6 +13,7 @@ mod request_body;
 mod send_message;
 mod status;
 pub mod status_code;
+mod status_of_receipt;
 mod webhook_signature;
 
 pub use config::{Auth, ConfigError, MessagesApi, MessagesApiSettings, SmsRoute, Version};
@@ -22,4 +23,7 @@ pub use outgoing_message::OutgoingMessage;
 pub use send_message::{NotTaken, SEND_TIMEOUT, Sending, send};
 pub use status::{MessageStatus, ProviderStatus, WebhookFault, parse_status};
 pub use status_code::StatusError;
-pub use webhook_signature::{SignatureFault, WebhookClaims, sign_webhook, verify_webhook};
+pub use status_of_receipt::{ReceiptStatus, status_of_receipt};
+pub use webhook_signature::{
+    SignatureFault, WebhookClaims, sign_webhook, verify_webhook, verify_webhook_token,
+};

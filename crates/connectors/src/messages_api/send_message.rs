@@ -102,7 +102,7 @@ pub async fn send(
     };
     match client.send(request).await {
         Ok(response) => read_answer(&response, now),
-        Err(error) => unanswered(&error, &url),
+        Err(error) => Sending::unanswered(&error, &url),
     }
 }
 
@@ -133,14 +133,17 @@ fn names_no_message(status: u16) -> String {
     )
 }
 
-fn unanswered(error: &OutboundError, url: &str) -> Sending {
-    let detail = call_failed(error, "POST", url);
-    match error {
-        OutboundError::NotSent(_) => Sending::Retry { why: NotTaken::NoConnection, after: None, detail },
-        OutboundError::Refused(_) => {
-            Sending::Refused { error: StatusError::of(COMMUNICATION_FAILED), alarm: true, detail }
+impl Sending {
+    /// Of a request that got no answer.
+    pub(crate) fn unanswered(error: &OutboundError, url: &str) -> Self {
+        let detail = call_failed(error, "POST", url);
+        match error {
+            OutboundError::NotSent(_) => Self::Retry { why: NotTaken::NoConnection, after: None, detail },
+            OutboundError::Refused(_) => {
+                Self::Refused { error: StatusError::of(COMMUNICATION_FAILED), alarm: true, detail }
+            }
+            OutboundError::Unknown(_) | OutboundError::TooLarge => Self::Unknown { detail },
         }
-        OutboundError::Unknown(_) | OutboundError::TooLarge => Sending::Unknown { detail },
     }
 }
 

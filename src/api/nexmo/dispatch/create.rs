@@ -83,7 +83,7 @@ pub async fn create_legacy(
 }
 
 async fn start(state: &ApiState, caller: Caller, body: &[u8], flavour: Flavour) -> Result<Uuid, Problem> {
-    let request = dispatch::parse(body)?;
+    let request = dispatch::parse_with(body, state.config.dispatch_rules)?;
     let id = Uuid::new_v4();
     let new = NewDispatch {
         link: Link { id, flavour },

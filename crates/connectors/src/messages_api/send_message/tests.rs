@@ -26,15 +26,15 @@ fn now() -> DateTime<Utc> {
 
 fn basic(base_url: String, version: Version) -> MessagesApi {
     let auth = Auth::Basic { api_key: "abcd1234".to_owned() };
-    let settings =
-        MessagesApiSettings { base_url: Some(base_url), version, auth, sms: SmsRoute::MessagesApi };
+    let (base_url, sms) = (Some(base_url), SmsRoute::MessagesApi);
+    let settings = MessagesApiSettings { base_url, version, auth, sms, sms_sub_account_id: None };
     settings.resolve("s-1").unwrap()
 }
 
 fn jwt(base_url: String, version: Version) -> MessagesApi {
     let auth = Auth::Jwt { application_id: "3f0c1f5e-6a0e-4c55-9a53-0d7c9c0b1a11".to_owned() };
-    let settings =
-        MessagesApiSettings { base_url: Some(base_url), version, auth, sms: SmsRoute::MessagesApi };
+    let (base_url, sms) = (Some(base_url), SmsRoute::MessagesApi);
+    let settings = MessagesApiSettings { base_url, version, auth, sms, sms_sub_account_id: None };
     settings.resolve(include_str!("../test_keys/rsa_pkcs8.pem")).unwrap()
 }
 
@@ -520,6 +520,7 @@ async fn a_key_that_cannot_sign_is_for_the_operator_and_nothing_is_sent() {
         version: Version::V1,
         auth,
         sms: SmsRoute::MessagesApi,
+        sms_sub_account_id: None,
     };
     let api = settings.resolve(include_str!("../test_keys/rsa_wrong_exponent.pem")).unwrap();
     match send(&loopback_client(), &api, &message(&sms()), MESSAGE, now()).await {

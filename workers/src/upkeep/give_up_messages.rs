@@ -1,0 +1,29 @@
+//! Last messages of which nobody knows whether they were sent are told as refused, when no status came in time
+//! (Dispatch 12.3).
+
+use trunkline_connectors::clock;
+use trunkline_connectors::correlation::receipt_key;
+use trunkline_connectors::messages_api::StatusError;
+use trunkline_connectors::messages_api::status_code::COMMUNICATION_FAILED;
+use trunkline_store::dispatches::Change;
+use trunkline_store::{Store, StoreError};
+use trunkline_workflow::dispatch::{Refusal, Status};
+
+pub(super) async fn run(store: Store) -> Result<(), StoreError> {
+    let StatusError { code, reason } = StatusError::of(COMMUNICATION_FAILED);
+    let refusal = Some(Refusal { code, reason });
+    for (account, message) in store.find_overdue_messages().await? {
+        let change =
+            Change { status: Status::Rejected, refusal: refusal.clone(), usage: None, at: clock::now() };
+        let subject = (message, receipt_key(&message.to_string()));
+        match store.give_up_message(&account, subject, &change).await {
+            Ok(_) => {}
+            Err(error) if error.may_pass() => return Err(error),
+            // The others are not to wait for it.
+            Err(error) => {
+                tracing::error!(account.id = %account, message.id = %message, error = %error, "a message cannot be given up");
+            }
+        }
+    }
+    Ok(())
+}
