@@ -176,6 +176,26 @@ async fn n_055_a_message_that_is_refused_fails_over_at_once() {
 }
 
 #[tokio::test]
+async fn without_a_provider_messages_are_rejected_and_the_workflow_ends() {
+    let engine = engine().await;
+    let store = engine.app.store();
+    // What stands for it from now on can be read by nobody.
+    sqlx::query("update connectors set settings = '{}'").execute(store.pool()).await.unwrap();
+    start(&engine, two("delivered")).await;
+    assert_eq!(handed_in(&engine).len(), 0);
+    let report = report(&engine).await;
+    assert_eq!(
+        (&report["status"], report["_links"]["messages"].as_array().unwrap().len()),
+        (&json!("error"), 2)
+    );
+    let bodies = engine.endpoint.bodies_at("/st");
+    let rejected: Vec<_> = bodies.iter().filter(|body| body["status"] == "rejected").collect();
+    assert_eq!(rejected.len(), 2);
+    assert_eq!(rejected[0]["error"], json!({"code": 1140, "reason": "Facility not allowed"}));
+    engine.finish().await;
+}
+
+#[tokio::test]
 async fn n_056_n_059_n_065_n_067_odd_statuses_are_told_and_decide_once() {
     let engine = engine().await;
     start(&engine, two("delivered")).await;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use trunkline_connectors::clock;
 use trunkline_connectors::correlation::receipt_key;
 use trunkline_connectors::eight_by_eight::{EightByEight, send_workflow_sms};
+use trunkline_connectors::messages_api::status_code::NOT_ALLOWED;
 use trunkline_connectors::messages_api::{
     self, MessagesApi, NotTaken, OutgoingMessage, Sending, StatusError,
 };
@@ -69,7 +70,8 @@ enum Carrier {
 }
 
 impl Carrier {
-    async fn find(input: &Input<'_>, provider: MessagesApi, channel: Channel) -> Result<Self, Activity> {
+    async fn find(input: &Input<'_>, channel: Channel) -> Result<Self, Activity> {
+        let provider = input.messages_api().await?;
         match provider.sms_sub_account().filter(|_| channel == Channel::Sms) {
             None => Ok(Self::MessagesApi(provider)),
             Some(id) => Ok(Self::EightByEight(input.eight_by_eight(Some(id)).await?, id.to_owned())),
@@ -100,8 +102,11 @@ async fn send(input: &Input<'_>) -> Result<Activity, Activity> {
         is_last: inputs::get(&members, "isLast").is_some_and(|is_last| is_last == true),
     };
     let (account, id) = (&input.job.account, input.key());
-    let provider = input.messages_api().await?;
-    let carrier = Carrier::find(input, provider, sent.message.channel).await?;
+    let carrier = match Carrier::find(input, sent.message.channel).await {
+        Ok(carrier) => Ok(carrier),
+        Err(Activity::Failed { message }) => Err(message),
+        Err(activity) => return Err(activity),
+    };
     input.begin_effect().await?;
     let echo = Echo {
         to: sent.message.to.clone(),
@@ -117,7 +122,12 @@ async fn send(input: &Input<'_>) -> Result<Activity, Activity> {
         Begun::Before(None) => return unknown(input, &sent).await,
         Begun::Before(status) => return Ok(done(input, &sent, status)),
     }
-    match carrier.send(input, &outgoing, id).await {
+    let sending = match carrier {
+        Ok(carrier) => carrier.send(input, &outgoing, id).await,
+        // As a provider that refuses us: the customer is told, and the next message may have another way.
+        Err(detail) => Sending::Refused { error: StatusError::of(NOT_ALLOWED), alarm: true, detail },
+    };
+    match sending {
         Sending::Accepted { provider_uuid } => {
             let provider_id = provider_uuid.to_lowercase();
             input.insist(|| input.store.note_provider_id(account, id, &provider_id)).await?;
