@@ -10,7 +10,7 @@ use trunkline_connectors::correlation::receipt_key;
 use trunkline_store::connectors::ConnectorKind;
 use trunkline_store::dispatches::{Change, NewDispatch, NewMessage};
 use trunkline_store::nexmo_accounts::CallbackUrls;
-use trunkline_workers::Rules;
+use trunkline_workers::{Rules, Settings};
 use trunkline_workflow::dispatch::{self, Flavour, Link, Refusal, Status};
 use uuid::Uuid;
 
@@ -247,6 +247,27 @@ async fn n_079_a_status_is_matched_by_our_reference_or_by_the_providers_id() {
     engine.app.webhook_to("message-status", body).await.expect_empty(200);
     engine.run_until_idle().await;
     assert_eq!(report(&engine).await["status"], "completed");
+    engine.finish().await;
+}
+
+/// Nobody is there to act on the deadline when the status comes.
+#[tokio::test]
+async fn n_063_a_status_counts_until_its_deadline_is_acted_on() {
+    let mut engine = engine().await;
+    start(&engine, two("delivered")).await;
+    let first = handed_in(&engine)[0];
+    engine.stop_worker().await;
+    sqlx::query("update waits set due_at = now() - interval '1 hour'")
+        .execute(engine.app.store().pool())
+        .await
+        .unwrap();
+    let body = json!({"message_uuid": "provider-1", "status": "delivered", "client_ref": first,
+        "timestamp": "2026-02-03T04:05:06.117Z"});
+    engine.app.webhook_to("message-status", body).await.expect_empty(200);
+    engine.start_worker(Settings::default());
+    engine.run_until_idle().await;
+    assert_eq!(report(&engine).await["status"], "completed");
+    assert_eq!(handed_in(&engine).len(), 1);
     engine.finish().await;
 }
 
