@@ -189,6 +189,12 @@ async fn the_hot_statements_are_served_by_their_indexes() {
             "select from definition_versions where account_id = 'a' and trigger = 'inbound_sms' and newest and enabled",
             "definition_versions_triggered",
         ),
+        (
+            "select from steps s
+             join messages m on m.account_id = 'a' and m.instance_id = s.instance_id and m.n = s.n
+             where s.instance_id = '\\x00'",
+            "messages_instance",
+        ),
     ] {
         let explain = sqlx::AssertSqlSafe(format!("explain {statement}"));
         let plan: Vec<String> = sqlx::query_scalar(explain).fetch_all(&mut connection).await.unwrap();
