@@ -55,8 +55,9 @@ async fn take(State(provider): State<Provider>, Json(body): Json<Value>) -> Resp
         _ => {}
     }
     provider.taken.send(message).unwrap();
-    if mood < 5 {
-        tokio::time::sleep(Duration::from_millis(400)).await;
+    // Long enough for somebody to die meanwhile.
+    if mood < 7 {
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
     (StatusCode::ACCEPTED, Json(json!({"message_uuid": format!("p-{message}")}))).into_response()
 }
@@ -93,6 +94,10 @@ async fn in_a_storm_of_kills_every_workflow_ends_once_and_no_message_is_sent_twi
     };
     let router = Router::new().route(MESSAGES, routing::post(take)).with_state(provider.clone());
     let mut house = House::start(&serve_router(router).await, WORKERS).await;
+    // Its receiver has moods too.
+    let moods: Vec<(u16, Value)> =
+        (0..60).map(|n| (if n % 4 == 1 { 503 } else { 204 }, json!(null))).collect();
+    house.receiver.script("/st", &moods);
     let begun = Instant::now();
     let mut next_kill = Duration::from_secs(1);
     let mut workflows = Vec::new();
@@ -126,6 +131,11 @@ async fn in_a_storm_of_kills_every_workflow_ends_once_and_no_message_is_sent_twi
     })
     .await;
 
+    let interrupted: i64 = sqlx::query_scalar("select count(*) from steps where attempt > 1")
+        .fetch_one(house.app.store().pool())
+        .await
+        .unwrap();
+    assert!(interrupted > 5, "{interrupted} interrupted steps are no storm");
     let mut of_message: HashMap<Uuid, Vec<bool>> = HashMap::new();
     let mut of_number: HashMap<String, Uuid> = HashMap::new();
     for attempt in provider.attempts.lock().unwrap().iter() {
