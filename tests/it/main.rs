@@ -26,4 +26,5 @@ mod triggers;
 mod upkeep;
 mod usage;
 mod validate;
+mod verify;
 mod webhooks;

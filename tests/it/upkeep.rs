@@ -6,7 +6,7 @@ use serde_json::json;
 use trunkline_store::Store;
 use trunkline_store::workers;
 
-use crate::support::{Engine, TestApp, definition, until};
+use crate::support::{Engine, TestApp, definition, instance_id, until};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -149,6 +149,47 @@ async fn old_history_leaves_and_gives_its_disk_back() {
     assert_eq!(store.prune_history(90 * DAY).await.unwrap(), 0, "safe to run twice");
 }
 
+/// It may wait for days where ended ones are kept for one.
+#[tokio::test]
+async fn a_workflow_that_lives_longer_than_ended_ones_are_kept_keeps_its_rows() {
+    let app = TestApp::start().await;
+    let store = app.store();
+    let id = app.define(definition(json!([{"id": "end", "stepType": "If"}]))).await;
+    for _ in 0..2 {
+        let path = app.start_instance(&id, json!({})).await;
+        let instance = instance_id(&path);
+        sqlx::query(
+            "with d as (
+                 insert into dispatches (id, account_id, instance_id, flavour, created_at)
+                 values (gen_random_uuid(), 'acme', $1, 'dispatch', now() - interval '2 days')
+             )
+             insert into messages (account_id, umid, state, rank, changed_at, received_at, instance_id, n, echo)
+             values ('acme', gen_random_uuid()::text, 'started', 0, now(), now() - interval '2 days', $1, 1, '{}')",
+        )
+        .bind(instance.as_bytes().as_slice())
+        .execute(store.pool())
+        .await
+        .unwrap();
+    }
+    sqlx::raw_sql(
+        "delete from jobs where instance_id = (select id from instances order by id desc limit 1);
+         update instances set status = 'Terminated', completed_at = now() - interval '2 days', started_at = '2025-01-07'
+         where id = (select id from instances order by id desc limit 1)",
+    )
+    .execute(store.pool())
+    .await
+    .unwrap();
+    store.prune_history(DAY).await.unwrap();
+    for (rows, left) in [
+        ("select count(*) from dispatches", 1),
+        ("select count(*) from messages", 1),
+        ("select count(*) from instances where completed_at is null", 1),
+    ] {
+        assert_eq!(count(store, rows).await, left, "{rows}");
+    }
+    assert!(store.verify().await.unwrap().is_empty());
+}
+
 #[tokio::test]
 async fn one_worker_is_elected_for_a_task_and_another_when_it_is_gone() {
     let app = TestApp::start().await;
@@ -188,6 +229,12 @@ async fn the_hot_statements_are_served_by_their_indexes() {
         (
             "select from definition_versions where account_id = 'a' and trigger = 'inbound_sms' and newest and enabled",
             "definition_versions_triggered",
+        ),
+        (
+            "select from steps s
+             join messages m on m.account_id = 'a' and m.instance_id = s.instance_id and m.n = s.n
+             where s.instance_id = '\\x00'",
+            "messages_instance",
         ),
     ] {
         let explain = sqlx::AssertSqlSafe(format!("explain {statement}"));

@@ -304,7 +304,8 @@ async fn note_keys(
 /// A wait that was found: instance, path, number of the job.
 type Found = (InstanceId, i32, i32);
 
-/// Those that began last first.
+/// Those that began last first. What became of a message counts until its deadline is acted on (Dispatch 8.3), an
+/// answer of a user until the deadline itself.
 async fn find_waits(
     connection: &mut PgConnection,
     account: &AccountId,
@@ -314,7 +315,7 @@ async fn find_waits(
     let waits: Vec<(Vec<u8>, i32, i32)> = sqlx::query_as(
         "select instance_id, path, n
          from waits
-         where account_id = $1 and key = any($2) and due_at > now()
+         where account_id = $1 and key = any($2) and (due_at > now() or kind = 'receipt')
              and (accepts is null or $3 = any(accepts))
          order by started_at desc, instance_id desc, path desc",
     )

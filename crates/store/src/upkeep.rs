@@ -33,6 +33,8 @@ impl Store {
     /// Forgets what the retention no longer asks for. Whole weeks leave as tables; in a week that still has
     /// a live instance the ended ones leave row by row. Answers the number of partitions dropped.
     pub async fn prune_history(&self, retention: Duration) -> Result<usize, StoreError> {
+        // First, so that no workflow is left whose instance is gone.
+        self.prune_small(retention).await?;
         let weeks: Vec<(String,)> = sqlx::query_as(
             "select c.relname::text
              from pg_inherits h
@@ -56,7 +58,6 @@ impl Store {
             }
         }
         self.prune_rows("instances_rest", retention).await?;
-        self.prune_small(retention).await?;
         Ok(dropped)
     }
 
@@ -112,21 +113,26 @@ impl Store {
     async fn prune_small(&self, retention: Duration) -> Result<(), StoreError> {
         let week = Duration::from_secs(7 * 86_400);
         let day = Duration::from_secs(86_400);
-        for (table, key, column, age) in [
-            ("events", "id", "received_at", week),
-            ("messages", "ctid", "received_at", retention),
-            ("dispatches", "id", "created_at", retention),
-            ("idempotency_keys", "ctid", "created_at", day),
+        // A workflow may live longer than ended ones are kept, and is reported with its messages when it ends.
+        let unless_alive = "and not exists (
+                 select from instances i
+                 where i.id = old.instance_id and i.completed_at is null
+             )";
+        for (table, key, column, age, unless) in [
+            ("events", "id", "received_at", week, ""),
+            ("messages", "ctid", "received_at", retention, unless_alive),
+            ("dispatches", "id", "created_at", retention, unless_alive),
+            ("idempotency_keys", "ctid", "created_at", day, ""),
             // Of those that are older none is still to be made.
-            ("callbacks", "id", "created_at", retention.max(week)),
-            ("workers", "id", "lost_at", week),
+            ("callbacks", "id", "created_at", retention.max(week), ""),
+            ("workers", "id", "lost_at", week, ""),
         ] {
             loop {
                 let removed = sqlx::query(sqlx::AssertSqlSafe(format!(
                     "delete from {table}
                      where {key} in (
-                         select {key} from {table}
-                         where {column} < now() - $1 * interval '1 microsecond'
+                         select {key} from {table} as old
+                         where {column} < now() - $1 * interval '1 microsecond' {unless}
                          limit $2
                      )"
                 )))

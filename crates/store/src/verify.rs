@@ -1,5 +1,7 @@
 //! The invariants of the engine, checked against any database (`trunkline verify`).
 
+mod dispatches;
+
 use crate::{Store, StoreError};
 
 /// A rule that the stored rows break.
@@ -101,6 +103,7 @@ const RULES: [(&str, &str); 14] = [
          from instances i
          where exists (select from jobs j where j.instance_id = i.id and j.account_id <> i.account_id)
              or exists (select from waits w where w.instance_id = i.id and w.account_id <> i.account_id)
+             or exists (select from dispatches d where d.instance_id = i.id and d.account_id <> i.account_id)
              or exists (
                  select from event_uses u
                  join events e on e.id = u.event_id
@@ -154,7 +157,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         let mut violations = Vec::new();
-        for (rule, offenders) in RULES {
+        for (rule, offenders) in RULES.into_iter().chain(dispatches::RULES) {
             let (count, example): (i64, Option<String>) = sqlx::query_as(sqlx::AssertSqlSafe(format!(
                 "select count(*), min(offender) from ({offenders}) as o (offender)"
             )))

@@ -1,7 +1,14 @@
 //! What happens when something dies in the middle: real worker processes, real signals. After each story the
 //! database is checked for every invariant.
 
+mod blockade;
 mod database_dies;
+mod failover_callbacks;
+mod failover_house;
+mod failover_report;
+mod failover_restart;
+mod failover_send;
+mod failover_storm;
 pub mod processes;
 mod send_interrupted;
 mod worker_dies;

@@ -1,4 +1,4 @@
-//! Worker processes of the real binary.
+//! Processes of the real binary: workers, and servers.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -25,9 +25,8 @@ impl WorkerProcess {
     }
 
     pub fn start_with(database_url: &str, environment: &[(&str, &str)]) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("worker-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let log = std::env::temp_dir().join(format!("trunkline-{name}.log"));
+        let name = new_name("worker");
+        let log = log_of(&name);
         let output = File::create(&log).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_trunkline"))
             .arg("worker")
@@ -101,4 +100,65 @@ impl Drop for WorkerProcess {
             let _ = std::fs::remove_file(&self.log);
         }
     }
+}
+
+/// Serves the API. Killed when dropped.
+pub struct ServerProcess {
+    child: Child,
+    log: PathBuf,
+    /// Its root.
+    pub url: String,
+}
+
+impl ServerProcess {
+    pub async fn start(database_url: &str) -> Self {
+        let log = log_of(&new_name("server"));
+        let output = File::create(&log).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_trunkline"))
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .env_clear()
+            .env("DATABASE_URL", database_url)
+            .env("TRUNKLINE_MASTER_KEY", MASTER_KEY)
+            .env("TRUNKLINE_LOG_FORMAT", "json")
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().unwrap())
+            .stderr(output)
+            .spawn()
+            .unwrap();
+        let mut server = Self { child, log, url: String::new() };
+        let address = || {
+            let log = std::fs::read_to_string(&server.log).unwrap();
+            let (_, rest) = log.split_once("listening on ")?;
+            rest.split_once('"').map(|(address, _)| address.to_owned())
+        };
+        until("the server listens", || async { address().is_some() }).await;
+        let url = address().expect("it listens");
+        server.url = url;
+        server
+    }
+
+    /// `kill -9`, and the end of the process.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_file(&self.log);
+        }
+    }
+}
+
+fn new_name(of: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("{of}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn log_of(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("trunkline-{name}.log"))
 }

@@ -10,5 +10,5 @@ mod provider_signatures;
 mod rules;
 mod secrets;
 mod signatures;
-mod site;
+pub mod site;
 mod tokens;

@@ -9,6 +9,6 @@ pub mod sample;
 
 pub use answer::{Answer, is_timestamp};
 pub use app::{MASTER_KEY, TestApp, WEBHOOK_SECRET, http_client, instance_id, open_store, serve};
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, serve as serve_router};
 pub use engine::{Engine, Run, until};
 pub use sample::{definition, enabled, inbound_chat, inbound_chat_v3, inbound_sms, pong, sms};
