@@ -138,6 +138,7 @@ async fn engine_with_one_ended_and_one_live() -> Engine {
             account: account.clone(),
             application: None,
             request: dispatch::parse(workflow.to_string().as_bytes()).unwrap(),
+            parent: None,
             at: clock::now(),
         };
         store.start_dispatch(new).await.unwrap();

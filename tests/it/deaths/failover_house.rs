@@ -75,6 +75,7 @@ impl House {
             account: self.app.account().clone(),
             application: None,
             request: dispatch::parse(body.as_bytes()).unwrap(),
+            parent: None,
             at: clock::now(),
         };
         self.app.store().start_dispatch(new).await.unwrap();

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use futures::future::join;
 use futures::stream::{self, StreamExt};
 use serde_json::{Value, json};
 use trunkline_connectors::clock;
@@ -393,4 +394,161 @@ async fn multiply(engine: &Engine, count: usize) -> Vec<Uuid> {
             .unwrap();
     }
     messages
+}
+
+/// Its time is over, and nobody has said anything.
+async fn pass_silence(engine: &Engine, message: Uuid) {
+    let overdue = sqlx::query(
+        "update messages set give_up_at = give_up_at - interval '60 seconds'
+         where account_id = $1 and umid = $2 and give_up_at > now() + interval '50 seconds'",
+    )
+    .bind(engine.app.account().as_str())
+    .bind(message.to_string())
+    .execute(engine.app.store().pool())
+    .await
+    .unwrap();
+    assert_eq!(overdue.rows_affected(), 1, "a minute is waited for it");
+}
+
+#[tokio::test]
+async fn a_last_message_that_nobody_speaks_of_is_rejected_and_the_workflow_ends_in_error() {
+    let engine = engine().await;
+    // An answer that says nothing: it may have been sent.
+    engine.endpoint.script(MESSAGES, &[(200, json!({}))]);
+    start(&engine, json!([step("447700900020", None)])).await;
+    let message = handed_in(&engine)[0];
+    assert!(engine.endpoint.bodies_at("/st").is_empty(), "nothing is known, so nothing is told");
+    pass_silence(&engine, message).await;
+    let report = report(&engine).await;
+    assert_eq!(report["status"], "error");
+    assert_eq!(report["_links"]["messages"][0]["status"], "rejected");
+    let told = told(&engine, 2).await;
+    assert!(told.contains(&("rejected".to_owned(), Some(message))), "{told:?}");
+    let bodies = engine.endpoint.bodies_at("/st");
+    let rejected = bodies.iter().find(|body| body["status"] == "rejected").unwrap();
+    assert_eq!(rejected["error"], json!({"code": 1100, "reason": "Communication Failed"}));
+    // Late, and told; the workflow has ended.
+    says(&engine, message, Status::Delivered, None).await;
+    assert_eq!(self::told(&engine, 3).await[2], ("delivered".to_owned(), Some(message)));
+    assert_eq!(handed_in(&engine).len(), 1, "it is not sent again");
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn a_status_in_time_takes_the_last_message_out_of_doubt() {
+    let engine = engine().await;
+    engine.endpoint.script(MESSAGES, &[(200, json!({}))]);
+    start(&engine, json!([step("447700900020", None)])).await;
+    let message = handed_in(&engine)[0];
+    says(&engine, message, Status::Submitted, None).await;
+    // Nobody gives it up, however often somebody looks, and it is waited for like any other.
+    sqlx::query("update messages set give_up_at = now()").execute(engine.app.store().pool()).await.unwrap();
+    engine.pass_time(3_600.0).await;
+    assert!(engine.app.store().find_overdue_messages().await.unwrap().is_empty());
+    says(&engine, message, Status::Delivered, None).await;
+    assert_eq!(report(&engine).await["status"], "completed");
+    engine.finish().await;
+}
+
+/// A message that others follow is not given up: its deadline decides.
+#[tokio::test]
+async fn a_message_in_doubt_fails_over_at_its_deadline() {
+    let engine = engine().await;
+    engine.endpoint.script(MESSAGES, &[(200, json!({})), (202, json!({"message_uuid": "p"}))]);
+    start(&engine, two("delivered")).await;
+    let doubtful: i64 = sqlx::query_scalar("select count(*) from messages where give_up_at is not null")
+        .fetch_one(engine.app.store().pool())
+        .await
+        .unwrap();
+    assert_eq!((handed_in(&engine).len(), doubtful), (1, 0));
+    engine.pass_time(601.0).await;
+    let [_, second] = handed_in(&engine)[..] else { panic!("the second message") };
+    assert_eq!(told(&engine, 1).await, [("submitted".to_owned(), Some(second))]);
+    engine.finish().await;
+}
+
+/// What is said of a message meets the moment in which it is given up: whoever comes second finds the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_and_silence_are_decided_once() {
+    const MESSAGES_IN_DOUBT: usize = 300;
+    let mut engine = engine().await;
+    engine.endpoint.script(MESSAGES, &[(200, json!({}))]);
+    let store = engine.app.store().clone();
+    let start = (0..MESSAGES_IN_DOUBT).map(|_| {
+        let new = NewMessage {
+            account: engine.app.account().clone(),
+            application: None,
+            message: dispatch::parse_message(step("447700900020", None).to_string().as_bytes()).unwrap(),
+            at: clock::now(),
+        };
+        let store = &store;
+        async move { store.start_message(new).await.unwrap() }
+    });
+    let messages: Vec<Uuid> = stream::iter(start).buffer_unordered(16).collect().await;
+    engine.run_until_idle().await;
+    // Nobody else gives them up, and no call is made.
+    engine.stop_worker().await;
+    let account = engine.app.account();
+    let change = |status: Status| {
+        let refusal =
+            status.is_failure().then(|| Refusal { code: 1100, reason: "Communication Failed".to_owned() });
+        Change { status, refusal, usage: None, at: clock::now() }
+    };
+    let (submitted, rejected) = (change(Status::Submitted), change(Status::Rejected));
+    let meet = messages.iter().enumerate().map(|(at, message)| {
+        let subject = || (*message, receipt_key(&message.to_string()));
+        let status = store.change_status(account, subject(), &submitted);
+        let silence = store.give_up_message(account, subject(), &rejected);
+        async move {
+            // Now the one is sooner, now the other.
+            let (status, given_up) = if at % 2 == 0 {
+                join(status, silence).await
+            } else {
+                let (given_up, status) = join(silence, status).await;
+                (status, given_up)
+            };
+            assert!(!status.unwrap().unwrap().duplicate, "what somebody says is told in any case");
+            given_up.unwrap()
+        }
+    });
+    let given_up: Vec<bool> = stream::iter(meet).buffered(8).collect().await;
+    let told: Vec<(String, Vec<String>)> =
+        sqlx::query_as("select subject, array_agg(event order by id) from callbacks group by subject")
+            .fetch_all(store.pool())
+            .await
+            .unwrap();
+    let told: HashMap<String, Vec<String>> = told.into_iter().collect();
+    for (message, given_up) in messages.iter().zip(&given_up) {
+        let expected = if *given_up { &["rejected", "submitted"][..] } else { &["submitted"] };
+        assert_eq!(told[&message.to_string()], expected, "{message}");
+        let state = store.message_state(account, &message.to_string()).await.unwrap().unwrap().state;
+        assert_eq!(state, expected[0]);
+    }
+    let count = given_up.iter().filter(|given_up| **given_up).count();
+    assert!((10..MESSAGES_IN_DOUBT - 10).contains(&count), "{count} were given up: no race");
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn n_073_the_price_of_a_report_is_that_of_its_messages_and_the_fee() {
+    let mut engine = engine().await;
+    engine.stop_worker().await;
+    let workflow_fee = "0.002".parse().unwrap();
+    engine.start_worker_with_rules(Rules { workflow_fee, ..Rules::default() });
+    start(&engine, two("delivered")).await;
+    let first = handed_in(&engine)[0];
+    says(&engine, first, Status::Submitted, Some("0.9")).await;
+    says(&engine, first, Status::Undeliverable, Some("0.1")).await;
+    let [_, second] = handed_in(&engine)[..] else { panic!("the second message") };
+    says(&engine, second, Status::Delivered, Some("0.0333")).await;
+    let report = report(&engine).await;
+    assert_eq!(report["usage"], json!({"price": "0.1353", "currency": "EUR"}));
+    let prices: Vec<_> = report["_links"]["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|message| message["usage"]["price"].as_str().unwrap())
+        .collect();
+    assert_eq!(prices, ["0.1", "0.0333"]);
+    engine.finish().await;
 }
