@@ -3,6 +3,7 @@
 use serde_json::json;
 use trunkline_connectors::clock;
 use trunkline_connectors::correlation::receipt_key;
+use trunkline_store::audit::By;
 use trunkline_store::connectors::ConnectorKind;
 use trunkline_store::dispatches::{Change, NewDispatch};
 use trunkline_store::nexmo_accounts::CallbackUrls;
@@ -114,7 +115,7 @@ async fn a_workflow_that_was_cancelled_breaks_no_rule() {
         .await
         .unwrap();
     let found = store.find_dispatch(engine.app.account(), live).await.unwrap().unwrap();
-    store.cancel_dispatch(engine.app.account(), &found).await.unwrap();
+    store.cancel_dispatch(engine.app.account(), &found, &By::trunkline()).await.unwrap();
     engine.finish().await;
 }
 
