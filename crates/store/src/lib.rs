@@ -19,6 +19,7 @@ pub mod explain;
 pub mod instances;
 pub mod jobs;
 pub mod keys;
+pub mod measure;
 pub mod messages;
 pub mod migrations;
 pub mod nexmo_accounts;

@@ -5,5 +5,6 @@ mod database_dies;
 pub mod processes;
 mod send_interrupted;
 mod worker_dies;
+mod worker_drained_by_name;
 mod worker_drains;
 mod worker_sleeps;

@@ -1,4 +1,4 @@
-//! Worker processes of the real binary.
+//! Worker processes of the real binary, and servers.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -25,12 +25,21 @@ impl WorkerProcess {
     }
 
     pub fn start_with(database_url: &str, environment: &[(&str, &str)]) -> Self {
+        Self::start_role("worker", database_url, environment)
+    }
+
+    /// A process of `trunkline serve`.
+    pub fn start_server(database_url: &str, environment: &[(&str, &str)]) -> Self {
+        Self::start_role("serve", database_url, environment)
+    }
+
+    fn start_role(role: &str, database_url: &str, environment: &[(&str, &str)]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("worker-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let log = std::env::temp_dir().join(format!("trunkline-{name}.log"));
         let output = File::create(&log).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_trunkline"))
-            .arg("worker")
+            .arg(role)
             .env_clear()
             .env("DATABASE_URL", database_url)
             .env("TRUNKLINE_MASTER_KEY", MASTER_KEY)
@@ -71,6 +80,14 @@ impl WorkerProcess {
 
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// The URL that it says after these words, once it has said them.
+    pub async fn url_after(&self, words: &str) -> String {
+        until(words, || async { self.log().contains(words) }).await;
+        let log = self.log();
+        let (_, rest) = log.split_once(words).unwrap();
+        rest.split('"').next().unwrap().to_owned()
     }
 
     /// Waits until its evaluator has computed for a while, counted from now.

@@ -15,6 +15,7 @@ use trunkline_workflow::dispatch::{Message, Refusal, Status};
 use trunkline_workflow::inputs;
 
 use super::{Activity, Input, input_required};
+use crate::measure::Provider;
 
 /// The last message has no deadline of its own; after that long nobody waits for it (U9).
 const LAST_RESORT: TimeDelta = TimeDelta::hours(72);
@@ -81,7 +82,15 @@ async fn send(input: &Input<'_>) -> Result<Activity, Activity> {
     if let Begun::Before(status) = input.insist(begin).await? {
         return Ok(done(input, &sent, status));
     }
-    match messages_api::send(&input.tools.providers, &provider, &outgoing, id, clock::now()).await {
+    match messages_api::send(
+        &Provider::MessagesApi.counted(&input.tools.providers),
+        &provider,
+        &outgoing,
+        id,
+        clock::now(),
+    )
+    .await
+    {
         Sending::Accepted { provider_uuid } => {
             input.insist(|| input.store.note_provider_id(account, id, &provider_uuid)).await?;
             change(input, Status::Submitted, None).await?;
