@@ -1,5 +1,6 @@
-//! What people talk to: the HTTP APIs and the command line.
+//! What people talk to: the HTTP APIs, the metrics and the command line.
 
 pub mod api;
 pub mod cli;
+pub mod metrics;
 pub mod sandbox;

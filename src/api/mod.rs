@@ -7,6 +7,7 @@
 pub mod auth;
 pub mod automation;
 mod body;
+mod count_requests;
 mod docs;
 pub mod error;
 mod health;

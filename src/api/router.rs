@@ -11,6 +11,7 @@ use axum::routing::{get, patch, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::automation::{definitions, steps, triggers, usage, workflows};
+use super::count_requests::count_requests;
 use super::error::ApiError;
 use super::log_refusals::log_refusals;
 use super::nexmo::{self, Problem};
@@ -40,6 +41,7 @@ pub fn router(state: ApiState) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(log_refusals))
+        .layer(from_fn(count_requests))
         .with_state(state)
 }
 

@@ -10,7 +10,7 @@ use super::ignore_blank_environment::ignore_blank_environment;
 use super::settings::LogSettings;
 use super::{
     account, application, connector, credentials, dev, key, master_key, migrate, name_environment, serve,
-    sim, verify, webhook, worker,
+    sim, verify, webhook, worker, workers,
 };
 
 /// A self-hosted automation server for messaging, on PostgreSQL
@@ -39,6 +39,7 @@ enum Command {
     Webhook(webhook::WebhookCommand),
     Credentials(credentials::CredentialsCommand),
     Application(application::ApplicationCommand),
+    Workers(workers::WorkersCommand),
     Verify(verify::Verify),
     Sim(sim::Sim),
     #[command(hide = true)]
@@ -78,6 +79,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, CliError> {
             Command::Webhook(webhook) => webhook.run().await,
             Command::Credentials(credentials) => credentials.run().await,
             Command::Application(application) => application.run().await,
+            Command::Workers(workers) => workers.run().await,
             Command::Verify(verify) => return verify.run().await,
             Command::Sim(sim) => sim.run().await,
             Command::Evaluator(_) => EvaluatorChild::run(),

@@ -54,6 +54,8 @@ pub enum CliError {
          another: `--authorization-file` names one, `--afresh` goes without"
     )]
     OtherOrigin { before: String, url: String },
+    #[error("there is no worker `{0}`: `trunkline workers list` shows those that are there")]
+    NoWorker(String),
     #[error("no key with id `{0}` is in force")]
     NoKey(uuid::Uuid),
     #[error("account `{0}` has no API key: `trunkline credentials create {0}` makes it")]

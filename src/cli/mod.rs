@@ -31,6 +31,7 @@ pub mod sim;
 pub mod verify;
 pub mod webhook;
 pub mod worker;
+pub mod workers;
 
 pub use chain::Chain;
 pub use command::{Cli, parse, run};

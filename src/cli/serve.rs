@@ -3,16 +3,19 @@
 use trunkline_connectors::clock;
 
 use super::error::CliError;
-use super::settings::{ListenSettings, SealingStoreSettings};
+use super::settings::{ListenSettings, MetricsSettings, SealingStoreSettings};
 use super::shutdown::Shutdown;
 use super::{listen, reach_database};
 use crate::api::{self, ApiState};
+use crate::metrics;
 
 /// Serve the HTTP APIs; steps are executed by `trunkline worker`
 #[derive(Debug, clap::Args)]
 pub struct Serve {
     #[command(flatten)]
     server: ListenSettings,
+    #[command(flatten)]
+    metrics: MetricsSettings,
     #[command(flatten)]
     store: SealingStoreSettings,
 }
@@ -22,7 +25,9 @@ impl Serve {
     /// does.
     pub(super) async fn run(self) -> Result<(), CliError> {
         let shutdown = Shutdown::on_signal()?;
+        self.metrics.begin();
         let store = self.store.open()?;
+        let measuring = self.metrics.serve(metrics::of_server(store.clone()), &shutdown).await?;
         let state = ApiState::new(store.clone(), clock::now, self.server.api_config());
         let listener = listen::bind(self.server.listen).await?;
         let address = listener.local_addr().unwrap_or(self.server.listen);
@@ -35,6 +40,9 @@ impl Serve {
             Ok(Err(error)) = &mut watch => Err(error),
         };
         watch.abort();
+        if let Some(measuring) = measuring {
+            measuring.abort();
+        }
         store.close().await;
         outcome?;
         tracing::info!("stopped");

@@ -11,6 +11,7 @@ fn help_lists_every_setting_with_its_default() {
         ("TRUNKLINE_DATABASE_CONNECTIONS", "16"),
         ("TRUNKLINE_GRACE_SECONDS", "20"),
         ("TRUNKLINE_MASTER_KEY_FILE", ""),
+        ("TRUNKLINE_METRICS_LISTEN", "none, and nothing is measured"),
     ];
     let of_serve = [
         ("TRUNKLINE_LISTEN", "127.0.0.1:8080"),

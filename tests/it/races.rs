@@ -26,7 +26,8 @@ async fn what_a_worker_holds_without_knowing_goes_back_to_the_queue() {
     let known = app.start_instance(&id, json!({})).await;
     let unknown = app.start_instance(&id, json!({})).await;
     let mut connection = app.store().hot_connection().await.unwrap();
-    let worker = workers::register(&mut connection, "w", 10, "0", Duration::from_secs(60)).await.unwrap();
+    let worker =
+        workers::register(&mut connection, "w", 10, "0", Duration::from_secs(60), false).await.unwrap();
     let mut mark = LowWaterMark::default();
     assert_eq!(jobs::claim(&mut connection, worker, 10, &mut mark).await.unwrap().len(), 2);
     let in_hand = [instance_id(&known)];
@@ -43,7 +44,8 @@ async fn a_lost_worker_claims_nothing() {
     let id = app.define(definition(json!([{"id": "end", "stepType": "If"}]))).await;
     app.start_instance(&id, json!({})).await;
     let mut connection = app.store().hot_connection().await.unwrap();
-    let worker = workers::register(&mut connection, "w", 10, "0", Duration::from_secs(60)).await.unwrap();
+    let worker =
+        workers::register(&mut connection, "w", 10, "0", Duration::from_secs(60), false).await.unwrap();
     sqlx::query("update workers set lost_at = now()").execute(app.store().pool()).await.unwrap();
     let claimed = jobs::claim(&mut connection, worker, 10, &mut LowWaterMark::default()).await.unwrap();
     assert!(claimed.is_empty());
@@ -97,7 +99,8 @@ async fn an_earlier_message_for_the_newest_wait_alone_is_not_given_to_two() {
 
     let mut connections =
         [app.store().hot_connection().await.unwrap(), app.store().hot_connection().await.unwrap()];
-    let worker = workers::register(&mut connections[0], "w", 10, "0", Duration::from_secs(60)).await.unwrap();
+    let worker =
+        workers::register(&mut connections[0], "w", 10, "0", Duration::from_secs(60), false).await.unwrap();
     let claimed = jobs::claim(&mut connections[0], worker, 10, &mut LowWaterMark::default()).await.unwrap();
     let graph = Arc::new(Graph::new(&steps));
     let pool = app.store().pool();

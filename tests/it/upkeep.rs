@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use trunkline_store::Store;
-use trunkline_store::workers;
+use trunkline_store::workers::{self, Renewal};
 
 use crate::support::{Engine, TestApp, definition, instance_id, until};
 
@@ -62,12 +62,13 @@ async fn the_jobs_of_a_lost_worker_are_freed_once_and_its_words_are_refused() {
     app.start_instance(&id, json!({})).await;
     let mut connection = store.hot_connection().await.unwrap();
     let lease = Duration::from_secs(60);
-    let worker = workers::register(&mut connection, "dies", 10, "0", lease).await.unwrap();
+    let worker = workers::register(&mut connection, "dies", 10, "0", lease, false).await.unwrap();
     let mut mark = trunkline_store::jobs::LowWaterMark::default();
     let claimed = trunkline_store::jobs::claim(&mut connection, worker, 10, &mut mark).await.unwrap();
     assert_eq!((claimed.len(), claimed[0].path.attempt), (1, 1));
     assert_eq!(store.rescue_jobs().await.unwrap(), 0, "its lease holds");
-    assert!(workers::renew(&mut connection, worker, lease).await.unwrap());
+    let renewed = workers::renew(&mut connection, worker, lease).await.unwrap();
+    assert_eq!(renewed, Renewal::Renewed { draining: false });
 
     sqlx::query("update workers set leased_until = now() - interval '1 second'")
         .execute(store.pool())
@@ -75,8 +76,8 @@ async fn the_jobs_of_a_lost_worker_are_freed_once_and_its_words_are_refused() {
         .unwrap();
     assert_eq!(store.rescue_jobs().await.unwrap(), 1);
     assert_eq!(store.rescue_jobs().await.unwrap(), 0);
-    assert!(!workers::renew(&mut connection, worker, lease).await.unwrap());
-    let heir = workers::register(&mut connection, "heir", 10, "0", lease).await.unwrap();
+    assert_eq!(workers::renew(&mut connection, worker, lease).await.unwrap(), Renewal::Lost);
+    let heir = workers::register(&mut connection, "heir", 10, "0", lease, false).await.unwrap();
     assert!(heir > worker, "fences only grow");
     let again = trunkline_store::jobs::claim(&mut connection, heir, 10, &mut mark).await.unwrap();
     assert_eq!((again[0].id(), again[0].path.attempt), (claimed[0].id(), 2), "the same job, the same key");

@@ -22,6 +22,7 @@ use trunkline_store::jobs::{self, LeasedJob, LowWaterMark};
 use trunkline_store::{HotConnection, Store, StoreError};
 
 use crate::lease::{Backoff, Lease, within};
+use crate::measure::MEASURES;
 use crate::queue::Held;
 use crate::settings::Settings;
 use crate::slots::Slots;
@@ -66,6 +67,7 @@ impl Claimer {
                     }
                 }
                 Err(error) => {
+                    MEASURES.claims_failed.increment(1);
                     connection = None;
                     pause.report(&error, "cannot claim jobs; trying again");
                     if self.unless_over(lease, pause.wait()).await.is_none() {
@@ -105,8 +107,10 @@ impl Claimer {
             }
             *released_at = Instant::now();
         }
+        let begun = Instant::now();
         let claimed = jobs::claim(connection, lease.incarnation, limit, mark).await?;
         let count = claimed.len();
+        measure(&claimed, begun);
         for job in claimed {
             let slot = Arc::new(self.slots.take(job.instance));
             let context = context(&job);
@@ -139,6 +143,19 @@ impl Claimer {
             self.settings.poll_interval
         };
         let _ = tokio::time::timeout(interval, self.store.wake().hinted()).await;
+    }
+}
+
+fn measure(claimed: &[LeasedJob], begun: Instant) {
+    MEASURES.claim_seconds.record(begun.elapsed());
+    if claimed.is_empty() {
+        MEASURES.claims_empty.increment(1);
+        return;
+    }
+    MEASURES.claims_with_jobs.increment(1);
+    MEASURES.claim_jobs.record(u32::try_from(claimed.len()).unwrap_or(u32::MAX));
+    for job in claimed {
+        MEASURES.job_wait.record(job.waited);
     }
 }
 

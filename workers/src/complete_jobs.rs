@@ -8,7 +8,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use tokio::sync::{Mutex, mpsc, watch};
@@ -19,6 +19,7 @@ use trunkline_store::{HotConnection, Store, StoreError};
 use trunkline_workflow::{InstanceId, Outcome};
 
 use crate::lease::{Backoff, within};
+use crate::measure::{MEASURES, Tally};
 use crate::queue::{End, Finished, Held};
 
 /// Jobs written in one transaction at most.
@@ -57,6 +58,11 @@ impl Completer {
                 return;
             }
             let draining = *self.draining.borrow();
+            let mut tally = Tally::new();
+            for finished in &batch {
+                tally.add(finished);
+            }
+            tally.count();
             let mut lives: HashMap<Incarnation, Vec<Pending>> = HashMap::new();
             for finished in batch.drain(..) {
                 if let Some(pending) = pending(finished, draining) {
@@ -126,17 +132,28 @@ impl Completer {
             self.settle(connection, incarnation, batch).await?;
         }
         let completions = batch.iter().map(|pending| pending.completion.clone()).collect();
+        let begun = Instant::now();
         let written = transitions::complete(connection, incarnation, completions).await?;
+        MEASURES.completion_seconds.record(begun.elapsed());
+        MEASURES.completion_jobs.record(u32::try_from(written.len()).unwrap_or(u32::MAX));
         let mut ready = false;
         for (pending, written) in batch.drain(..).zip(written) {
             match written {
                 Written::Next(job) => self.go_on(pending.held, *job, pending.context),
-                Written::Done { ready: somebody } => ready |= somebody,
-                Written::Refused => tracing::warn!(
-                    job.id = %pending.held.job.id().as_uuid(),
-                    instance.id = %pending.held.job.instance,
-                    "refused a late result: the job had been taken away"
-                ),
+                Written::Done { ready: somebody, ended } => {
+                    ready |= somebody;
+                    if let Some(ended) = ended {
+                        MEASURES.ended(&ended);
+                    }
+                }
+                Written::Refused => {
+                    MEASURES.completions_refused.increment(1);
+                    tracing::warn!(
+                        job.id = %pending.held.job.id().as_uuid(),
+                        instance.id = %pending.held.job.instance,
+                        "refused a late result: the job had been taken away"
+                    );
+                }
             }
         }
         if ready {
@@ -178,9 +195,9 @@ impl Completer {
 }
 
 fn pending(finished: Finished, draining: bool) -> Option<Pending> {
-    let Finished { held, end } = finished;
+    let Finished { held, end, took: _ } = finished;
     let End::Outcome { outcome, graph, context } = end else { return None };
-    let keep = !draining && held.streak < MAX_STREAK;
+    let keep = !draining && !held.lease.is_draining() && held.streak < MAX_STREAK;
     let completion = Completion { job: held.job.clone(), graph, outcome, keep };
     Some(Pending { held, completion, context })
 }

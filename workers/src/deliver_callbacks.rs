@@ -1,6 +1,7 @@
 //! Calls to addresses of customers: made here, with nothing of a job waiting for them (Workflows API 9.6).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -14,6 +15,7 @@ use trunkline_store::{Store, StoreError};
 use uuid::Uuid;
 
 use crate::lease::Backoff;
+use crate::measure::MEASURES;
 
 /// Calls that a worker makes at the same time.
 const AT_ONCE: usize = 64;
@@ -25,20 +27,34 @@ const LONGEST: Duration = Duration::from_secs(5);
 const SHORTEST: Duration = Duration::from_millis(10);
 
 /// Makes calls until the worker drains, then finishes those under way.
-pub(crate) async fn run(store: Store, client: OutboundClient, mut draining: watch::Receiver<bool>) {
+pub(crate) async fn run(
+    store: Store,
+    client: OutboundClient,
+    told_to_drain: Arc<AtomicBool>,
+    mut draining: watch::Receiver<bool>,
+) {
     let mut calls = JoinSet::new();
     tokio::select! {
-        () = claim_and_deliver(&store, &client, &mut calls) => {}
+        () = claim_and_deliver(&store, &client, &told_to_drain, &mut calls) => {}
         _ = draining.wait_for(|draining| *draining) => {}
     }
     while calls.join_next().await.is_some() {}
 }
 
-async fn claim_and_deliver(store: &Store, client: &OutboundClient, calls: &mut JoinSet<()>) {
+async fn claim_and_deliver(
+    store: &Store,
+    client: &OutboundClient,
+    told_to_drain: &AtomicBool,
+    calls: &mut JoinSet<()>,
+) {
     let free = Arc::new(Semaphore::new(AT_ONCE));
     let mut pause = Backoff::default();
     loop {
         while calls.try_join_next().is_some() {}
+        if told_to_drain.load(Ordering::Acquire) {
+            tokio::time::sleep(LONGEST).await;
+            continue;
+        }
         match claim(store, &free).await {
             Ok(claimed) => {
                 pause = Backoff::default();
@@ -93,6 +109,7 @@ async fn deliver(store: &Store, client: &OutboundClient, callback: &Callback) {
         }
     };
     let delivery = if is_delivered { Delivery::Delivered } else { next_attempt(callback, clock::now()) };
+    MEASURES.settled(delivery);
     if delivery == Delivery::GivenUp {
         tracing::warn!(account.id = %callback.account, callback.id, answer, "a call is given up after a day");
     }

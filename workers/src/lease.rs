@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use trunkline_store::workers::{self, Incarnation};
+use trunkline_store::workers::{self, Incarnation, Renewal};
 use trunkline_store::{HotConnection, Store, StoreError};
 
+use crate::measure::MEASURES;
 use crate::settings::Settings;
 
 /// One life of this worker.
@@ -25,6 +26,8 @@ pub(crate) struct Lease {
     /// Milliseconds after `epoch` at which the last successful renewal was begun.
     renewed: AtomicU64,
     lost: AtomicBool,
+    /// Of the worker, through all its lives: it was told by its name to take nothing more.
+    draining: Arc<AtomicBool>,
     changed: watch::Sender<()>,
 }
 
@@ -35,11 +38,11 @@ pub(crate) struct Lost;
 
 impl Lease {
     /// Registers, trying until it works or `stop` says otherwise.
-    pub(crate) async fn begin(store: &Store, settings: &Settings) -> Arc<Self> {
+    pub(crate) async fn begin(store: &Store, settings: &Settings, draining: &Arc<AtomicBool>) -> Arc<Self> {
         let mut pause = Backoff::default();
         loop {
             let epoch = Instant::now();
-            match register(store, settings).await {
+            match register(store, settings, draining.load(Ordering::Acquire)).await {
                 Ok(incarnation) => {
                     tracing::info!(
                         worker.id = incarnation.0,
@@ -52,6 +55,7 @@ impl Lease {
                         epoch,
                         renewed: AtomicU64::new(0),
                         lost: AtomicBool::new(false),
+                        draining: draining.clone(),
                         changed: watch::Sender::new(()),
                     });
                 }
@@ -70,14 +74,16 @@ impl Lease {
         loop {
             let begun = Instant::now();
             match self.renew_in_time(&store, &mut connection).await {
-                Ok(true) => {
+                Ok(Renewal::Renewed { draining }) => {
+                    self.be_told(draining);
                     let since = u64::try_from((begun - self.epoch).as_millis()).unwrap_or(u64::MAX);
                     self.renewed.store(since, Ordering::Release);
                     self.changed.send_replace(());
                     pause = Backoff::default();
                     tokio::time::sleep(self.length / 3).await;
                 }
-                Ok(false) => {
+                Ok(Renewal::Lost) => {
+                    MEASURES.leases_lost.increment(1);
                     tracing::warn!(
                         worker.id = self.incarnation.0,
                         "the worker was declared lost; it begins anew"
@@ -95,7 +101,22 @@ impl Lease {
         }
     }
 
-    async fn renew(&self, store: &Store, connection: &mut Option<HotConnection>) -> Result<bool, StoreError> {
+    fn be_told(&self, draining: bool) {
+        if self.draining.swap(draining, Ordering::AcqRel) == draining {
+            return;
+        }
+        if draining {
+            tracing::info!("told to drain: the worker takes no more jobs and finishes what it holds");
+        } else {
+            tracing::info!("told to go on: the worker takes jobs again");
+        }
+    }
+
+    async fn renew(
+        &self,
+        store: &Store,
+        connection: &mut Option<HotConnection>,
+    ) -> Result<Renewal, StoreError> {
         if connection.is_none() {
             *connection = Some(store.hot_connection().await?);
         }
@@ -108,8 +129,13 @@ impl Lease {
         &self,
         store: &Store,
         connection: &mut Option<HotConnection>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Renewal, StoreError> {
         within(self.length / 3, self.renew(store, connection)).await
+    }
+
+    /// Its claims find nothing then, by themselves; its paths are left to others.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
     }
 
     pub(crate) fn is_lost(&self) -> bool {
@@ -152,10 +178,11 @@ pub(crate) async fn within<T>(
     }
 }
 
-async fn register(store: &Store, settings: &Settings) -> Result<Incarnation, StoreError> {
+async fn register(store: &Store, settings: &Settings, draining: bool) -> Result<Incarnation, StoreError> {
     let mut connection = store.hot_connection().await?;
     let version = env!("CARGO_PKG_VERSION");
-    workers::register(&mut connection, &settings.name, settings.slots, version, settings.lease).await
+    workers::register(&mut connection, &settings.name, settings.slots, version, settings.lease, draining)
+        .await
 }
 
 /// Pauses between attempts to reach the database: 50 ms to 2 s, each shortened at random so that workers

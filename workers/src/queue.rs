@@ -11,6 +11,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use apalis_core::backend::finalize::Ephemeral;
 use apalis_core::backend::{Backend, BackendConfig};
@@ -50,6 +51,7 @@ pub(crate) struct Held {
 pub(crate) struct Finished {
     pub(crate) held: Held,
     pub(crate) end: End,
+    pub(crate) took: Duration,
 }
 
 #[derive(Debug)]
@@ -155,6 +157,7 @@ where
     fn call(&mut self, task: Task<Held>) -> Self::Future {
         let held = task.args.clone();
         let finished = self.finished.clone();
+        let begun = Instant::now();
         let execution = AssertUnwindSafe(self.inner.call(task)).catch_unwind();
         Box::pin(async move {
             let end = match execution.await {
@@ -173,7 +176,7 @@ where
                 }
             };
             // The completer outlives the frame.
-            let _ = finished.send(Finished { held, end });
+            let _ = finished.send(Finished { held, end, took: begun.elapsed() });
             Ok(())
         })
     }

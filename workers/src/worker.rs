@@ -1,6 +1,7 @@
 //! A worker's life: lives under one lease after another until it is asked to stop, then drains.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, watch};
@@ -51,8 +52,13 @@ pub async fn run(
         };
         parts.spawn(completer.run());
     }
-    let delivering =
-        tokio::spawn(deliver_callbacks::run(store.clone(), tools.outbound.clone(), draining.clone()));
+    let told_to_drain = Arc::new(AtomicBool::new(false));
+    let delivering = tokio::spawn(deliver_callbacks::run(
+        store.clone(),
+        tools.outbound.clone(),
+        told_to_drain.clone(),
+        draining.clone(),
+    ));
     let executor = Executor {
         store: store.clone(),
         tools,
@@ -76,7 +82,7 @@ pub async fn run(
         draining: draining.clone(),
     };
     let lease = tokio::select! {
-        lease = live(&store, &settings, &claimer, &draining) => Ok(lease),
+        lease = live(&store, &settings, &claimer, &told_to_drain, &draining) => Ok(lease),
         // All parts work until the claimer is gone.
         _ = parts.join_next() => Err(Broken),
     };
@@ -113,12 +119,13 @@ async fn live(
     store: &Store,
     settings: &Settings,
     claimer: &Claimer,
+    told_to_drain: &Arc<AtomicBool>,
     draining: &watch::Receiver<bool>,
 ) -> Option<Life> {
     let mut stopping = draining.clone();
     loop {
         let lease = tokio::select! {
-            lease = Lease::begin(store, settings) => lease,
+            lease = Lease::begin(store, settings, told_to_drain) => lease,
             _ = stopping.wait_for(|draining| *draining) => return None,
         };
         let keeping = tokio::spawn(lease.clone().keep(store.clone()));

@@ -28,6 +28,9 @@ pub struct LeasedJob {
     /// The instance's context as JSON text; `None` in the successor of a job that this worker just
     /// completed, whose context it knows.
     pub data: Option<String>,
+    pub instance_started_at: DateTime<Utc>,
+    /// How long it was ready before it was claimed.
+    pub waited: Duration,
 }
 
 impl LeasedJob {
@@ -39,6 +42,7 @@ impl LeasedJob {
 impl FromRow<'_, PgRow> for LeasedJob {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         let instance: &[u8] = row.try_get("instance_id")?;
+        let (ready_at, now): (DateTime<Utc>, DateTime<Utc>) = (row.try_get("ready_at")?, row.try_get("now")?);
         Ok(Self {
             instance: InstanceId::from_bytes(instance).map_err(|e| sqlx::Error::Decode(Box::new(e)))?,
             account: AccountId::new(row.try_get::<String, _>("account_id")?),
@@ -57,6 +61,8 @@ impl FromRow<'_, PgRow> for LeasedJob {
             alone: row.try_get("alone")?,
             resume: row.try_get("resume")?,
             data: Some(row.try_get("data")?),
+            instance_started_at: row.try_get("instance_started_at")?,
+            waited: (now - ready_at).to_std().unwrap_or_default(),
         })
     }
 }
@@ -93,7 +99,7 @@ impl LowWaterMark {
     }
 }
 
-/// Claims up to `limit` ready jobs for this worker, oldest first.
+/// Claims up to `limit` ready jobs for this worker, oldest first; none if it is lost or draining.
 pub async fn claim(
     connection: &mut PgConnection,
     worker: Incarnation,
@@ -106,7 +112,7 @@ pub async fn claim(
              select instance_id, path
              from jobs
              where worker is null and not queued and not held and ready_at >= $3
-                 and exists (select from workers where id = $1 and lost_at is null)
+                 and exists (select from workers where id = $1 and lost_at is null and not draining)
              order by ready_at
              limit $2
              for update skip locked
@@ -118,7 +124,8 @@ pub async fn claim(
              returning j.*
          )
          select c.instance_id, c.account_id, i.definition_id, i.version, c.path, c.n, c.step, c.scope,
-             c.attempt, c.started_at, c.issued, c.alone, c.resume, i.data, c.ready_at
+             c.attempt, c.started_at, c.issued, c.alone, c.resume, i.data, c.ready_at,
+             i.started_at as instance_started_at, now() as now
          from claimed c
          join instances i on i.id = any (array[c.instance_id])",
     )
@@ -176,7 +183,8 @@ pub async fn reload(
 ) -> Result<Vec<LeasedJob>, StoreError> {
     let jobs = sqlx::query_as(
         "select j.instance_id, j.account_id, i.definition_id, i.version, j.path, j.n, j.step, j.scope,
-             j.attempt, j.started_at, j.issued, j.alone, j.resume, i.data
+             j.attempt, j.started_at, j.issued, j.alone, j.resume, i.data, j.ready_at,
+             i.started_at as instance_started_at, now() as now
          from jobs j
          join instances i on i.id = j.instance_id
          where j.instance_id = any($2) and j.worker = $1",

@@ -20,6 +20,7 @@ pub mod inbound_messages;
 pub mod instances;
 pub mod jobs;
 pub mod keys;
+pub mod measure;
 pub mod messages;
 pub mod migrations;
 pub mod nexmo_accounts;

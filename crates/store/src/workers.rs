@@ -29,51 +29,116 @@ pub struct Worker {
     pub id: i64,
     pub name: String,
     pub slots: i32,
+    /// Jobs that it holds; one takes one slot.
+    pub busy: i64,
     pub version: String,
+    pub draining: bool,
     pub started_at: DateTime<Utc>,
+    /// When it last gave a sign of life; `None`: not since it was registered.
+    pub renewed_at: Option<DateTime<Utc>>,
     pub leased_until: DateTime<Utc>,
     pub lost_at: Option<DateTime<Utc>>,
+    /// The database's time.
+    pub now: DateTime<Utc>,
 }
 
-/// Begins a life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkerState {
+    Live,
+    /// It takes nothing more, and finishes what it holds.
+    Draining,
+    /// Its lease has passed, and nobody has said yet that it is lost.
+    Silent,
+    /// It fell silent and what it held was given to others.
+    Lost,
+    /// It ended in good order.
+    Stopped,
+}
+
+impl WorkerState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Draining => "draining",
+            Self::Silent => "silent",
+            Self::Lost => "lost",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+impl Worker {
+    pub fn state(&self) -> WorkerState {
+        match self.lost_at {
+            // Who is declared lost has a lease that had passed; who retires has one that holds.
+            Some(at) if at < self.leased_until => WorkerState::Stopped,
+            Some(_) => WorkerState::Lost,
+            None if self.leased_until < self.now => WorkerState::Silent,
+            None if self.draining => WorkerState::Draining,
+            None => WorkerState::Live,
+        }
+    }
+
+    /// Since it last gave a sign of life.
+    pub fn lease_age(&self) -> Duration {
+        let since = self.renewed_at.unwrap_or(self.started_at);
+        (self.lost_at.unwrap_or(self.now) - since).to_std().unwrap_or_default()
+    }
+}
+
+/// What a worker learns when it renews its lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renewal {
+    Renewed {
+        /// Somebody wants it to take nothing more.
+        draining: bool,
+    },
+    /// This incarnation was declared lost.
+    Lost,
+}
+
+/// Begins a life. `draining`: it was told so in the life before.
 pub async fn register(
     connection: &mut PgConnection,
     name: &str,
     slots: usize,
     version: &str,
     lease: Duration,
+    draining: bool,
 ) -> Result<Incarnation, StoreError> {
     let id = sqlx::query_scalar(
-        "insert into workers (name, slots, version, leased_until)
-         values ($1, $2, $3, now() + $4 * interval '1 microsecond')
+        "insert into workers (name, slots, version, leased_until, draining)
+         values ($1, $2, $3, now() + $4 * interval '1 microsecond', $5)
          returning id",
     )
     .bind(name)
     .bind(i32::try_from(slots).unwrap_or(i32::MAX))
     .bind(version)
     .bind(micros(lease))
+    .bind(draining)
     .fetch_one(connection)
     .await?;
     Ok(Incarnation(id))
 }
 
-/// Lengthens the lease. `false`: this incarnation was declared lost. A lease that passed without anybody
-/// noticing may still be renewed: nothing of it was given away.
+/// Lengthens the lease. A lease that passed without anybody noticing may still be renewed: nothing of it was
+/// given away.
 pub async fn renew(
     connection: &mut PgConnection,
     worker: Incarnation,
     lease: Duration,
-) -> Result<bool, StoreError> {
-    let renewed = sqlx::query(
+) -> Result<Renewal, StoreError> {
+    let renewed: Option<bool> = sqlx::query_scalar(
         "update workers
-         set leased_until = now() + $2 * interval '1 microsecond'
-         where id = $1 and lost_at is null",
+         set leased_until = now() + $2 * interval '1 microsecond', renewed_at = now()
+         where id = $1 and lost_at is null
+         returning draining",
     )
     .bind(worker.0)
     .bind(micros(lease))
-    .execute(connection)
+    .fetch_optional(connection)
     .await?;
-    Ok(renewed.rows_affected() == 1)
+    Ok(renewed.map_or(Renewal::Lost, |draining| Renewal::Renewed { draining }))
 }
 
 /// Ends a life in good order; what it still holds goes back to the queue. The row stays for a while, so that
@@ -126,15 +191,37 @@ impl Store {
         Ok(freed.unsigned_abs())
     }
 
-    pub async fn list_workers(&self) -> Result<Vec<Worker>, StoreError> {
+    /// Those that are there, and those that left at most `gone_for` ago; by name, then by age.
+    pub async fn list_workers(&self, gone_for: Duration) -> Result<Vec<Worker>, StoreError> {
         let workers = sqlx::query_as(
-            "select id, name, slots, version, started_at, leased_until, lost_at
-             from workers
-             order by id",
+            "select w.id, w.name, w.slots, (select count(*) from jobs j where j.worker = w.id) as busy,
+                 w.version, w.draining, w.started_at, w.renewed_at, w.leased_until, w.lost_at, now() as now
+             from workers w
+             where w.lost_at is null or w.lost_at > now() - $1 * interval '1 microsecond'
+             order by w.name, w.id",
         )
+        .bind(micros(gone_for))
         .fetch_all(&self.pool)
         .await?;
         Ok(workers)
+    }
+
+    /// Tells the workers of that name to take nothing more, or to go on. What they claim is nothing from now on;
+    /// that they are to give paths up they learn when they renew their lease. Answers how many there are.
+    pub async fn drain_workers(&self, name: &str, draining: bool) -> Result<u64, StoreError> {
+        let told = sqlx::query(
+            "update workers
+             set draining = $2
+             where name = $1 and lost_at is null",
+        )
+        .bind(name)
+        .bind(draining)
+        .execute(&self.pool)
+        .await?;
+        if told.rows_affected() > 0 && !draining {
+            self.wake.hint();
+        }
+        Ok(told.rows_affected())
     }
 }
 

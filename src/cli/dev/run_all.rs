@@ -28,6 +28,7 @@ use crate::cli::error::CliError;
 use crate::cli::listen;
 use crate::cli::settings::evaluators;
 use crate::cli::shutdown::Shutdown;
+use crate::metrics;
 use crate::sandbox::{self, Sandbox, SandboxConfig};
 
 /// Somebody waits at the terminal: less than in production.
@@ -63,6 +64,7 @@ pub(super) async fn run_all(
     let mut server = JoinSet::new();
     server.spawn(listen::serve(listener, router(store, &env), server_stop.requested(), GRACE));
 
+    let tidying = tokio::spawn(metrics::keep_tidy());
     let (stop_workers, workers_stop) = Shutdown::on_demand();
     let mut working = JoinSet::new();
     let ready = async {
@@ -104,6 +106,7 @@ pub(super) async fn run_all(
     while working.join_next().await.is_some() {}
     stop_server.send_replace(true);
     while server.join_next().await.is_some() {}
+    tidying.abort();
     outcome
 }
 
@@ -118,7 +121,8 @@ fn router(store: &Store, env: &EnvFile) -> Router {
         clock: clock::now,
     });
     let state = ApiState::new(store.clone(), clock::now, ApiConfig::default());
-    api::router(state).merge(sandbox::router(carrier))
+    // On the same address, which only this machine reaches.
+    api::router(state).merge(sandbox::router(carrier)).merge(metrics::of_server(store.clone()))
 }
 
 /// Somebody else's database may have connectors that reach phones; in our own they are there to be tried.

@@ -45,6 +45,7 @@ pub struct Dev {
 impl Dev {
     pub(in crate::cli) async fn run(self) -> Result<(), CliError> {
         let begun = Instant::now();
+        trunkline_telemetry::install();
         let address = resolve_loopback(&self.listen).await?;
         let url = self.database_url.as_ref().map(Secret::reveal).filter(|url| !url.trim().is_empty());
         if self.reset && url.is_some() {

@@ -12,5 +12,6 @@ mod failover_storm;
 pub mod processes;
 mod send_interrupted;
 mod worker_dies;
+mod worker_drained_by_name;
 mod worker_drains;
 mod worker_sleeps;

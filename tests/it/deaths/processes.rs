@@ -25,11 +25,20 @@ impl WorkerProcess {
     }
 
     pub fn start_with(database_url: &str, environment: &[(&str, &str)]) -> Self {
-        let name = new_name("worker");
+        Self::start_role("worker", database_url, environment)
+    }
+
+    /// A process of `trunkline serve`, with an environment of its own.
+    pub fn start_server(database_url: &str, environment: &[(&str, &str)]) -> Self {
+        Self::start_role("serve", database_url, environment)
+    }
+
+    fn start_role(role: &str, database_url: &str, environment: &[(&str, &str)]) -> Self {
+        let name = new_name(role);
         let log = log_of(&name);
         let output = File::create(&log).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_trunkline"))
-            .arg("worker")
+            .arg(role)
             .env_clear()
             .env("DATABASE_URL", database_url)
             .env("TRUNKLINE_MASTER_KEY", MASTER_KEY)
@@ -70,6 +79,14 @@ impl WorkerProcess {
 
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// The URL that it says after these words, once it has said them.
+    pub async fn url_after(&self, words: &str) -> String {
+        until(words, || async { self.log().contains(words) }).await;
+        let log = self.log();
+        let (_, rest) = log.split_once(words).unwrap();
+        rest.split('"').next().unwrap().to_owned()
     }
 
     /// Waits until its evaluator has computed for a while, counted from now.

@@ -2,4 +2,7 @@
 
 mod audit;
 mod explain;
+mod exposition;
+mod metrics;
+mod metrics_in_use;
 mod scopes;

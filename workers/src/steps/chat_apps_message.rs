@@ -3,6 +3,7 @@
 use trunkline_connectors::eight_by_eight::send_chat_apps_message;
 
 use super::{Activity, Input, named_subaccount, not_sent, sent_message};
+use crate::measure::Provider;
 
 pub(super) async fn execute(input: Input<'_>) -> Activity {
     let members = input.members();
@@ -13,7 +14,14 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
     if let Err(activity) = input.begin_effect().await {
         return activity;
     }
-    match send_chat_apps_message(&input.tools.providers, &provider, &members, input.key()).await {
+    match send_chat_apps_message(
+        &Provider::EightByEight.counted(&input.tools.providers),
+        &provider,
+        &members,
+        input.key(),
+    )
+    .await
+    {
         Ok(result) => {
             // The platform chooses the channel; receipts name it.
             let sent = sent_message(&input, &result, "ChatApps", None);

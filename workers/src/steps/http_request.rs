@@ -10,6 +10,7 @@ use trunkline_connectors::outbound::{
 use trunkline_workflow::inputs;
 
 use super::{Activity, Input, input_required};
+use crate::measure::Provider;
 use crate::tools::TextAnswers;
 
 /// Seconds: the default and the bounds (U-04).
@@ -49,7 +50,7 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
     if let Err(activity) = input.begin_effect().await {
         return activity;
     }
-    match input.tools.outbound.send(request).await {
+    match Provider::Http.counted(&input.tools.outbound).send(request).await {
         Ok(response) => answered(&response, input.tools.rules.text_answers),
         Err(error) => {
             let message = call_failed(&error, &method, &url);

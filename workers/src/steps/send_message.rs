@@ -21,6 +21,7 @@ use trunkline_workflow::inputs;
 use uuid::Uuid;
 
 use super::{Activity, Input, input_required};
+use crate::measure::Provider;
 
 /// The last message has no deadline of its own; after that long nobody waits for it (U9).
 const LAST_RESORT: TimeDelta = TimeDelta::hours(72);
@@ -81,9 +82,13 @@ impl Carrier {
     async fn send(&self, input: &Input<'_>, message: &OutgoingMessage, id: Uuid) -> Sending {
         let (client, now) = (&input.tools.providers, clock::now());
         match self {
-            Self::MessagesApi(provider) => messages_api::send(client, provider, message, id, now).await,
+            Self::MessagesApi(provider) => {
+                let client = Provider::MessagesApi.counted(client);
+                messages_api::send(&client, provider, message, id, now).await
+            }
             Self::EightByEight(provider, sub_account) => {
-                send_workflow_sms(client, provider, sub_account, message, id, now).await
+                let client = Provider::EightByEight.counted(client);
+                send_workflow_sms(&client, provider, sub_account, message, id, now).await
             }
         }
     }

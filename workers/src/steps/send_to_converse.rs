@@ -6,6 +6,7 @@ use trunkline_workflow::inputs;
 
 use super::{Activity, Input, no_connector, not_sent};
 use crate::connectors::NoConnector;
+use crate::measure::Provider;
 use crate::tools::ConnectorUse;
 
 pub(super) async fn execute(input: Input<'_>) -> Activity {
@@ -28,7 +29,7 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
         "payload": inputs::get(&members, "payload"),
     });
     let authorization = converse.authorization.as_deref();
-    let client = &input.tools.providers;
+    let client = &Provider::Converse.counted(&input.tools.providers);
     if let Err(activity) = input.begin_effect().await {
         return activity;
     }

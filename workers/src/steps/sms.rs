@@ -3,6 +3,7 @@
 use trunkline_connectors::eight_by_eight::send_sms;
 
 use super::{Activity, Input, named_subaccount, not_sent, sent_message};
+use crate::measure::Provider;
 
 pub(super) async fn execute(input: Input<'_>) -> Activity {
     let members = input.members();
@@ -13,7 +14,9 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
     if let Err(activity) = input.begin_effect().await {
         return activity;
     }
-    match send_sms(&input.tools.providers, &provider, &members, input.key()).await {
+    match send_sms(&Provider::EightByEight.counted(&input.tools.providers), &provider, &members, input.key())
+        .await
+    {
         Ok(result) => {
             let sent = sent_message(&input, &result, "SMS", Some("sms"));
             Activity::Sent { result, sent }

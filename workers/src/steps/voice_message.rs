@@ -11,6 +11,7 @@ use trunkline_store::messages::{Sent, SentCall, VOICE};
 use trunkline_store::webhook_settings::dtmf_token;
 
 use super::{Activity, Input, not_sent};
+use crate::measure::Provider;
 
 pub(super) async fn execute(input: Input<'_>) -> Activity {
     let members = input.members();
@@ -38,7 +39,14 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
     if let Err(activity) = input.begin_effect().await {
         return activity;
     }
-    match send_voice_message(&input.tools.providers, &provider, &members, placing).await {
+    match send_voice_message(
+        &Provider::EightByEight.counted(&input.tools.providers),
+        &provider,
+        &members,
+        placing,
+    )
+    .await
+    {
         Ok(call) => {
             let sent = Some(sent_call(&call));
             Activity::Sent { result: json!({ "response": call.response }), sent }

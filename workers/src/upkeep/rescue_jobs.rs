@@ -6,6 +6,7 @@ use std::time::Duration;
 use trunkline_store::Store;
 
 use crate::lease::Backoff;
+use crate::measure::MEASURES;
 
 pub(super) async fn run(store: &Store, lease: Duration) {
     // A stalled step must go on within lease + 5 s.
@@ -13,7 +14,8 @@ pub(super) async fn run(store: &Store, lease: Duration) {
     let mut pause = Backoff::default();
     loop {
         match store.rescue_jobs().await {
-            Ok(_) => {
+            Ok(rescued) => {
+                MEASURES.jobs_rescued.increment(rescued);
                 pause = Backoff::default();
                 tokio::time::sleep(interval).await;
             }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::ext::ReasonPhrase;
 use reqwest::{Method, header};
@@ -85,7 +85,11 @@ impl OutboundResponse {
 pub struct OutboundClient {
     http: reqwest::Client,
     policy: Arc<AddressPolicy>,
+    observer: Option<Observer>,
 }
+
+/// Told of every request's end, and how long it took.
+pub type Observer = fn(Result<&OutboundResponse, &OutboundError>, Duration);
 
 impl OutboundClient {
     /// Reads the machine's certificates; do it once.
@@ -107,7 +111,7 @@ impl OutboundClient {
             .pool_max_idle_per_host(POOL_IDLE_PER_HOST)
             .build()
             .expect("the settings are constants, and the TLS configuration is ready-made");
-        Self { http, policy }
+        Self { http, policy, observer: None }
     }
 
     /// Sends the request once and follows its redirects.
@@ -115,6 +119,21 @@ impl OutboundClient {
     /// Any status is an `Ok`. Of an error, the variant says whether the request may have taken
     /// effect.
     pub async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, OutboundError> {
+        let begun = Instant::now();
+        let answer = self.send_in_time(request).await;
+        if let Some(observer) = self.observer {
+            observer(answer.as_ref(), begun.elapsed());
+        }
+        answer
+    }
+
+    /// The same client, on the same connections, whose answers are also told to somebody.
+    #[must_use]
+    pub fn observed(&self, observer: Observer) -> Self {
+        Self { observer: Some(observer), ..self.clone() }
+    }
+
+    async fn send_in_time(&self, request: OutboundRequest) -> Result<OutboundResponse, OutboundError> {
         let timeout = request.timeout;
         let follow_redirects = request.follow_redirects;
         let hop = Hop::first(request)?;

@@ -144,7 +144,7 @@ impl JobRow {
                          limit $2
                      ) as ready
                  ) else 0 end as ahead,
-                 (select count(*) from workers where lost_at is null and leased_until > now()) as workers
+                 (select count(*) from workers where lost_at is null and leased_until > now() and not draining) as workers
              from jobs j
              left join workers w on w.id = j.worker
              where j.instance_id = $1

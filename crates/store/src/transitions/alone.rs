@@ -19,7 +19,7 @@ use trunkline_workflow::outcome::Wait;
 use trunkline_workflow::path::View;
 use trunkline_workflow::{InstanceId, InstanceStatus, Outcome};
 
-use super::{Completion, Written, as_int, successor};
+use super::{Completion, Written, as_int, ended, successor};
 use crate::StoreError;
 use crate::workers::{Incarnation, micros};
 
@@ -169,8 +169,8 @@ fn written(completion: &Completion, transition: &Transition, now: DateTime<Utc>)
         Then::Parked(_) | Then::Ends => transition.forked.iter().find(|fork| !fork.queued),
     };
     match next {
-        None => Written::Done { ready: false },
-        Some(_) if !completion.keep => Written::Done { ready: true },
+        None => Written::Done { ready: false, ended: ended(&completion.job, transition.ended, now) },
+        Some(_) if !completion.keep => Written::Done { ready: true, ended: None },
         Some(next) => {
             let state = (transition.issued, transition.alone);
             Written::Next(Box::new(successor(

@@ -7,7 +7,7 @@ use trunkline_workflow::outcome::Awaited;
 use trunkline_workflow::{InstanceId, InstanceStatus};
 
 use super::alone::{columns, note};
-use super::{Completion, Written, as_int, successor};
+use super::{Completion, Written, as_int, ended, successor};
 use crate::StoreError;
 use crate::waits::Resume;
 use crate::workers::Incarnation;
@@ -117,7 +117,7 @@ impl Changes {
         self.forked.extend(transition.forked.into_iter().map(place));
         match next {
             Some(next) => Written::Next(Box::new(next)),
-            None => Written::Done { ready: active && !held },
+            None => Written::Done { ready: active && !held, ended: ended(job, transition.ended, now) },
         }
     }
 

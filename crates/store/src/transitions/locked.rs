@@ -65,7 +65,7 @@ pub(super) async fn write(
     transaction.commit().await?;
     if replied {
         for answer in &mut answers {
-            if let Written::Done { ready } = answer {
+            if let Written::Done { ready, .. } = answer {
                 *ready = true;
             }
         }

@@ -22,11 +22,12 @@ mod locked;
 pub(crate) use changes::append_log;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgConnection;
 use trunkline_workflow::path::Path;
-use trunkline_workflow::{Graph, Outcome};
+use trunkline_workflow::{Graph, InstanceStatus, Outcome};
 
 use crate::StoreError;
 use crate::jobs::LeasedJob;
@@ -42,13 +43,21 @@ pub struct Completion {
     pub keep: bool,
 }
 
+/// The end of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    pub status: InstanceStatus,
+    /// Since its start.
+    pub after: Duration,
+}
+
 /// What the database made of a completion.
 #[derive(Debug)]
 pub enum Written {
     /// The path goes on here: its next job, already leased.
     Next(Box<LeasedJob>),
     /// Written; nothing is left to do for this worker. `ready`: somebody has a job to claim now.
-    Done { ready: bool },
+    Done { ready: bool, ended: Option<Ended> },
     /// The job had been taken away (rescued, terminated, deleted): its result was dropped.
     Refused,
 }
@@ -112,7 +121,14 @@ fn successor(
         alone,
         resume: None,
         data: None,
+        instance_started_at: job.instance_started_at,
+        waited: Duration::ZERO,
     }
+}
+
+fn ended(job: &LeasedJob, status: Option<InstanceStatus>, now: DateTime<Utc>) -> Option<Ended> {
+    let after = (now - job.instance_started_at).to_std().unwrap_or_default();
+    status.map(|status| Ended { status, after })
 }
 
 fn as_int(step: usize) -> i32 {
