@@ -26,6 +26,7 @@ pub mod nexmo_secrets;
 pub mod partitions;
 pub mod reseal;
 pub mod schedules;
+pub mod search;
 pub mod sealing;
 pub mod starts;
 pub mod store;

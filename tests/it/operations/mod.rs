@@ -3,3 +3,5 @@
 mod audit;
 mod explain;
 mod scopes;
+mod search;
+mod search_plans;
