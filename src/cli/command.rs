@@ -9,8 +9,8 @@ use super::evaluator::EvaluatorChild;
 use super::ignore_blank_environment::ignore_blank_environment;
 use super::settings::LogSettings;
 use super::{
-    account, application, connector, credentials, dev, key, master_key, migrate, name_environment, serve,
-    sim, verify, webhook, worker,
+    account, application, completions, connector, credentials, definition, dev, instance, key, master_key,
+    migrate, name_environment, serve, sim, verify, webhook, worker,
 };
 
 /// A self-hosted automation server for messaging, on PostgreSQL
@@ -39,8 +39,11 @@ enum Command {
     Webhook(webhook::WebhookCommand),
     Credentials(credentials::CredentialsCommand),
     Application(application::ApplicationCommand),
+    Definition(definition::DefinitionCommand),
+    Instance(instance::InstanceCommand),
     Verify(verify::Verify),
     Sim(sim::Sim),
+    Completions(completions::Completions),
     #[command(hide = true)]
     Evaluator(EvaluatorChild),
 }
@@ -78,8 +81,11 @@ pub fn run(cli: Cli) -> Result<ExitCode, CliError> {
             Command::Webhook(webhook) => webhook.run().await,
             Command::Credentials(credentials) => credentials.run().await,
             Command::Application(application) => application.run().await,
+            Command::Definition(definition) => return definition.run().await,
+            Command::Instance(instance) => return instance.run().await,
             Command::Verify(verify) => return verify.run().await,
             Command::Sim(sim) => sim.run().await,
+            Command::Completions(completions) => completions.run(),
             Command::Evaluator(_) => EvaluatorChild::run(),
         }
         .map(|()| ExitCode::SUCCESS)
