@@ -86,7 +86,7 @@ fn definition_id(params: &RawPathParams) -> Result<DefinitionId, ApiError> {
 }
 
 /// With or without hyphens, in any letter case; the library's other spellings are none of the API's.
-fn parse_definition_id(text: &str) -> Option<DefinitionId> {
+pub(super) fn parse_definition_id(text: &str) -> Option<DefinitionId> {
     if matches!(text.len(), 32 | 36) { Uuid::try_parse(text).ok() } else { None }
 }
 

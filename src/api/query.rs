@@ -26,6 +26,11 @@ impl Query {
         self.0.get(name).map(String::as_str)
     }
 
+    /// Parameters whose names begin so, by what follows in their names.
+    pub fn beginning_with(&self, prefix: &str) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, value.as_str())))
+    }
+
     /// `parse` says `None` for what is not acceptable.
     pub fn read<T>(
         &self,

@@ -35,6 +35,10 @@ impl Server {
         self.call("POST", path, Some(body)).await
     }
 
+    pub(super) async fn put(&self, path: &str, body: Vec<u8>) -> Result<Value, CliError> {
+        self.call("PUT", path, Some(body)).await
+    }
+
     /// The answer, `null` when it has no body. Any status but 2xx is an error with the server's words.
     async fn call(&self, method: &str, path: &str, body: Option<Vec<u8>>) -> Result<Value, CliError> {
         let url = format!("{}{path}", self.url);

@@ -9,8 +9,8 @@ use super::evaluator::EvaluatorChild;
 use super::ignore_blank_environment::ignore_blank_environment;
 use super::settings::LogSettings;
 use super::{
-    account, application, connector, credentials, dev, key, master_key, migrate, name_environment, serve,
-    sim, verify, webhook, worker, workers,
+    account, application, completions, connector, credentials, definition, dev, instance, key, master_key,
+    migrate, name_environment, serve, sim, verify, webhook, worker, workers,
 };
 
 /// A self-hosted automation server for messaging, on PostgreSQL
@@ -40,8 +40,11 @@ enum Command {
     Credentials(credentials::CredentialsCommand),
     Application(application::ApplicationCommand),
     Workers(workers::WorkersCommand),
+    Definition(definition::DefinitionCommand),
+    Instance(instance::InstanceCommand),
     Verify(verify::Verify),
     Sim(sim::Sim),
+    Completions(completions::Completions),
     #[command(hide = true)]
     Evaluator(EvaluatorChild),
 }
@@ -80,8 +83,11 @@ pub fn run(cli: Cli) -> Result<ExitCode, CliError> {
             Command::Credentials(credentials) => credentials.run().await,
             Command::Application(application) => application.run().await,
             Command::Workers(workers) => workers.run().await,
+            Command::Definition(definition) => return definition.run().await,
+            Command::Instance(instance) => return instance.run().await,
             Command::Verify(verify) => return verify.run().await,
             Command::Sim(sim) => sim.run().await,
+            Command::Completions(completions) => completions.run(),
             Command::Evaluator(_) => EvaluatorChild::run(),
         }
         .map(|()| ExitCode::SUCCESS)

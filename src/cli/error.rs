@@ -75,6 +75,14 @@ pub enum CliError {
         "no `trunkline dev` found: neither `TRUNKLINE_URL` nor `{}` says where it runs", path.display()
     )]
     NoDev { path: PathBuf },
+    #[error(
+        "no server to talk to: neither `{name}` nor a file `{}` of `trunkline dev` says it", path.display()
+    )]
+    NoServer { name: &'static str, path: PathBuf },
+    #[error("there are several definitions of the name `{name}`: `--id` says which one is meant")]
+    SeveralDefinitions { name: String },
+    #[error("there is no definition `{0}`")]
+    NoDefinition(uuid::Uuid),
     #[error("{0}")]
     Call(String),
     #[error("{call} was answered with {status}: {message}")]

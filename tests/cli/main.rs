@@ -4,6 +4,7 @@ mod applications;
 mod connectors;
 mod dev;
 mod examples;
+mod instances;
 mod official_client;
 mod production;
 mod program;

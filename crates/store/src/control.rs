@@ -15,6 +15,7 @@ use crate::audit::{self, By};
 use crate::definitions::{STEPS, VersionId};
 use crate::dispatches::{self, live_children};
 use crate::sealing::{self, Unlocked};
+use crate::search::note_stopped;
 use crate::transitions::append_log;
 use crate::{Store, StoreError};
 
@@ -81,7 +82,7 @@ impl Store {
                 goes_on = dispatches::cancelled(&mut transaction, account, instance).await?;
             }
         }
-        set_status(&mut transaction, instance, next).await?;
+        set_status(&mut transaction, account, instance, next).await?;
         let action = format!("instance.{}", command.as_str());
         audit::note(&mut transaction, account, by, &action, &instance.to_string(), None).await?;
         transaction.commit().await?;
@@ -133,6 +134,7 @@ async fn find_locked<'a>(
 
 async fn set_status(
     connection: &mut PgConnection,
+    account: &AccountId,
     instance: InstanceId,
     status: InstanceStatus,
 ) -> Result<(), StoreError> {
@@ -144,8 +146,11 @@ async fn set_status(
     .bind(&instance.as_bytes()[..])
     .bind(status.as_str())
     .bind(status.is_final())
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
+    if status == InstanceStatus::Terminated {
+        note_stopped(connection, account, instance).await?;
+    }
     Ok(())
 }
 
@@ -160,7 +165,7 @@ async fn terminate_child(
     let Some(found) = found else { return Ok(()) };
     let Some(next) = control(found.status, Command::Terminate) else { return Ok(()) };
     take_away(&mut *connection, child, &found.graph(unlocked)).await?;
-    set_status(connection, child, next).await
+    set_status(connection, account, child, next).await
 }
 
 /// Steps that cannot be read have no names in the log, and are stopped all the same.

@@ -29,6 +29,7 @@ pub mod partitions;
 pub mod reseal;
 pub mod schedules;
 pub mod sealing;
+pub mod search;
 pub mod starts;
 pub mod store;
 pub mod transitions;

@@ -1,21 +1,25 @@
-//! The history's time partitions. `instances` and `steps` are cut by week of the instance's start, through
-//! the instance id, so that old history leaves as whole tables and gives its disk back.
+//! The history's time partitions. `instances`, `steps` and what the search goes by are cut by week of the
+//! instance's start, through the instance id, so that old history leaves as whole tables and gives its disk back.
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 
 use crate::{Store, StoreError};
 
 /// Weeks that exist ahead of time, so that a skewed clock or a missed upkeep run loses nothing.
-const WEEKS_AHEAD: u64 = 4;
+const WEEKS_AHEAD: usize = 4;
 
 /// The partitioned tables with their storage settings.
-const TABLES: [(&str, &str); 2] = [
+const TABLES: [(&str, &str); 4] = [
     ("instances", "fillfactor = 85, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0"),
     ("steps", "autovacuum_vacuum_insert_scale_factor = 0.5"),
+    ("failures", "autovacuum_vacuum_insert_scale_factor = 0.5"),
+    ("search_terms", "autovacuum_vacuum_insert_scale_factor = 0.5"),
 ];
 
 /// One week of history.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Week {
     monday: NaiveDate,
 }
@@ -23,6 +27,14 @@ pub struct Week {
 impl Week {
     pub fn of(at: DateTime<Utc>) -> Self {
         Self { monday: at.date_naive().week(chrono::Weekday::Mon).first_day() }
+    }
+
+    /// The week of a table that [`Week::table`] named.
+    pub fn of_table(name: &str) -> Option<Self> {
+        let (year, week) = name.rsplit('_').next()?.split_once('w')?;
+        let monday =
+            NaiveDate::from_isoywd_opt(year.parse().ok()?, week.parse().ok()?, chrono::Weekday::Mon)?;
+        Some(Self { monday })
     }
 
     #[must_use]
@@ -49,15 +61,15 @@ impl Week {
 pub(crate) const LOCK_TIMEOUT: &str = "set local lock_timeout = '200ms'";
 
 impl Store {
-    /// Makes the partitions of this week and the next ones, and a default one for whatever lies outside. One
-    /// that cannot be made now is left for the next time; its rows go to the default one meanwhile.
+    /// Makes the partitions of this week, the next ones and those that any instances are in, and a default one
+    /// for whatever lies outside. One that cannot be made now is left for the next time; its rows go to the
+    /// default one meanwhile.
     pub async fn ensure_partitions(&self) -> Result<(), StoreError> {
-        let now: DateTime<Utc> = sqlx::query_scalar("select now()").fetch_one(&self.pool).await?;
+        let weeks = self.weeks().await?;
         for (parent, settings) in TABLES {
             let rest = format!("create table if not exists {parent}_rest partition of {parent} default");
             self.make_partition(&format!("{parent}_rest"), &rest).await?;
-            let mut week = Week::of(now);
-            for _ in 0..=WEEKS_AHEAD {
+            for &week in &weeks {
                 let table = week.table(parent);
                 let (from, to) = (week.bound(), week.next().bound());
                 let create = format!(
@@ -65,10 +77,28 @@ impl Store {
                      for values from ({from}) to ({to}) with ({settings})"
                 );
                 self.make_partition(&table, &create).await?;
-                week = week.next();
             }
         }
         Ok(())
+    }
+
+    async fn weeks(&self) -> Result<BTreeSet<Week>, StoreError> {
+        let now: DateTime<Utc> = sqlx::query_scalar("select now()").fetch_one(&self.pool).await?;
+        let there: Vec<String> = sqlx::query_scalar(
+            "select c.relname::text
+             from pg_inherits h
+             join pg_class c on c.oid = h.inhrelid
+             where h.inhparent = 'instances'::regclass",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let mut weeks: BTreeSet<Week> = there.iter().filter_map(|name| Week::of_table(name)).collect();
+        let mut week = Week::of(now);
+        for _ in 0..=WEEKS_AHEAD {
+            weeks.insert(week);
+            week = week.next();
+        }
+        Ok(weeks)
     }
 
     async fn make_partition(&self, table: &str, create: &str) -> Result<(), StoreError> {
@@ -119,5 +149,7 @@ mod tests {
         assert_eq!(week.bound(), "'\\x6afa4780'", "Monday the 16th, midnight UTC");
         assert_eq!(Week::of(Utc.with_ymd_and_hms(2026, 12, 31, 0, 0, 0).unwrap()).table("s"), "s_2026w53");
         assert_eq!(week.next().table("s"), "s_2026w48");
+        assert_eq!(Week::of_table("search_terms_2026w47"), Some(week));
+        assert_eq!(Week::of_table("instances_rest"), None);
     }
 }

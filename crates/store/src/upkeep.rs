@@ -58,11 +58,13 @@ impl Store {
             }
         }
         self.prune_rows("instances_rest", retention).await?;
+        self.prune_terms_of_the_rest().await?;
         Ok(dropped)
     }
 
     async fn drop_week(&self, instances: &str, retention: Duration) -> Result<bool, StoreError> {
-        let steps = instances.replacen("instances", "steps", 1);
+        let [steps, failures, terms] =
+            ["steps", "failures", "search_terms"].map(|table| instances.replacen("instances", table, 1));
         let mut transaction = self.pool.begin().await?;
         sqlx::raw_sql(LOCK_TIMEOUT).execute(&mut *transaction).await?;
         let needed: bool = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
@@ -77,7 +79,7 @@ impl Store {
         if needed {
             return Ok(false);
         }
-        let drop = format!("drop table {instances}; drop table if exists {steps}");
+        let drop = format!("drop table {instances}; drop table if exists {steps}, {failures}, {terms}");
         sqlx::raw_sql(sqlx::AssertSqlSafe(drop)).execute(&mut *transaction).await?;
         transaction.commit().await?;
         tracing::info!(partition = instances, "dropped a week of history");
@@ -95,6 +97,9 @@ impl Store {
                          limit $2
                      )
                      returning id
+                 ), failed as (
+                     delete from failures
+                     where instance_id in (select id from ended)
                  )
                  delete from steps
                  where instance_id in (select id from ended)"
@@ -107,6 +112,17 @@ impl Store {
                 return Ok(());
             }
         }
+    }
+
+    /// Terms of instances that are gone find nothing and leave with their week; only the rest never leaves.
+    async fn prune_terms_of_the_rest(&self) -> Result<(), StoreError> {
+        sqlx::query(
+            "delete from search_terms_rest t
+             where not exists (select from instances i where i.id = t.instance_id)",
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 
     /// Events are remembered for 7 days (U-42), answers to repeated requests for one.
@@ -204,6 +220,7 @@ impl Store {
                 "delete from waits where instance_id = any($1)",
                 "delete from steps where instance_id = any($1)",
                 "delete from event_uses where instance_id = any($1)",
+                "delete from failures where instance_id = any($1)",
                 "delete from instances where id = any($1)",
             ] {
                 sqlx::query(statement).bind(&ids).execute(&mut *transaction).await?;

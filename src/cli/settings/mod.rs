@@ -1,5 +1,6 @@
 //! What can be set, a part per file; commands take the parts they need. Wrong values are refused at start.
 
+mod api;
 mod base_url;
 mod database;
 mod event_rules;
@@ -13,6 +14,8 @@ mod secret;
 mod worker;
 mod workflows_api;
 
+pub(super) use api::AccountApi;
+pub use api::ApiSettings;
 pub(super) use base_url::{is_readable_on_the_way, is_same_origin, parse_base_url, parse_web_url};
 pub use database::{DatabaseSettings, PoolSettings};
 pub use listen::{DEFAULT_ADDRESS, ListenSettings};

@@ -6,3 +6,5 @@ mod exposition;
 mod metrics;
 mod metrics_in_use;
 mod scopes;
+mod search;
+mod search_plans;

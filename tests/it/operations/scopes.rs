@@ -37,6 +37,7 @@ async fn each_operation_needs_its_scope_and_no_more() {
         (Scope::Viewer, Method::GET, workflows.clone(), json!(null), 200),
         (Scope::Viewer, Method::GET, instance.clone(), json!(null), 200),
         (Scope::Viewer, Method::GET, format!("{instance}/errors"), json!(null), 200),
+        (Scope::Viewer, Method::GET, "/instances".to_owned(), json!(null), 200),
         (Scope::Viewer, Method::GET, format!("/instances/{id}"), json!(null), 200),
         (Scope::Viewer, Method::GET, "/audit".to_owned(), json!(null), 200),
         (Scope::Viewer, Method::GET, "/steps/timezones".to_owned(), json!(null), 200),

@@ -1,6 +1,7 @@
 //! Tasks that keep the house in order. Each is run by one elected worker, takes no input and is safe to
 //! run twice.
 
+mod follow_instances;
 mod give_up_messages;
 mod make_partitions;
 mod prune_history;
@@ -35,6 +36,7 @@ pub(crate) async fn run(store: Store, lease: Arc<Lease>, settings: Settings) {
         every(Duration::from_secs(600), &store, &lease, "prune_history", |store| {
             prune_history::run(store, retention)
         }),
+        every(Duration::from_secs(5), &store, &lease, "follow_instances", follow_instances::run),
         every(Duration::from_secs(3600), &store, &lease, "make_partitions", make_partitions::run),
     );
 }

@@ -24,12 +24,14 @@ use crate::StoreError;
 use crate::workers::{Incarnation, micros};
 
 /// Whether the decision needs nothing but what the worker already knows. A wait for an event must look
-/// back at the events under a lock of its key; near the limit of jobs the log has two entries.
+/// back at the events under a lock of its key; near the limit of jobs the log has two entries; a failure is
+/// written down once more for those who search for it.
 pub(super) fn fits(completion: &Completion) -> bool {
     let job = &completion.job;
+    let fails = matches!(completion.outcome, Outcome::Failed { .. });
     let awaits_event = matches!(completion.outcome, Outcome::Waiting { wait: Wait::Event(_), .. });
     let room = trunkline_workflow::advance::MAX_JOBS - job.issued;
-    job.alone && !awaits_event && usize::try_from(room).is_ok_and(|room| room > 500)
+    job.alone && !awaits_event && !fails && usize::try_from(room).is_ok_and(|room| room > 500)
 }
 
 const STATEMENT: &str = "

@@ -4,11 +4,12 @@ use chrono::{DateTime, Utc};
 use sqlx::postgres::PgConnection;
 use trunkline_workflow::advance::{LogEntry, NewPath, Parked, ParkedFor, Then, Transition};
 use trunkline_workflow::outcome::Awaited;
-use trunkline_workflow::{InstanceId, InstanceStatus};
+use trunkline_workflow::{InstanceId, InstanceStatus, StepStatus};
 
 use super::alone::{columns, note};
 use super::{Completion, Written, as_int, ended, successor};
 use crate::StoreError;
+use crate::search::{NewFailure, note_failures};
 use crate::waits::Resume;
 use crate::workers::Incarnation;
 
@@ -56,6 +57,7 @@ pub(super) struct Changes {
     closed: Vec<Turn>,
     log: Vec<(InstanceId, LogEntry)>,
     instances: Vec<(InstanceId, i32, Option<InstanceStatus>, Option<String>)>,
+    failures: Vec<NewFailure>,
 }
 
 impl Changes {
@@ -69,6 +71,18 @@ impl Changes {
         let job = &completion.job;
         let id = job.instance;
         let (issued, alone) = (transition.issued, transition.alone);
+        let failed = transition.log.iter().find(|entry| entry.status == StepStatus::Failed);
+        if let Some(entry) = failed.filter(|_| transition.ended == Some(InstanceStatus::Terminated)) {
+            self.failures.push(NewFailure {
+                instance: id,
+                account: job.account.as_str().to_owned(),
+                definition: job.definition,
+                version: job.version,
+                step: entry.name.clone(),
+                message: entry.error.clone().unwrap_or_default(),
+                at: None,
+            });
+        }
         self.cancelled.extend(transition.cancelled.into_iter().map(|path| (id, path)));
         self.log.extend(transition.log.into_iter().map(|entry| (id, entry)));
         self.instances.push((id, issued, transition.ended, transition.data));
@@ -176,7 +190,7 @@ impl Changes {
         .bind(self.instances.iter().map(|(.., data)| data.as_deref()).collect::<Vec<_>>())
         .execute(&mut *connection)
         .await?;
-        Ok(())
+        note_failures(connection, &self.failures).await
     }
 
     /// Siblings whose turn it is, and an `If` whose bodies ended.

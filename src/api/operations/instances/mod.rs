@@ -1,4 +1,7 @@
 //! Instances of any definition.
 
+mod cursor;
+mod found_view;
+pub mod list;
 pub mod show;
 mod view;

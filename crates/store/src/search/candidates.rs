@@ -1,0 +1,231 @@
+//! Instances that may be what is asked for, newest first, in pieces.
+
+use sqlx::PgPool;
+use trunkline_workflow::{AccountId, DefinitionId, InstanceId, InstanceStatus};
+
+use super::fingerprint::Fingerprint;
+use super::statements;
+use super::terms::Term;
+use crate::StoreError;
+use crate::waits::read_id;
+
+/// Rows that one piece looks at.
+const WALKED: i64 = 5_000;
+const PARKED: i64 = 2_000;
+const NAMED: i64 = 500;
+
+/// A piece of them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Piece {
+    /// The greatest first.
+    pub(super) ids: Vec<InstanceId>,
+    /// Down to this one nothing was left out; `None`: down to the last.
+    pub(super) reached: Option<InstanceId>,
+}
+
+impl Piece {
+    fn of(ids: Vec<InstanceId>, asked: i64) -> Self {
+        let full = i64::try_from(ids.len()).is_ok_and(|count| count >= asked);
+        let reached = ids.last().copied().filter(|_| full);
+        Self { ids, reached }
+    }
+
+    /// What either of two ways leads to.
+    fn or(self, other: Self) -> Self {
+        let reached = self.reached.max(other.reached);
+        let mut ids = self.ids;
+        ids.extend(other.ids);
+        ids.retain(|id| reached.is_none_or(|reached| *id >= reached));
+        ids.sort_unstable_by(|a, b| b.cmp(a));
+        ids.dedup();
+        Self { ids, reached }
+    }
+}
+
+/// The ids to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Range {
+    pub(super) below: InstanceId,
+    pub(super) from: InstanceId,
+}
+
+/// The way that leads past the fewest others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Way {
+    /// By its id.
+    One(InstanceId),
+    Failures {
+        fingerprint: Option<Fingerprint>,
+        text: Option<String>,
+    },
+    /// Failed there or unfinished.
+    Step(String),
+    Unfinished,
+    Terminated {
+        stopped: Term,
+    },
+    /// Any of these terms; what is not below `followed` has none yet.
+    Terms {
+        terms: Vec<Term>,
+        followed: InstanceId,
+    },
+    Walk,
+}
+
+/// Searches of one account.
+pub(super) struct Candidates<'a> {
+    pub(super) pool: &'a PgPool,
+    pub(super) account: &'a AccountId,
+    pub(super) status: Option<InstanceStatus>,
+    pub(super) definition: Option<DefinitionId>,
+}
+
+impl Candidates<'_> {
+    pub(super) async fn next(&self, way: &Way, range: Range) -> Result<Piece, StoreError> {
+        match way {
+            Way::One(id) => {
+                let inside = *id < range.below && *id >= range.from;
+                Ok(Piece { ids: inside.then_some(*id).into_iter().collect(), reached: None })
+            }
+            Way::Failures { fingerprint: Some(fingerprint), text } => {
+                let alike = sqlx::query_as(statements::FAILURES_ALIKE);
+                self.failures(alike, WALKED, range, Some(fingerprint.0), text.as_deref()).await
+            }
+            Way::Failures { fingerprint: None, text } => {
+                let all = sqlx::query_as(statements::FAILURES);
+                self.failures(all, WALKED, range, None::<i64>, text.as_deref()).await
+            }
+            Way::Step(step) => {
+                let failed = sqlx::query_as(statements::FAILURES_OF_STEP);
+                let failed = self.failures(failed, NAMED, range, Some(step), None).await?;
+                Ok(failed.or(self.unfinished(range).await?))
+            }
+            Way::Unfinished => self.unfinished(range).await,
+            Way::Terminated { stopped } => {
+                let failed = sqlx::query_as(statements::FAILURES);
+                let failed = self.failures(failed, NAMED, range, None::<i64>, None).await?;
+                Ok(failed.or(self.named(&[*stopped], range).await?))
+            }
+            Way::Terms { terms, followed } if range.below <= *followed => self.named(terms, range).await,
+            Way::Terms { followed, .. } => {
+                let fresh = Range { from: range.from.max(*followed), ..range };
+                let mut piece = self.walk(fresh).await?;
+                if fresh.from > range.from {
+                    piece.reached = piece.reached.or(Some(fresh.from));
+                }
+                Ok(piece)
+            }
+            Way::Walk => self.walk(range).await,
+        }
+    }
+
+    async fn walk(&self, range: Range) -> Result<Piece, StoreError> {
+        let (seen, last, ids): (i64, Option<Vec<u8>>, Vec<Vec<u8>>) = sqlx::query_as(statements::WALK)
+            .bind(self.account.as_str())
+            .bind(&range.below.as_bytes()[..])
+            .bind(&range.from.as_bytes()[..])
+            .bind(WALKED)
+            .bind(self.status.map(InstanceStatus::as_str))
+            .bind(self.definition)
+            .fetch_one(self.pool)
+            .await?;
+        let reached = last.filter(|_| seen >= WALKED).map(|id| read_id(&id)).transpose()?;
+        Ok(Piece { ids: read_ids(&ids)?, reached })
+    }
+
+    async fn unfinished(&self, range: Range) -> Result<Piece, StoreError> {
+        let rows: Vec<(bool, Vec<u8>, bool)> = sqlx::query_as(statements::UNFINISHED)
+            .bind(self.account.as_str())
+            .bind(&range.below.as_bytes()[..])
+            .bind(&range.from.as_bytes()[..])
+            .bind(PARKED)
+            .fetch_all(self.pool)
+            .await?;
+        let of = |parked: bool| -> Result<Piece, StoreError> {
+            let rows = || rows.iter().filter(move |row| row.0 == parked);
+            let all = rows().map(|row| read_id(&row.1)).collect::<Result<Vec<_>, _>>()?;
+            let mut piece = Piece::of(all, PARKED);
+            let mut ours = rows().map(|row| row.2);
+            piece.ids.retain(|_| ours.next() == Some(true));
+            Ok(piece)
+        };
+        Ok(of(false)?.or(of(true)?))
+    }
+
+    async fn named(&self, terms: &[Term], range: Range) -> Result<Piece, StoreError> {
+        let ids: Vec<Vec<u8>> = sqlx::query_scalar(statements::TERMS)
+            .bind(self.account.as_str())
+            .bind(&range.below.as_bytes()[..])
+            .bind(&range.from.as_bytes()[..])
+            .bind(NAMED)
+            .bind(terms)
+            .fetch_all(self.pool)
+            .await?;
+        Ok(Piece::of(read_ids(&ids)?, NAMED))
+    }
+
+    /// `by` is the statement's own parameter, where it has one.
+    async fn failures<'q, T>(
+        &self,
+        statement: sqlx::query::QueryAs<'q, sqlx::Postgres, (Vec<u8>, String), sqlx::postgres::PgArguments>,
+        rows: i64,
+        range: Range,
+        by: Option<T>,
+        text: Option<&str>,
+    ) -> Result<Piece, StoreError>
+    where
+        T: sqlx::Encode<'q, sqlx::Postgres> + sqlx::Type<sqlx::Postgres> + Send + 'q,
+    {
+        let mut statement = statement
+            .bind(self.account.as_str().to_owned())
+            .bind(range.below.as_bytes().to_vec())
+            .bind(range.from.as_bytes().to_vec())
+            .bind(rows);
+        if let Some(by) = by {
+            statement = statement.bind(by);
+        }
+        let found: Vec<(Vec<u8>, String)> = statement.fetch_all(self.pool).await?;
+        let ids = found.iter().map(|(id, _)| read_id(id)).collect::<Result<Vec<_>, _>>()?;
+        let mut piece = Piece::of(ids, rows);
+        if let Some(text) = text {
+            let text = text.to_lowercase();
+            let mut says = found.iter().map(|(_, message)| message.to_lowercase().contains(&text));
+            piece.ids.retain(|_| says.next() == Some(true));
+        }
+        Ok(piece)
+    }
+}
+
+fn read_ids(ids: &[Vec<u8>]) -> Result<Vec<InstanceId>, StoreError> {
+    ids.iter().map(|id| read_id(id)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(n: u32) -> InstanceId {
+        InstanceId::from_parts(n, [0; 5], 0)
+    }
+
+    #[test]
+    fn two_ways_are_taken_as_far_as_both_were_gone() {
+        let piece = |ids: &[u32], reached: Option<u32>| Piece {
+            ids: ids.iter().map(|n| id(*n)).collect(),
+            reached: reached.map(id),
+        };
+        for (one, other, both) in [
+            (piece(&[9, 7], Some(7)), piece(&[9, 8, 5], None), piece(&[9, 8, 7], Some(7))),
+            (piece(&[9], Some(3)), piece(&[8, 4], Some(4)), piece(&[9, 8, 4], Some(4))),
+            (piece(&[], None), piece(&[2, 1], None), piece(&[2, 1], None)),
+        ] {
+            assert_eq!(one.or(other), both);
+        }
+    }
+
+    #[test]
+    fn a_piece_that_is_not_full_is_the_last() {
+        assert_eq!(Piece::of(vec![id(2), id(1)], 2).reached, Some(id(1)));
+        assert_eq!(Piece::of(vec![id(2), id(1)], 3).reached, None);
+    }
+}

@@ -1,0 +1,32 @@
+//! Instances of all definitions of an account, found by what they are, where they failed and what is in them;
+//! newest first.
+//!
+//! Ids order by time, so "newest first" is a walk down the primary key, and a page ends at an id. What is rare has a
+//! way of its own, so that nobody walks past ten million instances to find three:
+//!
+//! ```text
+//!  error, fingerprint, step ──► failures       written with the end of an instance that failed
+//!  phone, context.x ──────────► search_terms   written by upkeep, which follows the instances ┐
+//!  definition, a few versions ► search_terms                                                  ├ above its mark: a walk
+//!  Terminated ────────────────► failures, and a term of those that somebody terminated        ┘
+//!  Runnable, Suspended, step ─► jobs, waits
+//!  the rest ──────────────────► a walk down the instances
+//!                                    │ candidates, in pieces
+//!                                    ▼
+//!                        the instances themselves, with every condition
+//! ```
+//!
+//! A search that finds little stops when its time is up and says how far it came; the next page goes on there.
+
+mod candidates;
+mod failures;
+mod filter;
+mod find;
+mod fingerprint;
+mod follow_instances;
+pub mod statements;
+mod terms;
+
+pub(crate) use failures::{NewFailure, note_failures, note_stopped};
+pub use filter::{Failure, FoundInstance, InstanceSearch, LONGEST_VALUE, Phone, SearchPage};
+pub use fingerprint::Fingerprint;

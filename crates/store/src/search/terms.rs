@@ -1,0 +1,146 @@
+//! What instances are found by: the values in their contexts, the phone numbers among them, their definition's
+//! version.
+
+use std::collections::VecDeque;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use trunkline_workflow::{DefinitionId, Version};
+
+use super::filter::{LONGEST_VALUE, Phone};
+
+/// Values of one context that it is found by, the outer ones first.
+const MOST_VALUES: usize = 64;
+
+/// A hash: other values may have the same.
+pub(super) type Term = i64;
+
+pub(super) fn of_version(definition: DefinitionId, version: Version) -> Term {
+    hash("version", &definition.to_string(), &version.to_string())
+}
+
+pub(super) fn of_value(path: &str, value: &str) -> Term {
+    hash("value", path, value)
+}
+
+pub(super) fn of_phone(phone: &Phone) -> Term {
+    hash("phone", phone.digits(), "")
+}
+
+/// Of instances that somebody terminated.
+pub(super) fn of_stopped() -> Term {
+    hash("stopped", "", "")
+}
+
+fn hash(kind: &str, name: &str, value: &str) -> Term {
+    let digest = Sha256::new()
+        .chain_update(kind)
+        .chain_update([0])
+        .chain_update(name)
+        .chain_update([0])
+        .chain_update(value)
+        .finalize();
+    i64::from_be_bytes(*digest.first_chunk().expect("a SHA-256 has 32 bytes"))
+}
+
+/// The values of a context by their dotted paths.
+pub(super) struct Values(Vec<(String, String)>);
+
+impl Values {
+    /// Of the context as JSON text; what cannot be read has none.
+    pub(super) fn of(data: &str) -> Self {
+        let data: Value = serde_json::from_str(data).unwrap_or_default();
+        let mut open = VecDeque::from([(String::new(), &data)]);
+        let mut values = Vec::new();
+        while let Some((path, value)) = open.pop_front() {
+            let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+            let text = match value {
+                Value::Object(members) => {
+                    open.extend(members.iter().map(|(name, value)| (below(name), value)));
+                    continue;
+                }
+                Value::Array(items) => {
+                    let items = items.iter().take(MOST_VALUES).enumerate();
+                    open.extend(items.map(|(at, value)| (below(&at.to_string()), value)));
+                    continue;
+                }
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            if text.chars().count() > LONGEST_VALUE || path.chars().count() > LONGEST_VALUE {
+                continue;
+            }
+            values.push((path, text));
+            if values.len() == MOST_VALUES {
+                break;
+            }
+        }
+        Self(values)
+    }
+
+    pub(super) fn terms(&self) -> Vec<Term> {
+        let phones = self.0.iter().filter_map(|(_, value)| Phone::parse(value));
+        let phones = phones.map(|phone| of_phone(&phone));
+        let values = self.0.iter().map(|(path, value)| of_value(path, value));
+        let mut terms: Vec<Term> = values.chain(phones).collect();
+        terms.sort_unstable();
+        terms.dedup();
+        terms
+    }
+
+    pub(super) fn have(&self, path: &str, value: &str) -> bool {
+        self.0.iter().any(|(at, text)| at == path && text == value)
+    }
+
+    pub(super) fn have_phone(&self, phone: &Phone) -> bool {
+        self.0.iter().any(|(_, text)| Phone::parse(text).as_ref() == Some(phone))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_have_dotted_paths_and_the_outer_ones_come_first() {
+        let values = Values::of(
+            r#"{"order": {"id": 7, "lines": [{"sku": "a.b"}]}, "vip": true, "none": null, "a.b": "dot", "half": 0.5}"#,
+        );
+        for (path, value) in [
+            ("order.id", "7"),
+            ("order.lines.0.sku", "a.b"),
+            ("vip", "true"),
+            ("none", "null"),
+            ("a.b", "dot"),
+            ("half", "0.5"),
+        ] {
+            assert!(values.have(path, value), "{path}");
+        }
+        assert!(!values.have("order", "7") && !values.have("order.id", "8"));
+        assert_eq!(values.0[0].0, "vip");
+        assert_eq!(Values::of("nonsense").0, [(String::new(), "null".to_owned())]);
+    }
+
+    #[test]
+    fn a_context_of_any_size_has_a_limited_number_of_terms() {
+        let wide: serde_json::Map<String, Value> =
+            (0..1_000).map(|n| (format!("m{n}"), Value::from(6_590_000_000_i64 + n))).collect();
+        assert_eq!(Values::of(&Value::Object(wide).to_string()).terms().len(), 2 * MOST_VALUES);
+        let long = "x".repeat(LONGEST_VALUE + 1);
+        assert!(Values::of(&format!(r#"{{"a": "{long}"}}"#)).terms().is_empty());
+    }
+
+    #[test]
+    fn phones_are_found_in_any_spelling_wherever_they_are() {
+        let phone = Phone::parse("00 65 9000 1111").unwrap();
+        assert_eq!(phone.digits(), "6590001111");
+        for data in [r#"{"payload": {"source": "+65 (9000) 1111"}}"#, r#"{"to": [6590001111]}"#] {
+            let values = Values::of(data);
+            assert!(values.have_phone(&phone), "{data}");
+            assert!(values.terms().contains(&of_phone(&phone)), "{data}");
+        }
+        for no_phone in ["Mei", "1234", "", "+"] {
+            assert_eq!(Phone::parse(no_phone), None, "{no_phone}");
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! `trunkline completions SHELL`.
+
+use std::io::Write;
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use super::command::Cli;
+use super::error::CliError;
+
+/// Print what makes a shell complete this program's commands and flags
+///
+/// For bash, for example: `trunkline completions bash > /etc/bash_completion.d/trunkline`.
+#[derive(Debug, clap::Args)]
+pub struct Completions {
+    /// The shell
+    shell: Shell,
+}
+
+impl Completions {
+    pub(super) fn run(self) -> Result<(), CliError> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Cli::command(), "trunkline", &mut script);
+        let written = std::io::stdout().write_all(&script);
+        written.map_err(|source| CliError::System { action: "write the script", source })
+    }
+}

@@ -1,0 +1,9 @@
+//! `trunkline instance list|show|why|watch`: what runs, what failed and what waits, as the server's API tells it.
+
+mod command;
+mod list_instances;
+mod show_instance;
+mod watch_instance;
+mod why;
+
+pub use command::InstanceCommand;

@@ -1,0 +1,158 @@
+//! How the statements of the search go about their work: through one index each, whatever the tables hold.
+
+use serde_json::Value;
+use sqlx::Executor;
+use trunkline_store::search::statements;
+
+use crate::support::{TestApp, sample};
+
+/// Three weeks of instances of ten accounts, of which one in seven failed; in each context a number and a city.
+const FILL: &str = "
+create table filled as
+select decode(
+        lpad(to_hex(extract(epoch from now())::bigint - n * 12), 8, '0') || lpad(to_hex(n), 16, '0'), 'hex') as id,
+    case when n % 10 = 0 then 'acme' else 'account-' || n % 10 end as account_id, n
+from generate_series(1, 150000) as n;
+insert into instances (id, account_id, definition_id, version, status, started_at, completed_at, data)
+select id, account_id, 'DEFINITION', 1, case when n % 7 = 0 then 'Terminated' else 'Complete' end,
+    now() - n * interval '12 s', now(), '{}'
+from filled;
+insert into failures (instance_id, account_id, definition_id, version, step, message, fingerprint)
+select id, account_id, 'DEFINITION', 1, 'step-' || n % 8, 'failed', n % 11 from filled where n % 7 = 0;
+insert into search_terms (account_id, term, instance_id)
+select account_id, term, id from filled, unnest(array[n, n % 5, 1000000]) as term on conflict do nothing;
+insert into jobs (instance_id, path, account_id, n, step, issued, alone)
+select id, 1, account_id, 1, 0, 1, true from filled where n % 20 = 1;
+insert into waits (instance_id, path, account_id, n, step, issued, attempt, kind, due_at, started_at)
+select id, 1, account_id, 1, 0, 1, 1, 'timer', now(), now() from filled where n % 3 = 1;
+";
+
+/// A scan of a table, and the index that it goes by.
+fn scans(plan: &Value, found: &mut Vec<(String, String, Option<String>)>) {
+    if let Some(relation) = plan["Relation Name"].as_str() {
+        let index = plan["Index Name"].as_str().map(str::to_owned);
+        found.push((plan["Node Type"].as_str().unwrap().to_owned(), relation.to_owned(), index));
+    }
+    for below in plan["Plans"].as_array().into_iter().flatten() {
+        scans(below, found);
+    }
+}
+
+/// The table of a partition, and what its index is called there.
+fn week_cut_off(name: &str) -> String {
+    let mut parts: Vec<&str> = name.split('_').collect();
+    parts.retain(|part| {
+        let digits = part.replace('w', "");
+        *part != "rest" && !(digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    });
+    parts.join("_")
+}
+
+#[tokio::test]
+async fn each_statement_goes_through_its_index_and_scans_nothing() {
+    let app = TestApp::start().await;
+    let definition = app.define(sample::pong()).await;
+    let weeks = "
+        select format('create table %1$s_%2$s partition of %1$s for values from (''\\x%3$s'') to (''\\x%4$s'')', t,
+            to_char(monday, 'IYYY\"w\"IW'), lpad(to_hex(extract(epoch from monday)::bigint), 8, '0'),
+            lpad(to_hex(extract(epoch from monday + interval '7 days')::bigint), 8, '0'))
+        from unnest(array['instances', 'steps', 'failures', 'search_terms']) as t,
+            generate_series(1, 4) as back,
+            lateral (select date_trunc('week', now() at time zone 'UTC') at time zone 'UTC'
+                - back * interval '7 days') m (monday)";
+    let pool = app.store().pool();
+    let creates: Vec<String> = sqlx::query_scalar(weeks).fetch_all(pool).await.unwrap();
+    for create in creates {
+        pool.execute(sqlx::AssertSqlSafe(create)).await.unwrap();
+    }
+    pool.execute(sqlx::AssertSqlSafe(FILL.replace("DEFINITION", &definition))).await.unwrap();
+    for vacuum in ["instances", "failures", "search_terms", "jobs", "waits", "definition_versions"] {
+        pool.execute(sqlx::AssertSqlSafe(format!("vacuum analyze {vacuum}"))).await.unwrap();
+    }
+    let newest: Vec<Vec<u8>> =
+        sqlx::query_scalar("select id from filled where account_id = 'acme' order by id desc limit 250")
+            .fetch_all(pool)
+            .await
+            .unwrap();
+    let (least, greatest) = (newest.last().unwrap().clone(), newest[0].clone());
+
+    let none: Option<String> = None;
+    let range = |statement: &'static str, rows: i64| {
+        let explain = sqlx::AssertSqlSafe(format!("explain (format json) {statement}"));
+        sqlx::query_scalar::<_, Value>(explain)
+            .bind("acme")
+            .bind(vec![0xff_u8; 12])
+            .bind(vec![0_u8; 12])
+            .bind(rows)
+    };
+    for generic in [false, true] {
+        let mut connection = pool.acquire().await.unwrap();
+        let mode = if generic { "force_generic_plan" } else { "force_custom_plan" };
+        connection.execute(sqlx::AssertSqlSafe(format!("set plan_cache_mode = {mode}"))).await.unwrap();
+        let load = sqlx::query_scalar::<_, Value>(sqlx::AssertSqlSafe(format!(
+            "explain (format json) {}",
+            statements::LOAD
+        )))
+        .bind(&newest)
+        .bind(&least)
+        .bind(&greatest)
+        .bind("acme")
+        .bind(&none)
+        .bind(None::<uuid::Uuid>)
+        .bind(None::<i32>)
+        .bind(&none)
+        .bind(None::<chrono::DateTime<chrono::Utc>>)
+        .bind(None::<chrono::DateTime<chrono::Utc>>)
+        .bind(None::<i64>)
+        .bind(true);
+        let count = sqlx::query_scalar::<_, Value>(sqlx::AssertSqlSafe(format!(
+            "explain (format json) {}",
+            statements::COUNT_TERM
+        )))
+        .bind("acme")
+        .bind(3_i64)
+        .bind(1_000_i64);
+        for (name, statement, indexes) in [
+            (
+                "walk",
+                range(statements::WALK, 5_000).bind(&none).bind(None::<uuid::Uuid>),
+                &["instances_pkey"][..],
+            ),
+            ("unfinished", range(statements::UNFINISHED, 2_000), &["jobs_pkey", "waits_pkey"]),
+            ("failures", range(statements::FAILURES, 5_000), &["failures_account_id_instance_id_idx"]),
+            (
+                "alike",
+                range(statements::FAILURES_ALIKE, 5_000).bind(3_i64),
+                &["failures_account_id_fingerprint_instance_id_idx"],
+            ),
+            (
+                "of step",
+                range(statements::FAILURES_OF_STEP, 500).bind("step-3"),
+                &["failures_account_id_hashtextextended_instance_id_idx"],
+            ),
+            ("terms", range(statements::TERMS, 500).bind(vec![1_000_000_i64, 3]), &["search_terms_pkey"]),
+            ("count", count, &["search_terms_pkey"]),
+            ("load", load, &["instances_pkey", "failures_pkey", "definition_versions_pkey"]),
+        ] {
+            let plan = statement.fetch_one(&mut *connection).await.unwrap();
+            let mut found = Vec::new();
+            scans(&plan[0]["Plan"], &mut found);
+            assert!(!found.is_empty(), "{name}: {plan:#}");
+            for (node, relation, index) in &found {
+                // A table that has a page or none is read whole.
+                if relation.ends_with("_rest") || relation == "definition_versions" || is_ahead(relation) {
+                    continue;
+                }
+                let index = index.as_deref().map(week_cut_off);
+                let index = index.unwrap_or_else(|| panic!("{name}, {mode}: {node} of {relation}: {plan:#}"));
+                assert!(indexes.contains(&index.as_str()), "{name}, {mode}: {relation} by {index}: {plan:#}");
+            }
+        }
+    }
+}
+
+/// A week that has no rows yet.
+fn is_ahead(relation: &str) -> bool {
+    let this_week = trunkline_store::partitions::Week::of(trunkline_connectors::clock::now());
+    trunkline_store::partitions::Week::of_table(relation).is_some_and(|week| week > this_week)
+}
