@@ -21,7 +21,10 @@ const MESSAGES: &str = "/v0.1/messages";
 const DISPATCH: Uuid = Uuid::from_u128(0x6c1d_0a1e_2f5a_4b0e_8f0b_5d8f_6f2f_9b10);
 
 pub(super) async fn engine() -> Engine {
-    let engine = Engine::start().await;
+    with_provider(Engine::start().await).await
+}
+
+async fn with_provider(engine: Engine) -> Engine {
     let settings = json!({"baseUrl": engine.endpoint.url, "auth": {"type": "basic", "apiKey": "key"}});
     engine.connect(ConnectorKind::MessagesApi, &settings, "secret").await;
     engine.endpoint.script(MESSAGES, &[(202, json!({"message_uuid": "provider-1"}))]);
@@ -531,10 +534,9 @@ async fn a_status_and_silence_are_decided_once() {
 
 #[tokio::test]
 async fn n_073_the_price_of_a_report_is_that_of_its_messages_and_the_fee() {
-    let mut engine = engine().await;
-    engine.stop_worker().await;
     let workflow_fee = "0.002".parse().unwrap();
-    engine.start_worker_with_rules(Rules { workflow_fee, ..Rules::default() });
+    let rules = Rules { workflow_fee, ..Rules::default() };
+    let engine = with_provider(Engine::start_with_rules(rules).await).await;
     start(&engine, two("delivered")).await;
     let first = handed_in(&engine)[0];
     says(&engine, first, Status::Submitted, Some("0.9")).await;

@@ -40,6 +40,20 @@ impl Engine {
     }
 
     pub async fn start_with(config: ApiConfig) -> Self {
+        let mut engine = Self::prepare(config).await;
+        engine.start_worker(Settings::default());
+        engine
+    }
+
+    /// With a worker that goes by these rules.
+    pub async fn start_with_rules(rules: Rules) -> Self {
+        let mut engine = Self::prepare(ApiConfig::default()).await;
+        engine.start_worker_with_rules(rules);
+        engine
+    }
+
+    /// Everything but the worker.
+    async fn prepare(config: ApiConfig) -> Self {
         let app = TestApp::start_with(config).await;
         let sandbox = Sandbox::new(SandboxConfig {
             webhook_url: app.webhook_url(),
@@ -51,10 +65,7 @@ impl Engine {
             clock: clock::now,
         });
         let sandbox_url = super::endpoint::serve(sandbox::router(sandbox)).await;
-        let mut engine =
-            Self { app, endpoint: Endpoint::start().await, sandbox_url, http: http_client(), worker: None };
-        engine.start_worker(Settings::default());
-        engine
+        Self { app, endpoint: Endpoint::start().await, sandbox_url, http: http_client(), worker: None }
     }
 
     /// A worker whose HTTP steps may call this machine.
