@@ -60,6 +60,8 @@ pub enum ApiError {
     TooManyRequests,
     #[error("Definition {0} not found.")]
     DefinitionNotFound(DefinitionId),
+    #[error("Definition {0} is Trunkline's own: nobody changes, deletes or starts it.")]
+    OwnDefinition(DefinitionId),
     #[error("Workflow {0} not found.")]
     WorkflowNotFound(InstanceId),
     #[error("Account {0} not found.")]
@@ -99,7 +101,7 @@ impl ApiError {
             }
             Self::InvalidDefinition(_) => (StatusCode::BAD_REQUEST, INVALID_DEFINITION),
             Self::Unauthenticated | Self::WebhookUnauthenticated => (StatusCode::UNAUTHORIZED, UNAUTHORIZED),
-            Self::Forbidden | Self::OutOfScope { .. } | Self::QuotaUsedUp => {
+            Self::Forbidden | Self::OutOfScope { .. } | Self::OwnDefinition(_) | Self::QuotaUsedUp => {
                 (StatusCode::FORBIDDEN, FORBIDDEN)
             }
             Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, TOO_MANY_REQUESTS),

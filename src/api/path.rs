@@ -3,6 +3,7 @@
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use trunkline_store::dispatches;
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId};
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -18,6 +19,16 @@ pub struct DefinitionPath {
     /// UUID of the definition.
     #[param(rename = "definitionId", value_type = Uuid)]
     pub definition: DefinitionId,
+}
+
+impl DefinitionPath {
+    /// For who would change or start it: not those that workflows of the Workflows API are instances of.
+    pub fn of_customers(&self) -> Result<DefinitionId, ApiError> {
+        if [dispatches::DEFINITION, dispatches::MESSAGE_DEFINITION].contains(&self.definition) {
+            return Err(ApiError::OwnDefinition(self.definition));
+        }
+        Ok(self.definition)
+    }
 }
 
 #[derive(IntoParams)]

@@ -146,7 +146,7 @@ async fn engine_with_one_ended_and_one_live() -> Engine {
     }
     engine.run_until_idle().await;
     let message = engine.endpoint.bodies_at("/v0.1/messages")[0]["client_ref"].as_str().unwrap().to_owned();
-    let change = Change { status: Status::Delivered, refusal: None, usage: None, at: clock::now() };
+    let change = Change::new(Status::Delivered, clock::now());
     let subject = (message.parse().unwrap(), receipt_key(&message));
     store.change_status(account, subject, &change).await.unwrap().unwrap();
     engine.run_until_idle().await;

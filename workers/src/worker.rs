@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use trunkline_store::{Store, workers};
+use trunkline_workflow::dispatch::Price;
 
 use crate::claim_jobs::Claimer;
 use crate::complete_jobs::Completer;
@@ -59,6 +60,7 @@ pub async fn run(
         told_to_drain.clone(),
         draining.clone(),
     ));
+    let fee = tools.rules.workflow_fee;
     let executor = Executor {
         store: store.clone(),
         tools,
@@ -82,7 +84,7 @@ pub async fn run(
         draining: draining.clone(),
     };
     let lease = tokio::select! {
-        lease = live(&store, &settings, &claimer, &told_to_drain, &draining) => Ok(lease),
+        lease = live(&store, (&settings, fee), &claimer, &told_to_drain, &draining) => Ok(lease),
         // All parts work until the claimer is gone.
         _ = parts.join_next() => Err(Broken),
     };
@@ -117,7 +119,7 @@ struct Life {
 /// One lease after another. Answers the last one, if it still holds: it is needed until the last job is done.
 async fn live(
     store: &Store,
-    settings: &Settings,
+    (settings, fee): (&Settings, Price),
     claimer: &Claimer,
     told_to_drain: &Arc<AtomicBool>,
     draining: &watch::Receiver<bool>,
@@ -131,7 +133,7 @@ async fn live(
         let keeping = tokio::spawn(lease.clone().keep(store.clone()));
         tokio::select! {
             () = Box::pin(claimer.run(&lease)) => {}
-            () = Box::pin(upkeep::run(store.clone(), lease.clone(), settings.clone())) => {}
+            () = Box::pin(upkeep::run(store.clone(), lease.clone(), settings.clone(), fee)) => {}
         }
         if *draining.borrow() {
             return (!lease.is_lost()).then_some(Life { lease, keeping });

@@ -103,7 +103,7 @@ pub(crate) async fn enqueue(
 
 impl Store {
     pub async fn enqueue_callback(&self, callback: &NewCallback) -> Result<bool, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let is_new = enqueue(&mut transaction, callback).await?;
         transaction.commit().await?;
         if is_new && callback.url.is_some() {
@@ -162,7 +162,7 @@ impl Store {
             Delivery::Again(pause) => ("pending", Some(micros(pause))),
             Delivery::GivenUp => ("given_up", None),
         };
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let subject: Option<String> = sqlx::query_scalar(
             "update callbacks
              set state = $3, due_at = now() + $4 * interval '1 microsecond', answer = $5

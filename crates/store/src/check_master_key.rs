@@ -95,7 +95,7 @@ impl Store {
 
     /// From now on everybody seals with the first key; the others are needed until [`Store::end_rotation`].
     pub(crate) async fn begin_rotation(&self, keys: &MasterKeys, lost: LostKey) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let first = keys.first();
         let word = match open(&mut transaction, keys, Hold::Alone).await {
             Ok((sealer, mut word)) => {
@@ -122,7 +122,7 @@ impl Store {
         plain: PlainTexts,
         older: Vec<String>,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let (sealer, _) = open(&mut transaction, keys, Hold::Alone).await?;
         if sealer.id() == keys.first_id() {
             write(&mut transaction, sealer, &Word { plain, older }).await?;

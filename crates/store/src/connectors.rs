@@ -217,7 +217,7 @@ impl Store {
         let place = Place { column: SECRET, account: new.account, row: &row };
         let row = signature_row_name(new.kind, subaccount);
         let signature_place = Place { column: SIGNATURE_SECRET, account: new.account, row: &row };
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let sealer = self.sealer(&mut transaction).await?;
         let (as_before, signature) = match signature {
             NewSignature::None => (false, None),

@@ -62,7 +62,7 @@ impl Store {
             Command::Terminate => self.keys().await.ok(),
             Command::Suspend | Command::Resume => None,
         };
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let Some(found) = find_locked(&mut transaction, account, definition, instance).await? else {
             return Ok(Controlled::NotFound);
         };

@@ -151,7 +151,7 @@ impl Store {
         input: DefinitionInput,
         by: &By,
     ) -> Result<Definition, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let sealer = self.sealer(&mut transaction).await?;
         let created_at: DateTime<Utc> = sqlx::query_scalar(
             "insert into definitions (account_id, id, last_version, newest_version)
@@ -179,7 +179,7 @@ impl Store {
         input: DefinitionInput,
         by: &By,
     ) -> Result<Option<Definition>, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let sealer = self.sealer(&mut transaction).await?;
         let counted: Option<(Version, DateTime<Utc>)> = sqlx::query_as(
             "update definitions
@@ -219,7 +219,7 @@ impl Store {
         version: Option<Version>,
         by: &By,
     ) -> Result<bool, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let locked = sqlx::query(
             "select from definitions
              where account_id = $1 and id = $2 and newest_version is not null

@@ -3,6 +3,7 @@
 //! A workflow is an instance of one definition, the same for all accounts. A status of a message is an event like a
 //! receipt: it ends the wait for the message, and is told in the same transaction.
 
+mod fate;
 mod give_up;
 mod parent;
 mod show;
@@ -26,6 +27,7 @@ use crate::nexmo_accounts::CallbackUrls;
 use crate::starts::{self, NewInstance};
 use crate::{Store, StoreError};
 
+pub(crate) use fate::seal_fate;
 pub use parent::Parent;
 pub(crate) use parent::{cancelled, live_children};
 pub use show::{DispatchState, STATUSES};
@@ -88,7 +90,15 @@ pub struct Change {
     pub status: Status,
     pub refusal: Option<Refusal>,
     pub usage: Option<Usage>,
+    /// Under this id the provider speaks of the message.
+    pub provider_id: Option<String>,
     pub at: DateTime<Utc>,
+}
+
+impl Change {
+    pub fn new(status: Status, at: DateTime<Utc>) -> Self {
+        Self { status, refusal: None, usage: None, provider_id: None, at }
+    }
 }
 
 impl Store {
@@ -107,7 +117,17 @@ impl Store {
         }]);
         let instance = rows.ids[0];
         let parent = new.parent.as_ref();
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
+        if let Some(parent) = parent {
+            // Shared with nobody who ends it: either it lives, or its end finds the workflow.
+            let lives = sqlx::query("select from instances where id = $1 and completed_at is null for share")
+                .bind(&parent.instance.as_bytes()[..])
+                .execute(&mut *transaction)
+                .await?;
+            if lives.rows_affected() == 0 {
+                return Ok(());
+            }
+        }
         let inserted = sqlx::query(
             "insert into dispatches (id, account_id, instance_id, flavour, application_id, parent, parent_key)
              values ($1, $2, $3, $4, $5, $6, $7)
@@ -203,12 +223,15 @@ impl Store {
 
     /// The message that was begun was certainly not sent, and may be begun again.
     pub async fn withdraw_message(&self, account: &AccountId, message: Uuid) -> Result<(), StoreError> {
-        sqlx::query("delete from messages where account_id = $1 and umid = $2 and state = $3")
-            .bind(account.as_str())
-            .bind(message.to_string())
-            .bind(STARTED)
-            .execute(&self.pool)
-            .await?;
+        sqlx::query(
+            "delete from messages
+             where account_id = $1 and umid = $2 and state = $3 and give_up_at is null",
+        )
+        .bind(account.as_str())
+        .bind(message.to_string())
+        .bind(STARTED)
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 
@@ -312,7 +335,12 @@ impl Store {
         let incoming = Incoming {
             account: account.clone(),
             dedupe_key: format!("status:{message}:{status}"),
-            kind: EventKind::Status(StatusReceipt { receipt, price, basis }),
+            kind: EventKind::Status(StatusReceipt {
+                receipt,
+                price,
+                basis,
+                provider_id: change.provider_id.clone(),
+            }),
             subaccount: None,
             keys: vec![key],
             body: json!({"message_uuid": message, "status": status}),
@@ -355,7 +383,7 @@ impl Store {
             url: urls.status,
             body: report.body(),
         };
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let ended = sqlx::query(
             "update dispatches set outcome = $2, ended_at = $3 where id = $1 and outcome is null",
         )
@@ -395,7 +423,12 @@ impl Store {
         application: Option<Uuid>,
     ) -> Result<CallbackUrls, StoreError> {
         let own = match application {
-            Some(id) => self.find_application(id).await?.map(|application| application.urls),
+            Some(id) => {
+                let application = self.find_application(id).await?;
+                application
+                    .filter(|application| application.account == *account)
+                    .map(|application| application.urls)
+            }
             None => None,
         };
         let own = own.unwrap_or_default();

@@ -116,7 +116,7 @@ impl Store {
     }
 
     async fn try_receive(&self, incoming: &Incoming) -> Result<Received, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let received = receive_within(&mut transaction, incoming).await?;
         transaction.commit().await?;
         if !(received.resumed.is_empty() && received.started.is_empty()) {

@@ -112,7 +112,7 @@ impl Store {
         id: InstanceId,
     ) -> Result<Option<Explanation>, StoreError> {
         let unlocked = self.keys().await?;
-        let mut snapshot = self.pool.begin_with("begin isolation level repeatable read read only").await?;
+        let mut snapshot = self.begin_with("begin isolation level repeatable read read only").await?;
         let Some(row) = read_instance(&mut snapshot, account, id).await? else { return Ok(None) };
         let version = VersionId::new(account, row.definition_id, row.version);
         // Whoever asks wants to know all the more when the definition cannot be read.

@@ -204,7 +204,7 @@ impl Store {
         secret: &KeySecret,
         by: &By,
     ) -> Result<Option<Key>, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let Some(key) = insert_key(&mut transaction, account, new, secret).await? else { return Ok(None) };
         note_key(&mut transaction, &key, by, "key.create").await?;
         transaction.commit().await?;
@@ -227,7 +227,7 @@ impl Store {
 
     /// `false`: no key of this id was in force.
     pub async fn revoke_key(&self, id: Uuid, by: &By) -> Result<bool, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let revoked: Option<KeyRow> = sqlx::query_as(
             "update api_keys
              set revoked_at = now()
@@ -252,7 +252,7 @@ impl Store {
         secret: &KeySecret,
         by: &By,
     ) -> Result<Option<Key>, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let found: Option<(String, String, String, Option<i64>)> = sqlx::query_as(
             "with old as materialized (
                  select id, account_id, name, scope,

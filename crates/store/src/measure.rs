@@ -73,7 +73,7 @@ impl Store {
     /// Looks. Costs some milliseconds, more where jobs are many: answers are to be kept for a while.
     pub async fn measure(&self) -> Result<Measured, StoreError> {
         let begun = Instant::now();
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let waited = begun.elapsed();
         sqlx::raw_sql(LIMIT).execute(&mut *transaction).await?;
         let queue = sqlx::query_as(

@@ -60,6 +60,7 @@ pub struct StatusReceipt {
     pub receipt: Receipt,
     /// In euros.
     pub price: Option<String>,
+    pub provider_id: Option<String>,
     pub basis: Basis,
 }
 
@@ -123,7 +124,7 @@ impl Store {
             }
             return Ok(());
         };
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let keys: Vec<String> = [Some(&call.key), call.client_key.as_ref()]
             .into_iter()
             .flatten()
@@ -288,13 +289,18 @@ pub(crate) async fn record_status(
     report: &str,
 ) -> Result<(), StoreError> {
     record_receipt(&mut *connection, account, &status.receipt, report).await?;
-    if let Some(price) = &status.price {
-        sqlx::query("update messages set price = $3 where account_id = $1 and umid = $2")
-            .bind(account.as_str())
-            .bind(&status.receipt.id)
-            .bind(price)
-            .execute(connection)
-            .await?;
+    if status.price.is_some() || status.provider_id.is_some() {
+        sqlx::query(
+            "update messages
+             set price = coalesce($3, price), provider_id = coalesce($4, provider_id)
+             where account_id = $1 and umid = $2",
+        )
+        .bind(account.as_str())
+        .bind(&status.receipt.id)
+        .bind(&status.price)
+        .bind(&status.provider_id)
+        .execute(connection)
+        .await?;
     }
     Ok(())
 }

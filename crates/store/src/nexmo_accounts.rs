@@ -173,7 +173,7 @@ impl Store {
 
     /// Callbacks are signed with this secret from now on. `false`: the account has no API key.
     pub async fn set_signature_secret(&self, account: &AccountId, secret: &str) -> Result<bool, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let sealer = self.sealer(&mut transaction).await?;
         let set = sqlx::query("update nexmo_accounts set signature_secret = $2 where account_id = $1")
             .bind(account.as_str())

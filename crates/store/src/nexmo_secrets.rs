@@ -80,7 +80,7 @@ impl Store {
         account: &AccountId,
         secret: &ApiSecret,
     ) -> Result<AddedSecret, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         // Held, so that of two at the same moment the second sees what the first took.
         let held: Option<i32> =
             sqlx::query_scalar("select 1 from nexmo_accounts where account_id = $1 for update")

@@ -124,7 +124,7 @@ impl Store {
     }
 
     async fn try_make_partition(&self, create: &str) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         sqlx::raw_sql("set local client_min_messages = warning").execute(&mut *transaction).await?;
         sqlx::query("select pg_advisory_xact_lock(hashtext('trunkline partitions'))")
             .execute(&mut *transaction)

@@ -47,7 +47,7 @@ struct DueRow {
 impl Store {
     /// Starts what is due by the database's clock, a portion of it.
     pub async fn start_scheduled(&self) -> Result<Scheduled, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let rows: Vec<DueRow> = sqlx::query_as(
             "select s.account_id, s.definition_id, s.version, v.subaccount_id, s.cron, s.time_zone, s.missed,
                  s.next_at, now() as now

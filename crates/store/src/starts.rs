@@ -62,7 +62,7 @@ impl Store {
         instances: Vec<NewInstance>,
     ) -> Result<StartedOnce, StoreError> {
         let rows = Rows::new(instances);
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         sqlx::query(
             "delete from idempotency_keys
              where account_id = $1 and key = $2 and created_at < now() - interval '24 hours'",

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, Postgres, Transaction};
 
 use crate::StoreError;
 use crate::sealing::{MasterKeys, PlainTexts};
@@ -57,6 +57,23 @@ impl Store {
             ("jit", "off"),
         ]);
         Ok(PgConnection::connect_with(&options).await?)
+    }
+
+    /// Begins a transaction.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
+        self.begin_with("begin").await
+    }
+
+    /// In a task of its own: whoever asks may be dropped at any moment, a request's handler by a client that leaves.
+    /// A connection whose `begin` was sent and not yet answered would go back to the pool as if it were in no
+    /// transaction, and what is written by it from then on would never be committed.
+    pub(crate) async fn begin_with(
+        &self,
+        statement: &'static str,
+    ) -> Result<Transaction<'static, Postgres>, StoreError> {
+        let pool = self.pool.clone();
+        let begun = tokio::spawn(async move { pool.begin_with(statement).await });
+        Ok(begun.await.expect("it does not panic and nobody aborts it")?)
     }
 
     /// For statements of tests and benchmarks that are nobody else's business.

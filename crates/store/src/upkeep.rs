@@ -65,7 +65,7 @@ impl Store {
     async fn drop_week(&self, instances: &str, retention: Duration) -> Result<bool, StoreError> {
         let [steps, failures, terms] =
             ["steps", "failures", "search_terms"].map(|table| instances.replacen("instances", table, 1));
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         sqlx::raw_sql(LOCK_TIMEOUT).execute(&mut *transaction).await?;
         let needed: bool = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
             "select exists (
@@ -197,7 +197,7 @@ impl Store {
         version: Version,
     ) -> Result<(), StoreError> {
         loop {
-            let mut transaction = self.pool.begin().await?;
+            let mut transaction = self.begin().await?;
             let ids: Vec<Vec<u8>> = sqlx::query_scalar(
                 "select id from instances
                  where account_id = $1 and definition_id = $2 and version = $3
@@ -221,13 +221,16 @@ impl Store {
                 "delete from steps where instance_id = any($1)",
                 "delete from event_uses where instance_id = any($1)",
                 "delete from failures where instance_id = any($1)",
+                "update dispatches
+                 set fate = case when instance_id = any($1) then 'error' else 'cancelled' end
+                 where (instance_id = any($1) or parent = any($1)) and outcome is null and fate is null",
                 "delete from instances where id = any($1)",
             ] {
                 sqlx::query(statement).bind(&ids).execute(&mut *transaction).await?;
             }
             transaction.commit().await?;
         }
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         sqlx::query(
             "delete from definition_versions
              where account_id = $1 and definition_id = $2 and version = $3

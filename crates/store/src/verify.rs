@@ -152,7 +152,7 @@ const RULES: [(&str, &str); 14] = [
 impl Store {
     /// Checks every rule; an empty answer is a clean database.
     pub async fn verify(&self) -> Result<Vec<Violation>, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         sqlx::raw_sql("set transaction isolation level repeatable read, read only")
             .execute(&mut *transaction)
             .await?;

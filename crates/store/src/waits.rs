@@ -95,7 +95,7 @@ impl Store {
     }
 
     async fn release_batch(&self) -> Result<usize, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let instances: Vec<Vec<u8>> = sqlx::query_scalar(
             "with due as materialized (
                  select instance_id

@@ -135,7 +135,7 @@ impl Store {
         account: &AccountId,
         fresh: &str,
     ) -> Result<Option<WebhookSettings>, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let sealer = self.sealer(&mut transaction).await?;
         sqlx::query(
             "insert into webhook_settings (account_id, secret)
@@ -158,7 +158,7 @@ impl Store {
         account: &AccountId,
         secret: &str,
     ) -> Result<bool, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let sealer = self.sealer(&mut transaction).await?;
         let replaced = sqlx::query(
             "insert into webhook_settings (account_id, secret)
@@ -186,7 +186,7 @@ impl Store {
         account: &AccountId,
         secret: &str,
     ) -> Result<Option<Rotated>, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let sealer = self.sealer(&mut transaction).await?;
         let rotated: Option<(Option<DateTime<Utc>>, Option<bool>)> = sqlx::query_as(
             "insert into webhook_settings as w (account_id, secret)

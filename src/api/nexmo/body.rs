@@ -1,4 +1,4 @@
-//! Request bodies of this API: a JSON object of at most 1 MiB. Of members that occur twice the last one counts, as
+//! Request bodies of this API: a JSON object of at most 960 KiB. Of members that occur twice the last one counts, as
 //! for the service that clients were written for.
 
 use axum::extract::{FromRequest, Request};
@@ -8,6 +8,9 @@ use trunkline_workflow::strict_json::Malformed;
 
 use super::problem::Problem;
 use crate::api::body::{Body, is_json_or_unnamed};
+
+/// Bytes: a workflow's context holds them, what it keeps besides, and 1 MiB at most.
+const LONGEST: usize = 960 << 10;
 
 /// To be taken behind the caller: nobody's body is read before we know who it is.
 pub struct JsonBody(pub Map<String, Value>);
@@ -31,7 +34,11 @@ impl<S: Sync> FromRequest<S> for JsonBytes {
         let is_json = is_json_or_unnamed(request.headers());
         // Read in any case: a client that is still sending may never see the answer.
         let body = Body::from_request(request, state).await;
-        if is_json { Ok(Self(body?.0)) } else { Err(Problem::UnsupportedContentType) }
+        if !is_json {
+            return Err(Problem::UnsupportedContentType);
+        }
+        let Body(body) = body?;
+        if body.len() > LONGEST { Err(Problem::BodyTooLarge) } else { Ok(Self(body)) }
     }
 }
 

@@ -51,7 +51,7 @@ pub enum Problem {
     WrongVerb,
     #[error("The request body did not arrive in time.")]
     BodyTooSlow,
-    #[error("The request body is larger than 1 MiB.")]
+    #[error("The request body is larger than 960 KiB.")]
     BodyTooLarge,
     #[error("The Content-Type of a request body is application/json.")]
     UnsupportedContentType,
@@ -287,7 +287,7 @@ pub enum BodyProblems {
     /// The body did not arrive within 30 seconds.
     #[response(status = 408, content_type = "application/problem+json")]
     TooSlow(ProblemBody),
-    /// The body is larger than 1 MiB.
+    /// The body is larger than 960 KiB.
     #[response(status = 413, content_type = "application/problem+json")]
     TooLarge(ProblemBody),
     /// The content type is not `application/json`.

@@ -3,11 +3,12 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use serde_json::Value;
 use trunkline_connectors::correlation::receipt_key;
 use trunkline_connectors::messages_api::{MessageStatus, ProviderStatus, StatusError, parse_status};
 use trunkline_store::dispatches::Change;
 use trunkline_workflow::AccountId;
-use trunkline_workflow::dispatch::{Refusal, Status, Usage};
+use trunkline_workflow::dispatch::{Price, Refusal, Status, Usage};
 use trunkline_workflow::strict_json::Malformed;
 use uuid::Uuid;
 
@@ -16,6 +17,11 @@ use super::from_messages_api::FromMessagesApi;
 use super::storable::check_id;
 use crate::api::error::{ApiError, BodyErrors, ErrorBody};
 use crate::api::state::ApiState;
+
+/// Euros.
+const MOST_EXPENSIVE: Price = Price::from_parts(1_000_000, 0, 0, false, 0);
+/// Digits behind the point.
+const FINEST: u32 = 12;
 
 /// Receive the status of a message
 ///
@@ -57,16 +63,24 @@ pub async fn receive(
         tracing::info!(account.id = %account, provider.id = status.provider_uuid, "a status of no message of ours");
         return Ok(StatusCode::OK);
     };
-    let usage = status.usage.and_then(|usage| usage["price"].as_str()?.parse().ok());
     let change = Change {
         status: status_of(status.status),
         refusal: status.error.map(refusal_of),
-        usage: usage.map(|price| Usage { price }),
+        usage: status.usage.as_ref().and_then(read_usage),
+        provider_id: None,
         at: status.timestamp.unwrap_or_else(|| (state.clock)()),
     };
     let key = receipt_key(&message.to_string());
     state.store.change_status(&account, (message, key), &change).await?;
     Ok(StatusCode::OK)
+}
+
+/// A charge in euros, the only currency of reports; what no message can cost is none.
+fn read_usage(usage: &Value) -> Option<Usage> {
+    let is_euro = usage["currency"].as_str().is_none_or(|currency| currency.eq_ignore_ascii_case("EUR"));
+    let price: Price = usage["price"].as_str()?.parse().ok()?;
+    let is_possible = price >= Price::ZERO && price < MOST_EXPENSIVE && price.scale() <= FINEST;
+    (is_euro && is_possible).then_some(Usage { price })
 }
 
 /// In the words of workflows.

@@ -191,6 +191,7 @@ async fn take_status(
         status: status_of(status),
         refusal: error.map(refusal_of),
         usage: None,
+        provider_id: None,
         at: receipt.timestamp.unwrap_or_else(state.clock),
     };
     let key = receipt_key(&message.to_string());

@@ -32,7 +32,7 @@ pub struct InstanceCommand {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// List the instances of all definitions, newest first
-    List(ListInstances),
+    List(Box<ListInstances>),
     /// Show what an instance did, step by step
     Show {
         /// The instance: 24 hexadecimal digits
@@ -57,7 +57,7 @@ impl InstanceCommand {
     pub(in crate::cli) async fn run(self) -> Result<ExitCode, CliError> {
         let api = self.api.open()?;
         match self.action {
-            Action::List(list) => list_instances(&api, list, self.output).await?,
+            Action::List(list) => list_instances(&api, *list, self.output).await?,
             Action::Show { id } => show_instance(&explain(&api, id).await?, self.output),
             Action::Why { id } => why(&explain(&api, id).await?, self.output),
             Action::Watch { id } => return watch_instance(&api, id, self.output).await,

@@ -7,12 +7,13 @@ use trunkline_connectors::clock;
 use trunkline_connectors::messages_api::verify_webhook;
 use trunkline_store::applications::{ApplicationFields, ApplicationId};
 use trunkline_store::connectors::ConnectorKind;
+use trunkline_store::dispatches::{DEFINITION, MESSAGE_DEFINITION};
 use trunkline_store::nexmo_accounts::CallbackUrls;
 use trunkline_store::nexmo_secrets::{AddedSecret, ApiSecret};
 use uuid::Uuid;
 
-use super::site::{API_KEY, basic, claims, expect_accepted, expect_problem, keys, token};
-use crate::support::{Answer, Engine, until};
+use super::site::{API_KEY, Site, basic, claims, expect_accepted, expect_problem, keys, token};
+use crate::support::{Answer, Engine, sample, until};
 
 const MESSAGES: &str = "/v0.1/messages";
 const SIGNATURE: &str = "signature-secret-of-the-account";
@@ -249,4 +250,25 @@ async fn n_007_what_callbacks_link_to_loads_for_its_account_and_nobody_else() {
     assert_eq!(desk.engine.endpoint.bodies_at(MESSAGES).len(), 1);
     assert_eq!(listed("?status=cancelled").await[0]["dispatch_uuid"], id);
     desk.engine.finish().await;
+}
+
+/// They are shown like others, and nobody changes, deletes or starts them.
+#[tokio::test]
+async fn the_definitions_of_workflows_are_ours() {
+    let site = Site::start().await;
+    for id in [DEFINITION, MESSAGE_DEFINITION] {
+        let path = format!("/definitions/{id}");
+        for answer in [
+            site.app.put(&path, sample::pong()).await,
+            site.app.delete(&path).await,
+            site.app.delete(&format!("{path}?version=1")).await,
+            site.app.post(&format!("{path}/workflows"), json!({})).await,
+        ] {
+            let message = answer.expect_error(403, 1201);
+            assert_eq!(
+                message,
+                format!("Definition {id} is Trunkline's own: nobody changes, deletes or starts it.")
+            );
+        }
+    }
 }

@@ -179,6 +179,26 @@ async fn n_055_a_message_that_is_refused_fails_over_at_once() {
     engine.finish().await;
 }
 
+/// What a script reads it may alter; what is sent and told is not read by one, and may be larger than its results.
+#[tokio::test]
+async fn messages_reach_the_provider_as_they_came() {
+    let engine = engine().await;
+    let mut workflow = two("delivered");
+    let padding = "x".repeat(300_000);
+    let custom = format!(r#"{{"big":12345678901234567890,"f":1.0,"10":1,"9":2,"padding":"{padding}"}}"#);
+    let custom: Value = serde_json::from_str(&custom).unwrap();
+    workflow[0]["to"] =
+        json!({"type": "whatsapp", "number": "447700900010", "x": 12_345_678_901_234_567_890_u64});
+    workflow[0]["from"] = json!({"type": "whatsapp", "number": "447700900001"});
+    workflow[0]["message"] = json!({"content": {"type": "custom", "custom": custom}});
+    start(&engine, workflow.clone()).await;
+    let sent = &engine.endpoint.bodies_at(MESSAGES)[0];
+    assert_eq!(sent["message"].to_string(), workflow[0]["message"].to_string());
+    told(&engine, 1).await;
+    assert_eq!(engine.endpoint.bodies_at("/st")[0]["to"].to_string(), workflow[0]["to"].to_string());
+    engine.finish().await;
+}
+
 #[tokio::test]
 async fn without_a_provider_messages_are_rejected_and_the_workflow_ends() {
     let engine = engine().await;
@@ -355,7 +375,7 @@ async fn read(engine: &Engine, message: Uuid, over_http: bool) -> usize {
         engine.app.webhook_to("message-status", body).await.expect_empty(200);
         return 0;
     }
-    let change = Change { status: Status::Read, refusal: None, usage: None, at: clock::now() };
+    let change = Change::new(Status::Read, clock::now());
     let subject = (message, receipt_key(&message.to_string()));
     let received = engine.app.store().change_status(engine.app.account(), subject, &change).await.unwrap();
     received.expect("the message is known").resumed.len()
@@ -495,7 +515,7 @@ async fn a_status_and_silence_are_decided_once() {
     let change = |status: Status| {
         let refusal =
             status.is_failure().then(|| Refusal { code: 1100, reason: "Communication Failed".to_owned() });
-        Change { status, refusal, usage: None, at: clock::now() }
+        Change { refusal, ..Change::new(status, clock::now()) }
     };
     let (submitted, rejected) = (change(Status::Submitted), change(Status::Rejected));
     let meet = messages.iter().enumerate().map(|(at, message)| {

@@ -1,11 +1,15 @@
 //! `Failover`: a step that is a whole workflow of the Workflows API.
 
 use serde_json::{Value, json};
+use trunkline_connectors::clock;
 use trunkline_store::audit::By;
-use trunkline_workflow::dispatch::Status;
+use trunkline_store::dispatches::{NewDispatch, Parent};
+use trunkline_workers::Settings;
+use trunkline_workflow::dispatch::{self, Flavour, Link, Status};
+use uuid::Uuid;
 
 use super::failover::{engine, handed_in, says, two};
-use crate::support::{Engine, Run};
+use crate::support::{Engine, Run, instance_id, until};
 
 /// Fails over, then goes by what came of it.
 fn steps() -> Value {
@@ -83,9 +87,73 @@ async fn with_the_instance_its_workflow_ends() {
     let run = run(&engine, "read").await;
     run.command("terminate").await;
     let [(_, status)] = &dispatches(&engine).await[..] else { panic!("one workflow") };
-    assert_eq!(status, "Terminated");
+    assert_eq!(status, "Terminated", "not only marked");
     engine.pass_time(700.0).await;
     assert_eq!(handed_in(&engine).len(), 1, "no other message");
+    engine.finish().await;
+}
+
+/// Nobody is left who could report it: upkeep does.
+#[tokio::test]
+async fn a_workflow_that_faults_is_reported_and_its_step_goes_on() {
+    let mut engine = engine().await;
+    let instance = {
+        let run = run(&engine, "read").await;
+        run.path.clone()
+    };
+    let [first] = handed_in(&engine)[..] else { panic!("the first message") };
+    engine.stop_worker().await;
+    let body = json!({"message_uuid": "p", "client_ref": first, "status": "read"});
+    engine.app.webhook_to("message-status", body).await.expect_empty(200);
+    // It has taken too many workers down with it.
+    let tried = sqlx::query("update jobs set attempt = 40").execute(engine.app.store().pool()).await.unwrap();
+    assert_eq!(tried.rows_affected(), 1);
+    engine.start_worker(Settings::default());
+    until("the step goes on", || async {
+        engine.app.get(&instance).await.expect(200)["status"] == "Complete"
+    })
+    .await;
+    let end = engine.app.get(&instance).await.expect(200)["data"]["end"].clone();
+    assert_eq!((&end["status"], &end["channel"]), (&json!("error"), &json!(null)));
+    let reports =
+        || engine.endpoint.bodies_at("/st").into_iter().filter(|body| body.get("template").is_some());
+    until("it is reported", || async { reports().count() == 1 }).await;
+    assert_eq!(reports().next().unwrap()["status"], "error");
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn with_an_instance_that_faults_its_workflow_ends() {
+    let engine = engine().await;
+    let mut steps = steps();
+    let fork = json!({"id": "fork", "stepType": "Branch", "selectNextStep": {"notify": "{{true}}", "fault": "{{true}}"}});
+    let fault = json!({"id": "fault", "stepType": "If", "inputs": {"condition": "{{ data.none.none }}"}});
+    steps.as_array_mut().unwrap().insert(0, fork);
+    steps.as_array_mut().unwrap().push(fault);
+    let run = engine.run(steps, json!({"messages": two("read")})).await;
+    assert_eq!(run.status().await, "Terminated");
+    until("its workflow is cancelled", || async {
+        dispatches(&engine).await.iter().all(|(_, outcome)| outcome == "cancelled")
+    })
+    .await;
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn an_instance_that_has_ended_starts_no_workflow() {
+    let engine = engine().await;
+    let run = engine.run(json!([{"id": "only", "stepType": "If"}]), json!({})).await;
+    let body = json!({"template": "failover", "workflow": two("read")}).to_string();
+    let new = NewDispatch {
+        link: Link { id: Uuid::new_v4(), flavour: Flavour::Dispatch },
+        account: engine.app.account().clone(),
+        application: None,
+        request: dispatch::parse(body.as_bytes()).unwrap(),
+        parent: Some(Parent { instance: instance_id(&run.path), key: "receipt:x".to_owned() }),
+        at: clock::now(),
+    };
+    engine.app.store().start_dispatch(new).await.unwrap();
+    assert!(dispatches(&engine).await.is_empty());
     engine.finish().await;
 }
 

@@ -7,17 +7,17 @@
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 use trunkline_connectors::clock;
 use trunkline_connectors::correlation::receipt_key;
 use trunkline_connectors::eight_by_eight::{EightByEight, send_workflow_sms};
-use trunkline_connectors::messages_api::status_code::NOT_ALLOWED;
+use trunkline_connectors::messages_api::status_code::{COMMUNICATION_FAILED, NOT_ALLOWED};
 use trunkline_connectors::messages_api::{
     self, MessagesApi, NotTaken, OutgoingMessage, Sending, StatusError,
 };
 use trunkline_store::dispatches::{Begun, Change, Echo, Running};
 use trunkline_workflow::dispatch::{Channel, Message, Refusal, Status};
-use trunkline_workflow::inputs;
 use uuid::Uuid;
 
 use super::{Activity, Input, input_required};
@@ -32,6 +32,9 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// How long a provider that does not work is tried, and the pause between two tries.
 const PATIENCE: TimeDelta = TimeDelta::seconds(10);
 const PAUSE: Duration = Duration::from_secs(4);
+/// What a provider may ask for.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(86_400);
 
 pub(super) async fn execute(input: Input<'_>) -> Activity {
     match send(&input).await {
@@ -94,18 +97,22 @@ impl Carrier {
     }
 }
 
-async fn send(input: &Input<'_>) -> Result<Activity, Activity> {
-    let members = input.members();
-    let given = inputs::get(&members, "message").cloned().unwrap_or_default();
-    let unreadable = || input_required(input.step, "message");
-    let message: Message = serde_json::from_value(given.clone()).map_err(|_| unreadable())?;
-    let outgoing: OutgoingMessage = serde_json::from_value(given).map_err(|_| unreadable())?;
-    let running = Running::read(input.data).map_err(|_| unreadable())?;
-    let sent = Sent {
-        message,
-        started_at: input.job.path.started_at.unwrap_or_else(clock::now),
-        is_last: inputs::get(&members, "isLast").is_some_and(|is_last| is_last == true),
+/// The message that is sent next, and whether it is the last one.
+fn next_message(data: &Map<String, Value>) -> Option<(&Value, bool)> {
+    let Some(workflow) = data.get("workflow").and_then(Value::as_array) else {
+        return Some((data.get("message")?, true));
     };
+    let next = usize::try_from(data.get("next")?.as_u64()?).ok()?;
+    Some((workflow.get(next)?, next + 1 == workflow.len()))
+}
+
+async fn send(input: &Input<'_>) -> Result<Activity, Activity> {
+    let unreadable = || input_required(input.step, "message");
+    let (given, is_last) = next_message(input.data).ok_or_else(unreadable)?;
+    let message = Message::deserialize(given).map_err(|_| unreadable())?;
+    let outgoing = OutgoingMessage::deserialize(given).map_err(|_| unreadable())?;
+    let running = Running::read(input.data).map_err(|_| unreadable())?;
+    let sent = Sent { message, started_at: input.job.path.started_at.unwrap_or_else(clock::now), is_last };
     let (account, id) = (&input.job.account, input.key());
     let carrier = match Carrier::find(input, sent.message.channel).await {
         Ok(carrier) => Ok(carrier),
@@ -123,6 +130,11 @@ async fn send(input: &Input<'_>) -> Result<Activity, Activity> {
     let job = input.job.id();
     let begin = || input.store.begin_message(account, job, id, sent.message.channel, &echo);
     match input.insist(begin).await? {
+        // Nobody began it in time, and the next one's time has come.
+        Begun::Now if clock::now() >= sent.deadline() => {
+            change(input, Status::Rejected, Some(&StatusError::of(COMMUNICATION_FAILED))).await?;
+            return Ok(done(input, &sent, Some(Status::Rejected)));
+        }
         Begun::Now => {}
         Begun::Before(None) => return unknown(input, &sent).await,
         Begun::Before(status) => return Ok(done(input, &sent, status)),
@@ -134,9 +146,7 @@ async fn send(input: &Input<'_>) -> Result<Activity, Activity> {
     };
     match sending {
         Sending::Accepted { provider_uuid } => {
-            let provider_id = provider_uuid.to_lowercase();
-            input.insist(|| input.store.note_provider_id(account, id, &provider_id)).await?;
-            change(input, Status::Submitted, None).await?;
+            submitted(input, provider_uuid.to_lowercase()).await?;
             Ok(done(input, &sent, Some(Status::Submitted)))
         }
         Sending::Refused { error, alarm, detail } => {
@@ -147,11 +157,10 @@ async fn send(input: &Input<'_>) -> Result<Activity, Activity> {
             Ok(done(input, &sent, Some(Status::Rejected)))
         }
         Sending::Retry { why, after, detail } => {
-            let pause = match why {
-                NotTaken::Throttled => after.unwrap_or(Duration::from_secs(1)),
-                NotTaken::ProviderError | NotTaken::NoConnection => PAUSE,
-            };
+            let pause = pause_after(why, after);
             if clock::now() + pause < sent.patience(why) {
+                // Another worker that has the job by now builds on what this one wrote.
+                input.begin_effect().await?;
                 input.insist(|| input.store.withdraw_message(account, id)).await?;
                 return Ok(Activity::Postponed { after: pause, message: detail });
             }
@@ -174,14 +183,33 @@ async fn unknown(input: &Input<'_>, sent: &Sent) -> Result<Activity, Activity> {
     Ok(done(input, sent, None))
 }
 
+/// `asked`: what the provider said, which may be anything.
+fn pause_after(why: NotTaken, asked: Option<Duration>) -> Duration {
+    match why {
+        NotTaken::Throttled => asked.unwrap_or_default().clamp(SHORTEST_PAUSE, LONGEST_PAUSE),
+        NotTaken::ProviderError | NotTaken::NoConnection => PAUSE,
+    }
+}
+
+/// In one transaction with the provider's id of it, so that who finds the id finds the status.
+async fn submitted(input: &Input<'_>, provider_id: String) -> Result<(), Activity> {
+    let id = input.key();
+    let (status, at) = (Status::Submitted, clock::now());
+    let change = Change { provider_id: Some(provider_id.clone()), ..Change::new(status, at) };
+    let subject = || (id, receipt_key(&id.to_string()));
+    let account = &input.job.account;
+    let told = input.insist(|| input.store.change_status(account, subject(), &change)).await?;
+    if told.is_some_and(|told| told.duplicate) {
+        // The provider said it first, under our reference.
+        input.insist(|| input.store.note_provider_id(account, id, &provider_id)).await?;
+    }
+    Ok(())
+}
+
 async fn change(input: &Input<'_>, status: Status, error: Option<&StatusError>) -> Result<(), Activity> {
     let id = input.key();
-    let change = Change {
-        status,
-        refusal: error.map(|error| Refusal { code: error.code, reason: error.reason.clone() }),
-        usage: None,
-        at: clock::now(),
-    };
+    let refusal = error.map(|error| Refusal { code: error.code, reason: error.reason.clone() });
+    let change = Change { refusal, ..Change::new(status, clock::now()) };
     let subject = || (id, receipt_key(&id.to_string()));
     input.insist(|| input.store.change_status(&input.job.account, subject(), &change)).await?;
     Ok(())
@@ -197,4 +225,18 @@ fn done(input: &Input<'_>, sent: &Sent, status: Option<Status>) -> Activity {
         "deadline": deadline.to_rfc3339_opts(SecondsFormat::Micros, true),
     });
     Activity::Done(result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_provider_asks_for_is_kept_within_reason() {
+        for (asked, pause) in [(None, 1), (Some(0), 1), (Some(7), 7), (Some(u64::MAX), 86_400)] {
+            let pause = Duration::from_secs(pause);
+            assert_eq!(pause_after(NotTaken::Throttled, asked.map(Duration::from_secs)), pause);
+        }
+        assert_eq!(pause_after(NotTaken::ProviderError, Some(Duration::MAX)), PAUSE);
+    }
 }

@@ -13,8 +13,7 @@ pub(super) async fn run(store: Store) -> Result<(), StoreError> {
     let StatusError { code, reason } = StatusError::of(COMMUNICATION_FAILED);
     let refusal = Some(Refusal { code, reason });
     for (account, message) in store.find_overdue_messages().await? {
-        let change =
-            Change { status: Status::Rejected, refusal: refusal.clone(), usage: None, at: clock::now() };
+        let change = Change { refusal: refusal.clone(), ..Change::new(Status::Rejected, clock::now()) };
         let subject = (message, receipt_key(&message.to_string()));
         match store.give_up_message(&account, subject, &change).await {
             Ok(_) => {}

@@ -1,6 +1,7 @@
 //! Tasks that keep the house in order. Each is run by one elected worker, takes no input and is safe to
 //! run twice.
 
+mod end_fated_workflows;
 mod follow_instances;
 mod give_up_messages;
 mod make_partitions;
@@ -14,12 +15,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trunkline_store::{Store, StoreError};
+use trunkline_workflow::dispatch::Price;
 
 use crate::lease::{Backoff, Lease};
 use crate::settings::Settings;
 
 /// Runs every task while the lease lasts; the caller ends it.
-pub(crate) async fn run(store: Store, lease: Arc<Lease>, settings: Settings) {
+pub(crate) async fn run(store: Store, lease: Arc<Lease>, settings: Settings, fee: Price) {
     let retention = settings.retention;
     tokio::join!(
         release_due_jobs::run(&store, &lease),
@@ -35,6 +37,9 @@ pub(crate) async fn run(store: Store, lease: Arc<Lease>, settings: Settings) {
         every(Duration::from_secs(5), &store, &lease, "give_up_messages", give_up_messages::run),
         every(Duration::from_secs(600), &store, &lease, "prune_history", |store| {
             prune_history::run(store, retention)
+        }),
+        every(Duration::from_secs(1), &store, &lease, "end_fated_workflows", |store| {
+            end_fated_workflows::run(store, fee)
         }),
         every(Duration::from_secs(5), &store, &lease, "follow_instances", follow_instances::run),
         every(Duration::from_secs(3600), &store, &lease, "make_partitions", make_partitions::run),

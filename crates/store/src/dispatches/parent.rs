@@ -76,16 +76,18 @@ pub(super) async fn tell_parent(
     Ok(!receive_within(connection, &incoming).await?.resumed.is_empty())
 }
 
-/// The workflow that an instance is, if it has not ended; tells the step that started it that nobody goes on with it.
+/// Somebody ended the instance: if it is a workflow that has not ended, it is cancelled, and the step that started it is
+/// told that nobody goes on with it. Whether somebody waits for that.
 pub(crate) async fn cancelled(
     connection: &mut PgConnection,
     account: &AccountId,
     instance: InstanceId,
 ) -> Result<bool, StoreError> {
     let dispatch: Option<(Uuid, DateTime<Utc>)> = sqlx::query_as(
-        "select id, now()
-         from dispatches
-         where instance_id = $1 and parent is not null and outcome is null",
+        "update dispatches
+         set outcome = 'cancelled', ended_at = now()
+         where instance_id = $1 and outcome is null
+         returning id, ended_at",
     )
     .bind(&instance.as_bytes()[..])
     .fetch_optional(&mut *connection)

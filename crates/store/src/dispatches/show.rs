@@ -25,7 +25,7 @@ pub struct DispatchState {
     pub ended_at: Option<DateTime<Utc>>,
 }
 
-/// What a workflow can be. Ended without an outcome it was cancelled, or faulted.
+/// What a workflow can be.
 pub const STATUSES: [&str; 4] = ["running", "completed", "error", "cancelled"];
 
 #[derive(sqlx::FromRow)]
@@ -59,10 +59,9 @@ impl Store {
         id: Uuid,
     ) -> Result<Option<DispatchState>, StoreError> {
         let row: Option<Row> = sqlx::query_as(
-            "select d.id, d.instance_id, d.created_at, coalesce(d.ended_at, i.completed_at) as ended_at,
-                 coalesce(d.outcome, case when i.completed_at is null then 'running' else 'cancelled' end) as status
+            "select d.id, d.instance_id, d.created_at, d.ended_at,
+                 coalesce(d.outcome, 'running') as status
              from dispatches d
-             left join instances i on i.id = d.instance_id
              where d.account_id = $1 and d.id = $2",
         )
         .bind(account.as_str())
@@ -82,11 +81,9 @@ impl Store {
         let rows: Vec<Row> = sqlx::query_as(
             "select *
              from (
-                 select d.id, d.instance_id, d.created_at, coalesce(d.ended_at, i.completed_at) as ended_at,
-                     coalesce(d.outcome, case when i.completed_at is null then 'running' else 'cancelled' end)
-                         as status
+                 select d.id, d.instance_id, d.created_at, d.ended_at,
+                     coalesce(d.outcome, 'running') as status
                  from dispatches d
-                 left join instances i on i.id = d.instance_id
                  where d.account_id = $1
              ) as dispatches
              where $2::text is null or status = $2

@@ -87,7 +87,7 @@ impl Store {
     /// there may be more. As long as workers of another version are alive nothing is done: an older one may still
     /// end instances without a word.
     pub async fn note_older_failures(&self) -> Result<bool, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         // Whatever is started from now on is written down when it ends.
         let walk: Option<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
             "update search_marks

@@ -72,15 +72,12 @@ fn without_quotes(message: &str) -> String {
         let inside = &rest[at + open.len_utf8()..];
         let begins = rest[..at].chars().next_back().is_none_or(|before| !before.is_alphanumeric());
         text.push_str(&rest[..at]);
-        match inside.find(close).filter(|_| begins) {
-            Some(end) => {
-                text.push_str(HOLE);
-                rest = &inside[end + close.len_utf8()..];
-            }
-            None => {
-                text.push(open);
-                rest = inside;
-            }
+        if let Some(end) = inside.find(close).filter(|_| begins) {
+            text.push_str(HOLE);
+            rest = &inside[end + close.len_utf8()..];
+        } else {
+            text.push(open);
+            rest = inside;
         }
     }
     text + rest

@@ -38,7 +38,7 @@ impl Store {
     /// One step; `true`: there may be more. What was started less than `lag` ago is left for later: an id is made a
     /// moment before its instance is there, on a machine whose clock may be wrong.
     pub async fn follow_instances(&self, lag: Duration) -> Result<bool, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let (mark, horizon): (Vec<u8>, Vec<u8>) = sqlx::query_as(
             "select mark, decode(
                  lpad(to_hex(floor(extract(epoch from now() - $1 * interval '1 microsecond'))::bigint + 1), 8, '0')
@@ -87,7 +87,7 @@ impl Store {
     /// One step of the walk over those that were unfinished, which begins again at its end; `true`: most of them have
     /// ended, and the next ones may have, too.
     pub async fn follow_unfinished(&self) -> Result<bool, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let mark: Vec<u8> =
             sqlx::query_scalar("select mark from search_marks where walk = 'open' for update")
                 .fetch_one(&mut *transaction)

@@ -9,6 +9,7 @@ use trunkline_workflow::{InstanceId, InstanceStatus, StepStatus};
 use super::alone::{columns, note};
 use super::{Completion, Written, as_int, ended, successor};
 use crate::StoreError;
+use crate::dispatches;
 use crate::search::{NewFailure, note_failures};
 use crate::waits::Resume;
 use crate::workers::Incarnation;
@@ -190,7 +191,12 @@ impl Changes {
         .bind(self.instances.iter().map(|(.., data)| data.as_deref()).collect::<Vec<_>>())
         .execute(&mut *connection)
         .await?;
-        note_failures(connection, &self.failures).await
+        if self.failures.is_empty() {
+            return Ok(());
+        }
+        note_failures(&mut *connection, &self.failures).await?;
+        let faulted: Vec<InstanceId> = self.failures.iter().map(|failure| failure.instance).collect();
+        dispatches::seal_fate(connection, &faulted).await
     }
 
     /// Siblings whose turn it is, and an `If` whose bodies ended.

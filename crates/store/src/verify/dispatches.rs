@@ -1,6 +1,6 @@
 //! What must hold of workflows of the Workflows API, of their messages, and of what is told of both.
 //!
-//! A workflow that was cancelled, or whose instance faulted, has no outcome and is not reported.
+//! A workflow that was cancelled is not reported.
 
 /// Statuses are looked back at for no longer than both they and what was told of them are certainly kept.
 pub(super) const RULES: [(&str, &str); 7] = [
@@ -12,7 +12,7 @@ pub(super) const RULES: [(&str, &str); 7] = [
              select count(*)
              from callbacks c
              where c.account_id = d.account_id and c.subject = d.id::text and c.event = 'report'
-         ) <> case when d.outcome is null then 0 else 1 end",
+         ) <> case when d.outcome in ('completed', 'error') then 1 else 0 end",
     ),
     (
         "the instance of a workflow with an outcome has ended, or is at its last step",
@@ -24,17 +24,17 @@ pub(super) const RULES: [(&str, &str); 7] = [
              and not exists (select from waits w where w.instance_id = i.id and w.step = 2)",
     ),
     (
-        "a workflow whose instance came to its end has an outcome",
+        "a workflow whose instance ended has an outcome, or is marked for one",
         "select d.id::text
          from dispatches d
          join instances i on i.id = d.instance_id
-         where d.outcome is null and i.status = 'Complete'",
+         where d.outcome is null and d.fate is null and i.completed_at is not null",
     ),
     (
-        "a workflow without an outcome has its instance",
+        "a workflow without an outcome has its instance, or is marked for one",
         "select d.id::text
          from dispatches d
-         where d.outcome is null and not exists (select from instances i where i.id = d.instance_id)",
+         where d.outcome is null and d.fate is null and not exists (select from instances i where i.id = d.instance_id)",
     ),
     (
         "of the calls about one subject the first is to be made, and the others wait behind it",

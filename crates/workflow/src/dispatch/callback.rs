@@ -148,8 +148,8 @@ impl StatusChange<'_> {
 impl Report {
     /// The body, the same for every attempt to deliver it.
     pub fn body(&self) -> String {
-        let paid = self.messages.iter().filter_map(|message| message.usage);
-        let total = Usage { price: paid.map(|usage| usage.price).sum::<Decimal>() + self.fee };
+        let paid = self.messages.iter().filter_map(|message| message.usage).map(|usage| usage.price);
+        let total = Usage { price: paid.fold(self.fee, Decimal::saturating_add) };
         let messages: Vec<Value> = self.messages.iter().map(|message| self.message(message)).collect();
         let mut body = json!({
             "template": "failover",

@@ -9,27 +9,23 @@
 
 use serde_json::{Value, json};
 
-/// Of a message that is sent by itself: the context has it.
+/// Of a message that is sent by itself: the context has it, as `message`.
 pub fn message_steps() -> Value {
     json!([{
         "id": "message",
         "stepType": "SendMessage",
-        "inputs": {"message": "{{data.message}}", "isLast": "{{true}}"},
         "outputs": {"sent": "{{step}}"},
     }])
 }
 
-/// The context has the request's `workflow`, and `next`: the position of the message that is sent next.
+/// The context has the request's `workflow`, and `next`: the position of the message that is sent next. What sends it
+/// reads it there, because what scripts read they may alter: long numbers, the order of members.
 pub fn steps() -> Value {
     const LEFT: &str = "data.next < data.workflow.length";
     json!([
         {
             "id": "message",
             "stepType": "SendMessage",
-            "inputs": {
-                "message": "{{data.workflow[data.next]}}",
-                "isLast": "{{data.next + 1 == data.workflow.length}}",
-            },
             "outputs": {"next": "{{data.next + 1}}", "sent": "{{step}}", "isMet": "{{false}}"},
             "selectNextStep": {
                 "status": "{{step.status != 'rejected'}}",

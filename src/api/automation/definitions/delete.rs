@@ -43,10 +43,11 @@ pub async fn delete(
     path: DefinitionPath,
     query: Query,
 ) -> Result<StatusCode, ApiError> {
+    let definition = path.of_customers()?;
     let version = query.version()?;
-    if state.store.delete_definition(&account, path.definition, version, &by).await? {
+    if state.store.delete_definition(&account, definition, version, &by).await? {
         Ok(StatusCode::ACCEPTED)
     } else {
-        Err(ApiError::DefinitionNotFound(path.definition))
+        Err(ApiError::DefinitionNotFound(definition))
     }
 }

@@ -37,8 +37,9 @@ pub async fn update(
     path: DefinitionPath,
     body: Body,
 ) -> Result<Json<DefinitionView>, ApiError> {
+    let id = path.of_customers()?;
     let input = check_input(&body)?;
-    let definition = state.store.update_definition(&account, path.definition, input, &by).await?;
-    let definition = definition.ok_or(ApiError::DefinitionNotFound(path.definition))?;
+    let definition = state.store.update_definition(&account, id, input, &by).await?;
+    let definition = definition.ok_or(ApiError::DefinitionNotFound(id))?;
     Ok(Json(DefinitionView::new(definition)?))
 }

@@ -57,19 +57,18 @@ pub async fn start(
     key: RequestKey,
     body: Body,
 ) -> Result<Response, ApiError> {
+    let definition = path.of_customers()?;
     let version = query.version()?;
     let payload = read_payload(&body)?;
-    let found = state.store.find_definition(&account, path.definition, version).await?;
-    let found = found.ok_or(ApiError::DefinitionNotFound(path.definition))?;
+    let found = state.store.find_definition(&account, definition, version).await?;
+    let found = found.ok_or(ApiError::DefinitionNotFound(definition))?;
 
     let subaccount = context::subaccount_of_body(&payload).map(str::to_owned).or(found.subaccount);
     let data = context::build(payload, &account, subaccount.as_deref(), (state.clock)());
-    let instance =
-        NewInstance { account: account.clone(), definition: path.definition, version: found.version, data };
+    let instance = NewInstance { account: account.clone(), definition, version: found.version, data };
 
     let started = key.start(&state, account.clone(), &body.0, vec![instance]).await?;
-    let locations =
-        started.into_iter().map(|id| (LOCATION, path::of_instance(&account, path.definition, id)));
+    let locations = started.into_iter().map(|id| (LOCATION, path::of_instance(&account, definition, id)));
     Ok((StatusCode::CREATED, axum::response::AppendHeaders(locations)).into_response())
 }
 
