@@ -3,10 +3,11 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 use trunkline_store::workers::Worker;
 
 use super::error::CliError;
+use super::output::{Output, one_line, time};
 use super::print_table::table;
 use super::reach_database::reach;
 use super::settings::DatabaseSettings;
@@ -31,8 +32,8 @@ enum Action {
         /// Also those that stopped or were lost in the past week
         #[arg(long)]
         all: bool,
-        /// How the list is written
-        #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+        /// In which form
+        #[arg(short, long, value_name = "FORM", value_enum, default_value_t = Output::Table)]
         output: Output,
         #[command(flatten)]
         database: DatabaseSettings,
@@ -54,15 +55,6 @@ enum Action {
         #[command(flatten)]
         database: DatabaseSettings,
     },
-}
-
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
-enum Output {
-    /// For people
-    #[default]
-    Table,
-    /// For programs
-    Json,
 }
 
 impl WorkersCommand {
@@ -98,18 +90,18 @@ fn as_table(workers: Vec<Worker>) -> String {
             let mut lease = String::new();
             write!(lease, "{:.0} s ago", worker.lease_age_seconds).expect("a string takes all");
             [
-                worker.name,
+                one_line(&worker.name),
                 worker.incarnation.to_string(),
                 worker.state.to_owned(),
                 worker.busy.to_string(),
                 worker.slots.to_string(),
                 lease,
-                worker.started_at,
+                time(&worker.started_at.into()),
                 worker.version,
             ]
         })
         .collect();
-    table(["name", "incarnation", "state", "busy", "slots", "seen", "started", "version"], &rows)
+    table(["name", "incarnation", "state", "busy", "slots", "seen", "started (UTC)", "version"], &rows)
 }
 
 async fn drain(name: &str, draining: bool, database: &DatabaseSettings) -> Result<(), CliError> {

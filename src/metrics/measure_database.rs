@@ -42,7 +42,7 @@ impl Gauges {
         Self { store, scope: Scope::Process, seen: Arc::default() }
     }
 
-    /// The installation as it was a moment ago; `None`: the database did not answer.
+    /// The installation as it was a moment ago; `None`: the database did not answer, or not in time.
     pub(super) async fn look(&self) -> Option<Arc<Measured>> {
         let mut seen = self.seen.lock().await;
         if let Some(seen) = &*seen
@@ -57,10 +57,12 @@ impl Gauges {
     }
 
     pub(super) async fn bring_up_to_date(&self) {
-        let waited = match self.scope {
-            Scope::Installation => self.look().await.map(|measured| measured.waited),
-            Scope::Process => self.answered(self.store.wait_for_connection()).await,
+        let installation = async {
+            if self.scope == Scope::Installation {
+                self.look().await;
+            }
         };
+        let (waited, ()) = tokio::join!(self.answered(self.store.wait_for_connection()), installation);
         set(&declared::DATABASE_UP, [], if waited.is_some() { 1.0 } else { 0.0 });
         set(&declared::POOL_WAIT, [], waited.unwrap_or(LIMIT).as_secs_f64());
         let PoolUse { limit, idle, in_use } = self.store.pool_use();
@@ -83,7 +85,7 @@ impl Gauges {
 
 /// What is not known is no number: an alert on it does not fire, and none stays as it was.
 fn set_installation(measured: Option<&Measured>) {
-    let Some(Measured { queue, fleet, tables, waited: _ }) = measured else {
+    let Some(Measured { queue, fleet, tables }) = measured else {
         return set_unknown();
     };
     set(&declared::QUEUE_JOBS, ["ready"], number(queue.ready));

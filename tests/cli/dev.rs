@@ -114,6 +114,8 @@ async fn dev_answers_messages_keeps_its_data_and_starts_over() {
     the_menu_waits_for_the_reply_of_its_own_user(&dev).await;
     an_http_call_is_texted(&dev).await;
     chats_are_routed_by_country(&dev).await;
+    assert_eq!(dev.client().call("GET", "/metrics", None).await.0, 200);
+    assert_eq!(dev.client().get("/fleet").await.as_array().map(Vec::len), Some(2));
 
     let postgres = postmaster(&dir);
     let (key, workflows) = (dev.key.clone(), dev.workflows.clone());

@@ -17,8 +17,6 @@ pub struct Measured {
     pub queue: Queue,
     pub fleet: Fleet,
     pub tables: Vec<Table>,
-    /// How long this look waited for a connection of the pool.
-    pub waited: Duration,
 }
 
 #[derive(Debug, Clone, Copy, Default, FromRow)]
@@ -72,9 +70,7 @@ pub struct PoolUse {
 impl Store {
     /// Looks. Costs some milliseconds, more where jobs are many: answers are to be kept for a while.
     pub async fn measure(&self) -> Result<Measured, StoreError> {
-        let begun = Instant::now();
         let mut transaction = self.begin().await?;
-        let waited = begun.elapsed();
         sqlx::raw_sql(LIMIT).execute(&mut *transaction).await?;
         let queue = sqlx::query_as(
             "with j as (
@@ -133,7 +129,7 @@ impl Store {
         .fetch_all(&mut *transaction)
         .await?;
         transaction.commit().await?;
-        Ok(Measured { queue, fleet, tables, waited })
+        Ok(Measured { queue, fleet, tables })
     }
 
     /// How long a connection of the pool is waited for now.

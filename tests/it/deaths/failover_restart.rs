@@ -66,8 +66,10 @@ async fn n_064_a_deadline_that_passes_while_everybody_is_dead_fails_over_once() 
 async fn n_054_n_057_a_silent_message_fails_over_at_its_deadline() {
     let provider = provider().await;
     let house = House::start(&provider.url, 2).await;
-    until("the workers are up", || async { house.app.store().list_workers().await.unwrap().len() == 2 })
-        .await;
+    until("the workers are up", || async {
+        house.app.store().list_workers(Duration::ZERO).await.unwrap().len() == 2
+    })
+    .await;
     let server = ServerProcess::start(house.app.database_url()).await;
     let posted = Instant::now();
     let dispatch = house.post(&server.url, two(EXPIRY)).await;
