@@ -12,6 +12,7 @@ use trunkline_connectors::clock;
 use trunkline_store::StoreError;
 use trunkline_store::keys::Scope;
 use trunkline_workflow::control::Command;
+use trunkline_workflow::rerun;
 use trunkline_workflow::strict_json::Malformed;
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId, InstanceStatus};
 use utoipa::{IntoResponses, ToSchema};
@@ -72,6 +73,8 @@ pub enum ApiError {
     MethodNotAllowed(Method),
     #[error("Workflow {id} cannot be {} because it is {}.", command.participle(), status.as_str())]
     IllegalTransition { id: InstanceId, command: Command, status: InstanceStatus },
+    #[error("Workflow {id} cannot be run again: {refusal}.")]
+    RerunRefused { id: InstanceId, refusal: rerun::Refusal },
     #[error("Idempotency-Key was used with another request.")]
     KeyReused,
     #[error("Request body is larger than 1 MiB.")]
@@ -96,9 +99,10 @@ pub enum ApiError {
 impl ApiError {
     fn status_and_code(&self) -> (StatusCode, i32) {
         match self {
-            Self::InvalidParameter(_) | Self::InvalidBody(_) | Self::IllegalTransition { .. } => {
-                (StatusCode::BAD_REQUEST, INVALID_PARAMETER)
-            }
+            Self::InvalidParameter(_)
+            | Self::InvalidBody(_)
+            | Self::IllegalTransition { .. }
+            | Self::RerunRefused { .. } => (StatusCode::BAD_REQUEST, INVALID_PARAMETER),
             Self::InvalidDefinition(_) => (StatusCode::BAD_REQUEST, INVALID_DEFINITION),
             Self::Unauthenticated | Self::WebhookUnauthenticated => (StatusCode::UNAUTHORIZED, UNAUTHORIZED),
             Self::Forbidden | Self::OutOfScope { .. } | Self::OwnDefinition(_) | Self::QuotaUsedUp => {

@@ -41,6 +41,13 @@ impl<S: Sync> FromRequestParts<S> for RequestKey {
 }
 
 impl RequestKey {
+    /// For a request with this body; `None` without the header.
+    pub fn for_body(self, account: &AccountId, body: &[u8]) -> Option<IdempotencyKey> {
+        let (key, asked) = self.0?;
+        let request = asked.chain_update(body).finalize().into();
+        Some(IdempotencyKey { account: account.clone(), key, request })
+    }
+
     /// Starts them, or says what the same request started before, which may be the very start that used up
     /// the account's quota: such a repetition is no new start.
     pub async fn start(
@@ -51,15 +58,13 @@ impl RequestKey {
         instances: Vec<NewInstance>,
     ) -> Result<Vec<InstanceId>, ApiError> {
         let may_start = instances.is_empty() || state.may_start(&account).await?;
-        let Some((key, asked)) = self.0 else {
+        let Some(key) = self.for_body(&account, body) else {
             return if may_start {
                 Ok(state.store.start(instances).await?)
             } else {
                 Err(ApiError::QuotaUsedUp)
             };
         };
-        let request = asked.chain_update(body).finalize().into();
-        let key = IdempotencyKey { account, key, request };
         let started = if may_start {
             state.store.start_once(key, instances).await?
         } else {

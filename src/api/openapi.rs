@@ -41,6 +41,7 @@ use super::{health, webhooks};
         usage::history::history,
         instances::list::list,
         instances::show::show,
+        instances::rerun::rerun,
         audit::list::list,
         applications::list::list,
         applications::create::create,

@@ -83,6 +83,7 @@ fn with_key(state: &ApiState) -> Router<ApiState> {
         .route("/api/v1/accounts/{accountId}/usage/history", get(usage::history::history))
         .route("/api/v1/accounts/{accountId}/instances", get(instances::list::list))
         .route("/api/v1/accounts/{accountId}/instances/{instanceId}", get(instances::show::show))
+        .route("/api/v1/accounts/{accountId}/instances/{instanceId}/rerun", post(instances::rerun::rerun))
         .route("/api/v1/accounts/{accountId}/audit", get(audit::list::list));
     // The key comes first, so that nobody uses up another account's requests.
     let limited = match state.config.rate_limit {

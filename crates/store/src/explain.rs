@@ -11,6 +11,7 @@ use trunkline_workflow::{AccountId, DefinitionId, Graph, InstanceId, InstanceSta
 use uuid::Uuid;
 
 use crate::definitions::{STEPS, VersionId};
+use crate::waits::read_id;
 use crate::{Store, StoreError};
 
 pub use blocked_on::{BlockedOn, SuspendedBy};
@@ -33,6 +34,19 @@ pub struct Explanation {
     pub steps: Vec<ExplainedStep>,
     /// Workflows of the Workflows API that its steps started, or that it is.
     pub dispatches: Vec<Uuid>,
+    /// The instance that it runs again.
+    pub origin: Option<RerunLink>,
+    /// Instances that run it again, the oldest first.
+    pub reruns: Vec<RerunLink>,
+}
+
+/// The other end of a re-run.
+#[derive(Debug, Clone)]
+pub struct RerunLink {
+    pub instance: InstanceId,
+    /// From where and on which version, as JSON text.
+    pub choice: String,
+    pub at: DateTime<Utc>,
 }
 
 /// What came in from outside and started the instance, or ended a wait of it.
@@ -150,6 +164,8 @@ impl Store {
             events: read_events(&mut snapshot, id).await?,
             steps: explained.into_iter().map(|(_, step)| step).collect(),
             dispatches: read_dispatches(&mut snapshot, id).await?,
+            origin: read_links(&mut snapshot, "origin", "instance_id", id).await?.pop(),
+            reruns: read_links(&mut snapshot, "instance_id", "origin", id).await?,
         };
         snapshot.rollback().await?;
         Ok(Some(explanation))
@@ -245,4 +261,26 @@ async fn read_dispatches(connection: &mut PgConnection, id: InstanceId) -> Resul
     .bind(id.as_bytes().as_slice())
     .fetch_all(connection)
     .await?)
+}
+
+/// The column `other` of the links whose column `this` is the instance.
+async fn read_links(
+    connection: &mut PgConnection,
+    other: &str,
+    this: &str,
+    id: InstanceId,
+) -> Result<Vec<RerunLink>, StoreError> {
+    let rows: Vec<(Vec<u8>, String, DateTime<Utc>)> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "select {other}, choice, created_at
+         from reruns
+         where {this} = $1
+         order by created_at, instance_id"
+    )))
+    .bind(id.as_bytes().as_slice())
+    .fetch_all(connection)
+    .await?;
+    let link = |(id, choice, at): (Vec<u8>, String, DateTime<Utc>)| {
+        Ok(RerunLink { instance: read_id(&id)?, choice, at })
+    };
+    rows.into_iter().map(link).collect()
 }

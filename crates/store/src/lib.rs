@@ -26,6 +26,7 @@ pub mod migrations;
 pub mod nexmo_accounts;
 pub mod nexmo_secrets;
 pub mod partitions;
+pub mod reruns;
 pub mod reseal;
 pub mod schedules;
 pub mod sealing;

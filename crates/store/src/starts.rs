@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
+use sqlx::postgres::PgConnection;
 use sqlx::{PgExecutor, PgPool};
 use tokio::sync::{mpsc, oneshot};
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId, Version};
@@ -63,41 +64,52 @@ impl Store {
     ) -> Result<StartedOnce, StoreError> {
         let rows = Rows::new(instances);
         let mut transaction = self.begin().await?;
-        sqlx::query(
-            "delete from idempotency_keys
-             where account_id = $1 and key = $2 and created_at < now() - interval '24 hours'",
-        )
-        .bind(key.account.as_str())
-        .bind(&key.key)
-        .execute(&mut *transaction)
-        .await?;
-        let ids = rows.ids.clone();
-        let inserted = sqlx::query(
-            "insert into idempotency_keys (account_id, key, request, instances)
-             values ($1, $2, $3, $4)
-             on conflict do nothing",
-        )
-        .bind(key.account.as_str())
-        .bind(&key.key)
-        .bind(&key.request[..])
-        .bind(ids.iter().map(|id| id.as_bytes().to_vec()).collect::<Vec<_>>())
-        .execute(&mut *transaction)
-        .await?;
-        if inserted.rows_affected() == 0 {
-            let answered = find_answer(&mut *transaction, &key).await?;
-            // It was there a moment ago: upkeep removed it, and a repetition starts anew.
-            return answered.ok_or_else(|| StoreError::Conflict(sqlx::Error::RowNotFound));
+        if let Some(answered) = answer_or_note(&mut transaction, &key, &rows.ids).await? {
+            return Ok(answered);
         }
         write(&mut *transaction, &rows).await?;
         transaction.commit().await?;
         self.wake.hint();
-        Ok(StartedOnce::Started(ids))
+        Ok(StartedOnce::Started(rows.ids))
     }
 
     /// What the same request started before, if it came before: never `Started`.
     pub async fn started_before(&self, key: &IdempotencyKey) -> Result<Option<StartedOnce>, StoreError> {
         find_answer(&self.pool, key).await
     }
+}
+
+/// What the same request started before; or else, with the transaction, it is noted that it starts these.
+pub(crate) async fn answer_or_note(
+    connection: &mut PgConnection,
+    key: &IdempotencyKey,
+    ids: &[InstanceId],
+) -> Result<Option<StartedOnce>, StoreError> {
+    sqlx::query(
+        "delete from idempotency_keys
+         where account_id = $1 and key = $2 and created_at < now() - interval '24 hours'",
+    )
+    .bind(key.account.as_str())
+    .bind(&key.key)
+    .execute(&mut *connection)
+    .await?;
+    let inserted = sqlx::query(
+        "insert into idempotency_keys (account_id, key, request, instances)
+         values ($1, $2, $3, $4)
+         on conflict do nothing",
+    )
+    .bind(key.account.as_str())
+    .bind(&key.key)
+    .bind(&key.request[..])
+    .bind(ids.iter().map(|id| id.as_bytes().to_vec()).collect::<Vec<_>>())
+    .execute(&mut *connection)
+    .await?;
+    if inserted.rows_affected() == 1 {
+        return Ok(None);
+    }
+    // It was there a moment ago: upkeep removed it, and a repetition starts anew.
+    let answered = find_answer(connection, key).await?;
+    answered.map(Some).ok_or_else(|| StoreError::Conflict(sqlx::Error::RowNotFound))
 }
 
 async fn find_answer(
@@ -250,6 +262,21 @@ pub(crate) async fn write(executor: impl PgExecutor<'_>, rows: &Rows) -> Result<
     .bind(&rows.definitions)
     .bind(&rows.versions)
     .bind(&rows.data)
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
+/// Counts an instance that another statement starts. As there: nothing is locked afterwards.
+pub(crate) async fn count_one(executor: impl PgExecutor<'_>, account: &AccountId) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into usage_counts as counts (account_id, year, month, shard, started)
+         values ($1, extract(year from now() at time zone 'UTC'),
+             extract(month from now() at time zone 'UTC'), pg_backend_pid() % 32, 1)
+         on conflict (account_id, year, month, shard)
+         do update set started = counts.started + excluded.started",
+    )
+    .bind(account.as_str())
     .execute(executor)
     .await?;
     Ok(())

@@ -59,6 +59,7 @@ impl Store {
         }
         self.prune_rows("instances_rest", retention).await?;
         self.prune_terms_of_the_rest().await?;
+        self.prune_reruns(retention).await?;
         Ok(dropped)
     }
 
@@ -164,6 +165,29 @@ impl Store {
         Ok(())
     }
 
+    /// A link is of use as long as the re-run is there, which may live for longer than its origin.
+    async fn prune_reruns(&self, retention: Duration) -> Result<(), StoreError> {
+        loop {
+            let removed = sqlx::query(
+                "delete from reruns
+                 where instance_id in (
+                     select r.instance_id
+                     from reruns r
+                     where r.created_at < now() - $1 * interval '1 microsecond'
+                         and not exists (select from instances i where i.id = r.instance_id)
+                     limit $2
+                 )",
+            )
+            .bind(micros(retention))
+            .bind(BATCH)
+            .execute(&self.pool)
+            .await?;
+            if removed.rows_affected() < BATCH.unsigned_abs() {
+                return Ok(());
+            }
+        }
+    }
+
     /// Finishes deletions (spec 2.6): removes the instances of deleted versions with everything that belongs to
     /// them, running or not; a minute later the versions too, when no start that found them before is still
     /// on its way. Answers how many versions were looked at.
@@ -221,6 +245,7 @@ impl Store {
                 "delete from steps where instance_id = any($1)",
                 "delete from event_uses where instance_id = any($1)",
                 "delete from failures where instance_id = any($1)",
+                "delete from reruns where instance_id = any($1)",
                 "update dispatches
                  set fate = case when instance_id = any($1) then 'error' else 'cancelled' end
                  where (instance_id = any($1) or parent = any($1)) and outcome is null and fate is null",

@@ -151,7 +151,10 @@ pub(crate) async fn starts_left(
 }
 
 /// `None`: any number. Without a quota this reads the account's row and nothing else.
-async fn remaining(executor: impl PgExecutor<'_>, account: &AccountId) -> Result<Option<i64>, StoreError> {
+pub(crate) async fn remaining(
+    executor: impl PgExecutor<'_>,
+    account: &AccountId,
+) -> Result<Option<i64>, StoreError> {
     let left: Option<Option<i64>> = sqlx::query_scalar(
         "select case
              when a.allowed_workflow_count is null or a.allowed_overage then null

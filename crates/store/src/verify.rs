@@ -15,7 +15,7 @@ pub struct Violation {
 
 /// Each statement selects the offenders as text. They are taken from one snapshot, so a running system may
 /// be checked.
-const RULES: [(&str, &str); 14] = [
+const RULES: [(&str, &str); 15] = [
     (
         "every live instance has a job or a wait",
         "select encode(i.id, 'hex')
@@ -137,6 +137,16 @@ const RULES: [(&str, &str); 14] = [
                  select from waits w
                  where w.instance_id = o.instance_id and w.path = o.scope and w.kind = 'body'
              )",
+    ),
+    (
+        "a re-run is of its origin's account and definition, and that has ended",
+        "select encode(r.instance_id, 'hex')
+         from reruns r
+         join instances n on n.id = r.instance_id
+         left join instances o on o.id = r.origin
+         where n.account_id <> r.account_id
+             or o.account_id <> r.account_id or o.definition_id <> n.definition_id
+             or o.id is not null and o.completed_at is null",
     ),
     (
         "each definition has exactly its newest version marked",

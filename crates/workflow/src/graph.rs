@@ -90,6 +90,12 @@ impl Graph {
         (!self.steps.is_empty()).then_some(0)
     }
 
+    /// The `If`s whose bodies the step is in, the innermost first.
+    pub fn enclosing(&self, step: StepIndex) -> impl Iterator<Item = StepIndex> {
+        let owner = |step: StepIndex| self.sequences[self.steps[step].sequence].owner;
+        std::iter::successors(owner(step), move |&around| owner(around))
+    }
+
     fn add_sequence(
         &mut self,
         steps: &Value,

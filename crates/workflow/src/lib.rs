@@ -15,6 +15,7 @@ pub mod ids;
 pub mod inputs;
 pub mod outcome;
 pub mod path;
+pub mod rerun;
 pub mod retry;
 pub mod route;
 pub mod schedule;

@@ -5,6 +5,7 @@ mod explain;
 mod exposition;
 mod metrics;
 mod metrics_in_use;
+mod rerun;
 mod scopes;
 mod search;
 mod search_plans;

@@ -218,6 +218,16 @@ impl Engine {
         messages
     }
 
+    /// An instance, by its path below the account.
+    pub fn at(&self, path: String) -> Run<'_> {
+        Run { engine: self, path }
+    }
+
+    /// The path below the account that a `Location` names.
+    pub fn path_of(&self, location: &str) -> String {
+        location.strip_prefix(&format!("/api/v1/accounts/{}", self.app.account())).unwrap().to_owned()
+    }
+
     /// The newest instance of a definition.
     pub async fn newest(&self, definition: &str) -> Option<Run<'_>> {
         let newest = self.app.instances_of(definition).await.into_iter().next()?;

@@ -82,6 +82,7 @@ with t as (
 ), saved as (
     update instances i
     set data = coalesce(won.data, i.data),
+        started_data = case when won.data is null then i.started_data else coalesce(i.started_data, i.data) end,
         status = coalesce(won.ended, i.status),
         completed_at = case when won.ended is not null then now() end
     from won

@@ -178,6 +178,9 @@ impl Changes {
             "update instances i
              set issued = t.issued,
                  data = coalesce(t.data, i.data),
+                 started_data = case
+                     when t.data is null then i.started_data else coalesce(i.started_data, i.data)
+                 end,
                  status = coalesce(t.ended, i.status),
                  completed_at = case when t.ended is not null then now() end
              from unnest($1::bytea[], $2::int[], $3::text[], $4::text[]) as t (id, issued, ended, data)

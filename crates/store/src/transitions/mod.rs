@@ -131,6 +131,6 @@ fn ended(job: &LeasedJob, status: Option<InstanceStatus>, now: DateTime<Utc>) ->
     status.map(|status| Ended { status, after })
 }
 
-fn as_int(step: usize) -> i32 {
+pub(crate) fn as_int(step: usize) -> i32 {
     i32::try_from(step).expect("a definition has at most 500 steps")
 }

@@ -3,5 +3,6 @@
 mod cursor;
 mod found_view;
 pub mod list;
+pub mod rerun;
 pub mod show;
 mod view;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use trunkline_store::explain::{BlockedOn, ExplainedStep, Explanation, SentMessage, UsedEvent};
+use trunkline_store::explain::{BlockedOn, ExplainedStep, Explanation, RerunLink, SentMessage, UsedEvent};
 use trunkline_workflow::Version;
 use trunkline_workflow::step::StepType;
 use utoipa::ToSchema;
@@ -35,6 +35,23 @@ pub struct ExplanationView {
     steps: Vec<ExplainedStepView>,
     /// Workflows of the Workflows API that its steps started, or that it is.
     dispatches: Vec<Uuid>,
+    /// The instance that it runs again.
+    #[schema(required)]
+    origin: Option<RerunLinkView>,
+    /// Instances that run it again, the oldest first.
+    reruns: Vec<RerunLinkView>,
+}
+
+/// The other end of a re-run.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = RerunLink)]
+struct RerunLinkView {
+    instance_id: String,
+    /// From where it was asked to be run again, and on which version.
+    #[schema(value_type = Object)]
+    choice: Box<RawValue>,
+    at: Timestamp,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -173,6 +190,18 @@ impl ExplanationView {
             events: explanation.events.into_iter().map(UsedEventView::from).collect(),
             steps: explanation.steps.into_iter().map(ExplainedStepView::new).collect::<Result<_, _>>()?,
             dispatches: explanation.dispatches,
+            origin: explanation.origin.map(RerunLinkView::new).transpose()?,
+            reruns: explanation.reruns.into_iter().map(RerunLinkView::new).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl RerunLinkView {
+    fn new(link: RerunLink) -> Result<Self, ApiError> {
+        Ok(Self {
+            instance_id: link.instance.to_string(),
+            choice: RawValue::from_string(link.choice)?,
+            at: Timestamp(link.at),
         })
     }
 }

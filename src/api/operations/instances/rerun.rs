@@ -1,0 +1,89 @@
+//! `POST …/instances/{instanceId}/rerun`: what has ended is run again, as a new instance.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use trunkline_store::reruns::Rerun;
+use trunkline_workflow::rerun::Choice;
+use utoipa::ToSchema;
+
+use crate::api::auth::{Account, Caller, Operator};
+use crate::api::body::Body;
+use crate::api::error::{AccountErrors, ApiError, BodyErrors, ErrorBody};
+use crate::api::idempotency::{IdempotencyHeader, RequestKey};
+use crate::api::json::Json;
+use crate::api::path::{self, InstanceOfAccount};
+use crate::api::state::ApiState;
+
+/// How an instance is run again.
+#[derive(ToSchema)]
+#[schema(as = Rerun)]
+#[expect(dead_code, reason = "describes what `Choice::read` reads")]
+pub struct RerunSchema {
+    /// `failed` (the failed step, and beside it everything that ended with it), `start`, or `{"step": id}`.
+    #[schema(value_type = Option<Object>, default = "failed")]
+    from: Option<Value>,
+    /// `same`, `newest` or a number.
+    #[schema(value_type = Option<Object>, default = "same")]
+    version: Option<Value>,
+    /// Members that replace those of the context; `null` removes one.
+    #[schema(value_type = Option<Object>)]
+    context: Option<Map<String, Value>>,
+}
+
+/// The new instance.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = RerunStarted)]
+pub struct StartedView {
+    #[schema(pattern = "^[0-9a-f]{24}$", example = "66b1f0c2a94d5e0f1c2b3a4d")]
+    instance_id: String,
+}
+
+/// Run an ended instance again
+///
+/// Starts a new instance, on the same version unless another one is asked for. From the failed step it goes on as if
+/// the failure had not happened, with the context of that moment: that step begins again, and so do the steps of other
+/// paths that ended with the instance. From the start it begins with the context that the instance was started with.
+#[utoipa::path(
+    post,
+    path = "/api/v1/accounts/{accountId}/instances/{instanceId}/rerun",
+    operation_id = "rerun-instance",
+    tag = "Operations",
+    params(Account, InstanceOfAccount, IdempotencyHeader),
+    request_body(content = Option<RerunSchema>, description = "No body: from the failed step."),
+    responses(
+        (status = 201, description = "Started: it is stored and will run.", body = StartedView,
+         headers(("Location" = String, description = "The new instance's path."))),
+        (status = 400, description = "A member is invalid, or the instance cannot be run again so, with the reason.",
+         body = ErrorBody),
+        (status = 404, description = "The account has no such instance.", body = ErrorBody),
+        (status = 409, description = "The `Idempotency-Key` was used with another request.", body = ErrorBody),
+        AccountErrors,
+        BodyErrors,
+    )
+)]
+pub async fn rerun(
+    State(state): State<ApiState>,
+    Operator(Caller { account, by }): Operator,
+    InstanceOfAccount(origin): InstanceOfAccount,
+    key: RequestKey,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let choice = if body.is_absent() { Choice::default() } else { Choice::read(&body.json_object()?)? };
+    let key = key.for_body(&account, &body.0);
+    match state.store.rerun(&account, origin, &choice, key.as_ref(), &by).await? {
+        Rerun::Started { instance, definition } => {
+            let location = path::of_instance(&account, definition, instance);
+            let view = StartedView { instance_id: instance.to_string() };
+            Ok((StatusCode::CREATED, [(LOCATION, location)], Json(view)).into_response())
+        }
+        Rerun::NotFound => Err(ApiError::WorkflowNotFound(origin)),
+        Rerun::Refused(refusal) => Err(ApiError::RerunRefused { id: origin, refusal }),
+        Rerun::QuotaUsedUp => Err(ApiError::QuotaUsedUp),
+        Rerun::KeyReused => Err(ApiError::KeyReused),
+    }
+}
