@@ -1,4 +1,4 @@
-//! Request bodies: JSON of at most 1 MiB (U-06, U-56).
+//! Request bodies: JSON of at most 1 MiB (U-06, U-56); a batch may name its instances in 4.
 
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use trunkline_workflow::strict_json::{self, Malformed};
 use super::error::ApiError;
 
 const MAX_BYTES: usize = 1 << 20;
+const LONG_BYTES: usize = 4 << 20;
 /// How long a body may take to arrive.
 const TIME: Duration = Duration::from_secs(30);
 
@@ -24,6 +25,9 @@ const DISCARDING_TIME: Duration = Duration::from_secs(2);
 
 /// A body as it came. May be empty.
 pub struct Body(pub Vec<u8>);
+
+/// One that may have 4 MiB.
+pub struct LongBody(pub Body);
 
 impl Body {
     /// Any JSON that a context can hold.
@@ -52,40 +56,53 @@ impl<S: Sync> FromRequest<S> for Body {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let is_json = is_json_or_unnamed(request.headers());
-        let body = read(request, TIME).await;
-        let has_content = match &body {
-            Ok(body) => !body.is_absent(),
-            Err(error) => matches!(error, ApiError::BodyTooLarge),
-        };
-        // Clients name a type of their own liking for a body that is empty.
-        if has_content && !is_json { Err(ApiError::UnsupportedContentType) } else { body }
+        read_json(request, MAX_BYTES).await
     }
 }
 
-async fn read(request: Request, time: Duration) -> Result<Body, ApiError> {
+impl<S: Sync> FromRequest<S> for LongBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        read_json(request, LONG_BYTES).await.map(Self)
+    }
+}
+
+async fn read_json(request: Request, most: usize) -> Result<Body, ApiError> {
+    let is_json = is_json_or_unnamed(request.headers());
+    let body = read(request, TIME, most).await;
+    let has_content = match &body {
+        Ok(body) => !body.is_absent(),
+        Err(error) => matches!(error, ApiError::BodyTooLarge { .. }),
+    };
+    // Clients name a type of their own liking for a body that is empty.
+    if has_content && !is_json { Err(ApiError::UnsupportedContentType) } else { body }
+}
+
+async fn read(request: Request, time: Duration, most: usize) -> Result<Body, ApiError> {
+    let too_large = || ApiError::BodyTooLarge { mebibytes: most >> 20 };
     let announced = announced_length(request.headers());
-    let is_too_large = announced.is_some_and(|length| length > MAX_BYTES);
+    let is_too_large = announced.is_some_and(|length| length > most);
     if is_too_large && waits_for_consent(request.headers()) {
-        return Err(ApiError::BodyTooLarge);
+        return Err(too_large());
     }
     let mut chunks = request.into_body().into_data_stream();
     let mut bytes = Vec::with_capacity(if is_too_large { 0 } else { announced.unwrap_or_default() });
     let reading = async {
         if is_too_large {
-            return Err(ApiError::BodyTooLarge);
+            return Err(too_large());
         }
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk.map_err(|_| Malformed::whole("it ends too early"))?;
-            if bytes.len() + chunk.len() > MAX_BYTES {
-                return Err(ApiError::BodyTooLarge);
+            if bytes.len() + chunk.len() > most {
+                return Err(too_large());
             }
             bytes.extend_from_slice(&chunk);
         }
         Ok(())
     };
     let read = tokio::time::timeout(time, reading).await.unwrap_or(Err(ApiError::BodyTooSlow));
-    if matches!(read, Err(ApiError::BodyTooLarge)) {
+    if matches!(read, Err(ApiError::BodyTooLarge { .. })) {
         discard(chunks).await;
     }
     read.map(|()| Body(bytes))
@@ -148,7 +165,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_does_not_arrive_is_given_up() {
         let stuck = futures::stream::iter([b"{".to_vec()]).chain(futures::stream::pending());
-        let read = read(request(stuck), Duration::from_millis(10)).await;
+        let read = read(request(stuck), Duration::from_millis(10), MAX_BYTES).await;
         assert!(matches!(read, Err(ApiError::BodyTooSlow)));
     }
 
@@ -165,13 +182,13 @@ mod tests {
         };
         for (chunks, expected) in [(3, 3), (1000, 11)] {
             let (request, taken) = counted(chunks);
-            assert!(matches!(read(request, TIME).await, Err(ApiError::BodyTooLarge)));
+            assert!(matches!(read(request, TIME, MAX_BYTES).await, Err(ApiError::BodyTooLarge { .. })));
             assert_eq!(taken.load(std::sync::atomic::Ordering::Relaxed), expected);
         }
         let (mut asking, taken) = counted(3);
         asking.headers_mut().insert(CONTENT_LENGTH, (3 * MAX_BYTES).into());
         asking.headers_mut().insert(EXPECT, "100-Continue".parse().unwrap());
-        assert!(matches!(read(asking, TIME).await, Err(ApiError::BodyTooLarge)));
+        assert!(matches!(read(asking, TIME, MAX_BYTES).await, Err(ApiError::BodyTooLarge { .. })));
         assert_eq!(taken.load(std::sync::atomic::Ordering::Relaxed), 0);
     }
 }

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use trunkline_connectors::clock;
 use trunkline_store::StoreError;
+use trunkline_store::batches::{BatchCommand, BatchState};
 use trunkline_store::keys::Scope;
 use trunkline_workflow::control::Command;
 use trunkline_workflow::rerun;
@@ -65,6 +66,8 @@ pub enum ApiError {
     OwnDefinition(DefinitionId),
     #[error("Workflow {0} not found.")]
     WorkflowNotFound(InstanceId),
+    #[error("Batch {0} not found.")]
+    BatchNotFound(Uuid),
     #[error("Account {0} not found.")]
     AccountNotFound(AccountId),
     #[error("Path {0} not found.")]
@@ -75,10 +78,12 @@ pub enum ApiError {
     IllegalTransition { id: InstanceId, command: Command, status: InstanceStatus },
     #[error("Workflow {id} cannot be run again: {refusal}.")]
     RerunRefused { id: InstanceId, refusal: rerun::Refusal },
+    #[error("Batch {id} cannot be {} because it is {}.", command.participle(), state.as_str())]
+    BatchRefused { id: Uuid, command: BatchCommand, state: BatchState },
     #[error("Idempotency-Key was used with another request.")]
     KeyReused,
-    #[error("Request body is larger than 1 MiB.")]
-    BodyTooLarge,
+    #[error("Request body is larger than {mebibytes} MiB.")]
+    BodyTooLarge { mebibytes: usize },
     #[error("Request body did not arrive in time.")]
     BodyTooSlow,
     #[error("Content type is not application/json.")]
@@ -102,7 +107,8 @@ impl ApiError {
             Self::InvalidParameter(_)
             | Self::InvalidBody(_)
             | Self::IllegalTransition { .. }
-            | Self::RerunRefused { .. } => (StatusCode::BAD_REQUEST, INVALID_PARAMETER),
+            | Self::RerunRefused { .. }
+            | Self::BatchRefused { .. } => (StatusCode::BAD_REQUEST, INVALID_PARAMETER),
             Self::InvalidDefinition(_) => (StatusCode::BAD_REQUEST, INVALID_DEFINITION),
             Self::Unauthenticated | Self::WebhookUnauthenticated => (StatusCode::UNAUTHORIZED, UNAUTHORIZED),
             Self::Forbidden | Self::OutOfScope { .. } | Self::OwnDefinition(_) | Self::QuotaUsedUp => {
@@ -111,11 +117,12 @@ impl ApiError {
             Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, TOO_MANY_REQUESTS),
             Self::DefinitionNotFound(_)
             | Self::WorkflowNotFound(_)
+            | Self::BatchNotFound(_)
             | Self::AccountNotFound(_)
             | Self::PathNotFound(_) => (StatusCode::NOT_FOUND, NOT_FOUND),
             Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, INVALID_PARAMETER),
             Self::KeyReused => (StatusCode::CONFLICT, INVALID_PARAMETER),
-            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, INVALID_PARAMETER),
+            Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, INVALID_PARAMETER),
             Self::BodyTooSlow => (StatusCode::REQUEST_TIMEOUT, INVALID_PARAMETER),
             Self::UnsupportedContentType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID_PARAMETER),
             Self::Store(error) if is_passing(error) => (StatusCode::SERVICE_UNAVAILABLE, INTERNAL),
@@ -236,7 +243,7 @@ pub enum BodyErrors {
     /// The body did not arrive within 30 seconds.
     #[response(status = 408)]
     TooSlow(ErrorBody),
-    /// The body is larger than 1 MiB.
+    /// The body is larger than 1 MiB; of a batch, 4 MiB.
     #[response(status = 413)]
     TooLarge(ErrorBody),
     /// The body's content type is not `application/json`. An empty body needs none.

@@ -110,6 +110,11 @@ pub(super) fn of_instance(account: &AccountId, definition: DefinitionId, instanc
     format!("{}/workflows/{instance}", of_definition(account, definition))
 }
 
+pub(super) fn of_batch(account: &AccountId, batch: Uuid) -> String {
+    let account = utf8_percent_encode(account.as_str(), IN_PATH);
+    format!("/api/v1/accounts/{account}/batches/{batch}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,7 @@ use super::count_requests::count_requests;
 use super::error::ApiError;
 use super::log_refusals::log_refusals;
 use super::nexmo::{self, Problem};
-use super::operations::{audit, instances};
+use super::operations::{audit, batches, instances};
 use super::rate_limit::{RateLimit, limit_rate};
 use super::state::ApiState;
 use super::webhooks::{dtmf, inbound_message, message_status, messages, voice};
@@ -84,6 +84,12 @@ fn with_key(state: &ApiState) -> Router<ApiState> {
         .route("/api/v1/accounts/{accountId}/instances", get(instances::list::list))
         .route("/api/v1/accounts/{accountId}/instances/{instanceId}", get(instances::show::show))
         .route("/api/v1/accounts/{accountId}/instances/{instanceId}/rerun", post(instances::rerun::rerun))
+        .route("/api/v1/accounts/{accountId}/batches", get(batches::list::list).post(batches::create::create))
+        .route(
+            "/api/v1/accounts/{accountId}/batches/{batchId}",
+            get(batches::show::show).patch(batches::control::control),
+        )
+        .route("/api/v1/accounts/{accountId}/batches/{batchId}/items", get(batches::items::items))
         .route("/api/v1/accounts/{accountId}/audit", get(audit::list::list));
     // The key comes first, so that nobody uses up another account's requests.
     let limited = match state.config.rate_limit {

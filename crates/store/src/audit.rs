@@ -35,7 +35,7 @@ impl By {
     }
 
     /// Kind, id and name, as they are stored.
-    fn columns(&self) -> (&'static str, Option<String>, Option<&str>) {
+    pub(crate) fn columns(&self) -> (&'static str, Option<String>, Option<&str>) {
         match &self.actor {
             Actor::Key { id, name } => ("key", Some(id.to_string()), Some(name)),
             Actor::Application(id) => ("application", Some(id.to_string()), None),
@@ -43,6 +43,28 @@ impl By {
             Actor::CommandLine(user) => ("command-line", None, user.as_deref()),
             Actor::Trunkline => ("trunkline", None, None),
         }
+    }
+}
+
+impl By {
+    /// What [`By::columns`] gave.
+    pub(crate) fn read(
+        kind: &str,
+        id: Option<String>,
+        name: Option<String>,
+        reason: Option<String>,
+    ) -> Result<Self, StoreError> {
+        let damaged = || StoreError::Damaged(format!("an actor of kind `{kind}`"));
+        let uuid = || id.as_deref().and_then(|id| id.parse().ok()).ok_or_else(damaged);
+        let actor = match kind {
+            "key" => Actor::Key { id: uuid()?, name: name.ok_or_else(damaged)? },
+            "application" => Actor::Application(uuid()?),
+            "api-key" => Actor::ApiKey(id.ok_or_else(damaged)?),
+            "command-line" => Actor::CommandLine(name),
+            "trunkline" => Actor::Trunkline,
+            _ => return Err(damaged()),
+        };
+        Ok(Self { actor, reason })
     }
 }
 

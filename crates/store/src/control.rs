@@ -5,6 +5,7 @@
 //! step's result finds no row and is dropped. With an instance end the workflows that its steps started, and a
 //! step of another one that waits for it is told.
 
+use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use trunkline_workflow::advance::{LogEntry, cancel};
 use trunkline_workflow::control::{Command, control};
@@ -21,7 +22,10 @@ use crate::{Store, StoreError};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Controlled {
-    Done,
+    Done {
+        /// Somebody has a job to claim now.
+        goes_on: bool,
+    },
     NotFound,
     /// The command does not fit the status.
     Refused(InstanceStatus),
@@ -63,34 +67,59 @@ impl Store {
             Command::Suspend | Command::Resume => None,
         };
         let mut transaction = self.begin().await?;
-        let Some(found) = find_locked(&mut transaction, account, definition, instance).await? else {
-            return Ok(Controlled::NotFound);
-        };
-        let Some(next) = control(found.status, command) else {
-            return Ok(Controlled::Refused(found.status));
-        };
-        let mut goes_on = command == Command::Resume;
-        match command {
-            Command::Suspend => hold(&mut transaction, instance, true).await?,
-            Command::Resume => hold(&mut transaction, instance, false).await?,
-            Command::Terminate => {
-                let graph = found.graph(unlocked);
-                take_away(&mut transaction, instance, &graph).await?;
-                for child in live_children(&mut transaction, instance).await? {
-                    terminate_child(&mut transaction, unlocked, account, child).await?;
-                }
-                goes_on = dispatches::cancelled(&mut transaction, account, instance).await?;
+        let target = Target { account, definition: Some(definition), instance };
+        let controlled = control_within(&mut transaction, unlocked, &target, command, by, None).await?;
+        if let Controlled::Done { goes_on } = controlled {
+            transaction.commit().await?;
+            if goes_on {
+                self.wake.hint();
             }
         }
-        set_status(&mut transaction, account, instance, next).await?;
-        let action = format!("instance.{}", command.as_str());
-        audit::note(&mut transaction, account, by, &action, &instance.to_string(), None).await?;
-        transaction.commit().await?;
-        if goes_on {
-            self.wake.hint();
-        }
-        Ok(Controlled::Done)
+        Ok(controlled)
     }
+}
+
+/// The instance that a command is for.
+pub(crate) struct Target<'a> {
+    pub(crate) account: &'a AccountId,
+    /// `None`: of any.
+    pub(crate) definition: Option<DefinitionId>,
+    pub(crate) instance: InstanceId,
+}
+
+/// Writes nothing unless it answers `Done`. `detail` is the audit's.
+pub(crate) async fn control_within(
+    connection: &mut PgConnection,
+    unlocked: Option<Unlocked<'_>>,
+    target: &Target<'_>,
+    command: Command,
+    by: &By,
+    detail: Option<&Value>,
+) -> Result<Controlled, StoreError> {
+    let Target { account, definition, instance } = *target;
+    let Some(found) = find_locked(&mut *connection, account, definition, instance).await? else {
+        return Ok(Controlled::NotFound);
+    };
+    let Some(next) = control(found.status, command) else {
+        return Ok(Controlled::Refused(found.status));
+    };
+    let mut goes_on = command == Command::Resume;
+    match command {
+        Command::Suspend => hold(&mut *connection, instance, true).await?,
+        Command::Resume => hold(&mut *connection, instance, false).await?,
+        Command::Terminate => {
+            let graph = found.graph(unlocked);
+            take_away(&mut *connection, instance, &graph).await?;
+            for child in live_children(&mut *connection, instance).await? {
+                terminate_child(&mut *connection, unlocked, account, child).await?;
+            }
+            goes_on = dispatches::cancelled(&mut *connection, account, instance).await?;
+        }
+    }
+    set_status(&mut *connection, account, instance, next).await?;
+    let action = format!("instance.{}", command.as_str());
+    audit::note(connection, account, by, &action, &instance.to_string(), detail).await?;
+    Ok(Controlled::Done { goes_on })
 }
 
 /// An instance, locked with its jobs.
@@ -110,16 +139,16 @@ impl FoundInstance<'_> {
 async fn find_locked<'a>(
     connection: &mut PgConnection,
     account: &'a AccountId,
-    definition: DefinitionId,
+    definition: Option<DefinitionId>,
     instance: InstanceId,
 ) -> Result<Option<FoundInstance<'a>>, StoreError> {
     lock_jobs(&mut *connection, instance).await?;
-    let found: Option<(String, Version, String)> = sqlx::query_as(
-        "select i.status, i.version, v.steps
+    let found: Option<(DefinitionId, String, Version, String)> = sqlx::query_as(
+        "select i.definition_id, i.status, i.version, v.steps
          from instances i
          join definition_versions v on v.account_id = i.account_id
              and v.definition_id = i.definition_id and v.version = i.version and v.deleted_at is null
-         where i.id = $1 and i.account_id = $2 and i.definition_id = $3
+         where i.id = $1 and i.account_id = $2 and ($3::uuid is null or i.definition_id = $3)
          for update of i",
     )
     .bind(&instance.as_bytes()[..])
@@ -127,7 +156,7 @@ async fn find_locked<'a>(
     .bind(definition)
     .fetch_optional(connection)
     .await?;
-    let Some((status, version, steps)) = found else { return Ok(None) };
+    let Some((definition, status, version, steps)) = found else { return Ok(None) };
     let status = InstanceStatus::parse(&status).ok_or_else(|| StoreError::Damaged(status.clone()))?;
     Ok(Some(FoundInstance { status, id: VersionId::new(account, definition, version), steps }))
 }
@@ -161,7 +190,7 @@ async fn terminate_child(
     account: &AccountId,
     child: InstanceId,
 ) -> Result<(), StoreError> {
-    let found = find_locked(&mut *connection, account, dispatches::DEFINITION, child).await?;
+    let found = find_locked(&mut *connection, account, Some(dispatches::DEFINITION), child).await?;
     let Some(found) = found else { return Ok(()) };
     let Some(next) = control(found.status, Command::Terminate) else { return Ok(()) };
     take_away(&mut *connection, child, &found.graph(unlocked)).await?;

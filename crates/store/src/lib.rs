@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod applications;
 pub mod audit;
+pub mod batches;
 pub mod callbacks;
 pub mod check_master_key;
 pub mod cluster;

@@ -320,8 +320,8 @@ async fn write(
              from path
              where is_open
          ), linked as (
-             insert into reruns (instance_id, account_id, origin, choice)
-             values ($1, $2, $8, $15)
+             insert into reruns (instance_id, account_id, origin, choice, batch_id)
+             values ($1, $2, $8, $15, $16)
          )
          insert into jobs (instance_id, path, account_id, n, step, scope, issued, alone, queued, resume)
          select $1, path, $2, path, step, scope, $5, $5 = 1, queued, resume
@@ -343,6 +343,7 @@ async fn write(
     .bind(beginnings.iter().map(is_queued).collect::<Vec<_>>())
     .bind(beginnings.iter().map(|b| is_behind(b).then(|| Resume::BodiesEnded.to_text())).collect::<Vec<_>>())
     .bind(choice.to_string())
+    .bind(wish.batch)
     .execute(connection)
     .await?;
     Ok(())

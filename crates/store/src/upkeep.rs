@@ -60,6 +60,7 @@ impl Store {
         self.prune_rows("instances_rest", retention).await?;
         self.prune_terms_of_the_rest().await?;
         self.prune_reruns(retention).await?;
+        self.prune_batches(micros(retention), BATCH).await?;
         Ok(dropped)
     }
 

@@ -15,7 +15,7 @@ pub struct Violation {
 
 /// Each statement selects the offenders as text. They are taken from one snapshot, so a running system may
 /// be checked.
-const RULES: [(&str, &str); 15] = [
+const RULES: [(&str, &str); 18] = [
     (
         "every live instance has a job or a wait",
         "select encode(i.id, 'hex')
@@ -147,6 +147,37 @@ const RULES: [(&str, &str); 15] = [
          where n.account_id <> r.account_id
              or o.account_id <> r.account_id or o.definition_id <> n.definition_id
              or o.id is not null and o.completed_at is null",
+    ),
+    (
+        "an item of a batch was decided at most once: it has the re-run that it says, and no other",
+        "select i.batch_id || ' ' || i.n
+         from batch_items i
+         join batches b on b.id = i.batch_id
+         where b.action = 'rerun' and (i.state = 'done') <> (i.rerun is not null)
+         union all
+         select r.batch_id || ' ' || encode(r.instance_id, 'hex')
+         from reruns r
+         join batch_items i on i.batch_id = r.batch_id and i.instance_id = r.origin
+         where i.rerun is distinct from r.instance_id",
+    ),
+    (
+        "a batch that has ended says what became of its items",
+        "select b.id::text
+         from batches b
+         where b.ended_at is not null
+             and (b.done, b.skipped, b.failed) <> (
+                 select count(*) filter (where state = 'done'), count(*) filter (where state = 'skipped'),
+                     count(*) filter (where state = 'failed')
+                 from batch_items i
+                 where i.batch_id = b.id
+             )",
+    ),
+    (
+        "a batch that is done has nothing left to be decided",
+        "select b.id::text
+         from batches b
+         where b.state = 'done'
+             and exists (select from batch_items i where i.batch_id = b.id and i.state = 'pending')",
     ),
     (
         "each definition has exactly its newest version marked",

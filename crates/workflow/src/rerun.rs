@@ -98,6 +98,13 @@ pub enum Refusal {
     Dispatch,
 }
 
+impl Refusal {
+    /// Nothing is wrong with the instance but the time.
+    pub fn is_by_status(&self) -> bool {
+        matches!(self, Self::NotEnded(_))
+    }
+}
+
 /// A version's steps.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {

@@ -148,7 +148,7 @@ impl From<ApiError> for Problem {
                 Self::InvalidParams(vec![InvalidParameter::new(name, "is not valid")])
             }
             ApiError::InvalidBody(malformed) => Self::InvalidJson(malformed),
-            ApiError::BodyTooLarge => Self::BodyTooLarge,
+            ApiError::BodyTooLarge { .. } => Self::BodyTooLarge,
             ApiError::BodyTooSlow => Self::BodyTooSlow,
             ApiError::UnsupportedContentType => Self::UnsupportedContentType,
             ApiError::Store(error) | ApiError::NotReady(error) => Self::Store(error),

@@ -1,4 +1,5 @@
-//! What is ours, beside the two APIs that we speak: why an instance waits, and who did what.
+//! What is ours, beside the two APIs that we speak: why an instance waits, what is run again, and who did what.
 
 pub mod audit;
+pub mod batches;
 pub mod instances;

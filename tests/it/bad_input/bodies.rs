@@ -9,6 +9,10 @@ pub fn good(operation: &str) -> Value {
     match operation {
         "create-definition" | "update-existing-definition" | "validate-definition" => full_definition(),
         "start-workflow-instance" | "http_request_trigger" => json!({"order": {"number": 7}}),
+        "rerun-instance" => json!({"from": {"step": "end"}, "context": {"note": "again"}}),
+        "create-batch" => json!({"action": "rerun", "instances": ["0123456789abcdef01234567"],
+            "rerun": {"from": "start", "context": {"note": "again"}}, "dryRun": true, "reason": "outage"}),
+        "patch-batch" => json!({"command": "pause"}),
         "patch-workflow-instance" => json!({"status": "suspend"}),
         webhook => events(webhook).remove(0),
     }

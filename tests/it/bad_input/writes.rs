@@ -5,7 +5,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::bodies;
-use crate::support::{Answer, TestApp, enabled};
+use crate::support::{Answer, TestApp, enabled, instance_id};
 
 /// An operation with a body, its path filled in, and a body that is good.
 pub struct Write {
@@ -55,6 +55,9 @@ pub async fn start() -> (TestApp, Vec<Write>) {
     let definition = app.define(enabled("http_request", None)).await;
     let instance = app.start_instance(&definition, json!({})).await;
     let instance = instance.rsplit('/').next().unwrap();
+    let failed = failed_instance(&app, &definition).await;
+    let batch = app.post("/batches", json!({"action": "rerun", "instances": [failed]})).await.expect(201);
+    let batch = batch["batchId"].as_str().unwrap();
     let document = Answer::of(app.request(Method::GET, "/openapi.json")).await.expect(200);
     let mut writes = Vec::new();
     // The other API has other callers and other answers.
@@ -70,13 +73,30 @@ pub async fn start() -> (TestApp, Vec<Write>) {
                 good: bodies::good(&name),
                 name,
                 method: method.to_uppercase().parse().unwrap(),
-                path: path.replace("{workflowId}", instance),
+                path: path
+                    .replace("{workflowId}", instance)
+                    .replace("{instanceId}", &failed)
+                    .replace("{batchId}", batch),
                 definition: definition.clone(),
             });
         }
     }
     assert!(writes.len() >= 6);
     (app, writes)
+}
+
+/// An instance that can be run again from its failed step; its id.
+async fn failed_instance(app: &TestApp, definition: &str) -> String {
+    let path = app.start_instance(definition, json!({})).await;
+    app.complete(&path).await;
+    let id = instance_id(&path);
+    for statement in [
+        "insert into steps (instance_id, n, name, status, attempt, error) values ($1, 1, 'end', 'Failed', 1, 'no')",
+        "update instances set status = 'Terminated' where id = $1",
+    ] {
+        sqlx::query(statement).bind(id.as_bytes().as_slice()).execute(app.store().pool()).await.unwrap();
+    }
+    id.to_string()
 }
 
 /// Every operation takes its good body.

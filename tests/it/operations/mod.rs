@@ -1,6 +1,7 @@
 //! What is ours beside the two APIs that we speak.
 
 mod audit;
+mod batches;
 mod explain;
 mod exposition;
 mod metrics;

@@ -29,6 +29,7 @@ async fn each_operation_needs_its_scope_and_no_more() {
     let workflows = format!("/definitions/{definition}/workflows");
     let instance = app.start_instance(&definition, json!({})).await;
     let id = instance.rsplit('/').next().unwrap();
+    let batch = "/batches/00000000-0000-0000-0000-000000000000".to_owned();
     // Each is as good as done but for the scope: the statuses are of what is wrong with it else.
     let operations = [
         (Scope::Viewer, Method::GET, "/definitions".to_owned(), json!(null), 200),
@@ -39,6 +40,9 @@ async fn each_operation_needs_its_scope_and_no_more() {
         (Scope::Viewer, Method::GET, format!("{instance}/errors"), json!(null), 200),
         (Scope::Viewer, Method::GET, "/instances".to_owned(), json!(null), 200),
         (Scope::Viewer, Method::GET, format!("/instances/{id}"), json!(null), 200),
+        (Scope::Viewer, Method::GET, "/batches".to_owned(), json!(null), 200),
+        (Scope::Viewer, Method::GET, batch.clone(), json!(null), 404),
+        (Scope::Viewer, Method::GET, format!("{batch}/items"), json!(null), 404),
         (Scope::Viewer, Method::GET, "/audit".to_owned(), json!(null), 200),
         (Scope::Viewer, Method::GET, "/steps/timezones".to_owned(), json!(null), 200),
         (Scope::Viewer, Method::GET, "/steps/functions".to_owned(), json!(null), 200),
@@ -46,6 +50,8 @@ async fn each_operation_needs_its_scope_and_no_more() {
         (Scope::Operator, Method::POST, workflows, json!({}), 201),
         (Scope::Operator, Method::PATCH, instance.clone(), json!({"status": "nothing"}), 400),
         (Scope::Operator, Method::POST, format!("/instances/{id}/rerun"), json!({}), 400),
+        (Scope::Operator, Method::POST, "/batches".to_owned(), json!({}), 400),
+        (Scope::Operator, Method::PATCH, batch.clone(), json!({"command": "pause"}), 404),
         (Scope::Operator, Method::POST, "/triggers/http_request".to_owned(), json!({}), 200),
         (Scope::Author, Method::POST, "/definitions".to_owned(), json!({}), 400),
         (Scope::Author, Method::PUT, format!("/definitions/{definition}"), json!({}), 400),

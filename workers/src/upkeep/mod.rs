@@ -1,6 +1,7 @@
 //! Tasks that keep the house in order. Each is run by one elected worker, takes no input and is safe to
 //! run twice.
 
+mod carry_out_batches;
 mod end_fated_workflows;
 mod follow_instances;
 mod give_up_messages;
@@ -27,6 +28,7 @@ pub(crate) async fn run(store: Store, lease: Arc<Lease>, settings: Settings, fee
         release_due_jobs::run(&store, &lease),
         rescue_jobs::run(&store, settings.lease),
         start_scheduled::run(&store, &lease),
+        carry_out_batches::run(&store, &lease),
         every(
             Duration::from_secs(5),
             &store,

@@ -62,7 +62,7 @@ pub async fn control(
     let command = inputs::get(&members, "status").and_then(Value::as_str).and_then(Command::parse);
     let command = command.ok_or(ApiError::InvalidParameter("status"))?;
     match state.store.control(&account, path.definition, path.instance, command, &by).await? {
-        Controlled::Done => Ok(StatusCode::OK),
+        Controlled::Done { .. } => Ok(StatusCode::OK),
         Controlled::NotFound => Err(not_found(&state, &account, &path).await),
         Controlled::Refused(status) => {
             Err(ApiError::IllegalTransition { id: path.instance, command, status })

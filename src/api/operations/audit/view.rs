@@ -60,6 +60,12 @@ impl TryFrom<AuditEntry> for AuditEntryView {
     }
 }
 
+impl ActorView {
+    pub fn new(kind: String, id: Option<String>, name: Option<String>) -> Self {
+        Self { kind, id, name }
+    }
+}
+
 impl From<&SuspendedBy> for ActorView {
     fn from(by: &SuspendedBy) -> Self {
         Self { kind: by.actor_kind.clone(), id: by.actor_id.clone(), name: by.actor_name.clone() }

@@ -1,0 +1,68 @@
+//! `POST …/batches`: something is done to many instances, or it is counted to how many it would be.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+use trunkline_store::batches::{Created, Selection};
+use trunkline_workflow::strict_json::Malformed;
+
+use super::input::{BatchInput, BatchSchema};
+use super::view::{BatchView, DryRunView};
+use crate::api::auth::{Account, Caller, Operator};
+use crate::api::body::LongBody;
+use crate::api::error::{AccountErrors, ApiError, BodyErrors, ErrorBody};
+use crate::api::json::Json;
+use crate::api::path;
+use crate::api::state::ApiState;
+
+/// Run again, suspend, resume or terminate many instances
+///
+/// The instances that match at this moment are written down; workers then go through them at the rate that is allowed,
+/// and each is done, skipped or failed exactly once. With `dryRun` nothing is written and the answer says how many
+/// there are. A filter always names a definition, and what matches none is refused.
+#[utoipa::path(
+    post,
+    path = "/api/v1/accounts/{accountId}/batches",
+    operation_id = "create-batch",
+    tag = "Operations",
+    params(Account),
+    request_body = BatchSchema,
+    responses(
+        (status = 200, description = "With `dryRun`: the counts.", body = DryRunView),
+        (status = 201, description = "It is stored and will be carried out.", body = BatchView,
+         headers(("Location" = String, description = "The batch's path."))),
+        (status = 400, description = "A member is invalid, or there is no such instance, or there are too many.",
+         body = ErrorBody),
+        (status = 404, description = "There is no such definition.", body = ErrorBody),
+        AccountErrors,
+        BodyErrors,
+    )
+)]
+pub async fn create(
+    State(state): State<ApiState>,
+    Operator(Caller { account, mut by }): Operator,
+    LongBody(body): LongBody,
+) -> Result<Response, ApiError> {
+    let BatchInput { new, is_dry, reason } = BatchInput::read(&body.json_object()?)?;
+    let no_definition = || match &new.selection {
+        Selection::Filter(filter) => ApiError::DefinitionNotFound(filter.definition),
+        Selection::Instances(_) => ApiError::InvalidParameter("instances"),
+    };
+    if is_dry {
+        let dry = state.store.try_batch(&account, &new.selection).await?.ok_or_else(no_definition)?;
+        return Ok(Json(DryRunView::from(dry)).into_response());
+    }
+    by.reason = reason.or(by.reason);
+    match state.store.create_batch(&account, &new, &by).await? {
+        Created::Batch(batch) => {
+            let location = path::of_batch(&account, batch.id);
+            Ok((StatusCode::CREATED, [(LOCATION, location)], Json(BatchView::new(*batch)?)).into_response())
+        }
+        Created::NoDefinition => Err(no_definition()),
+        Created::Empty => Err(Malformed::whole("it matches no instance").into()),
+        Created::TooLarge => {
+            Err(Malformed::whole("it matches more than 100,000 instances: narrow it").into())
+        }
+    }
+}

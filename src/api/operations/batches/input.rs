@@ -1,0 +1,204 @@
+//! The body that asks for a batch. What is not known is refused: a filter with a misspelled member would take more
+//! instances than its author meant.
+
+use serde_json::{Map, Value};
+use trunkline_store::batches::{BatchAction, BatchFilter, LARGEST, NewBatch, Selection};
+use trunkline_workflow::control::Command;
+use trunkline_workflow::rerun::Choice;
+use trunkline_workflow::strict_json::Malformed;
+use trunkline_workflow::{DefinitionId, InstanceId, InstanceStatus, Version};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::api::operations::instances::rerun::RerunSchema;
+use crate::api::timestamp;
+
+/// Items a second, unless the body says how many.
+const USUAL_RATE: i64 = 100;
+const FASTEST: i64 = 1000;
+/// Items at the same time.
+const USUAL_CONCURRENCY: i64 = 4;
+const WIDEST: i64 = 16;
+/// Characters.
+const LONGEST_REASON: usize = 500;
+
+pub struct BatchInput {
+    pub new: NewBatch,
+    pub is_dry: bool,
+    pub reason: Option<String>,
+}
+
+/// For the OpenAPI document.
+#[derive(ToSchema)]
+#[schema(as = NewBatch, rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes what `BatchInput::read` reads")]
+pub struct BatchSchema {
+    action: ActionName,
+    /// This or `instances`.
+    filter: Option<FilterSchema>,
+    /// Ids, at most 100,000. Those that are not found are skipped.
+    #[schema(min_items = 1, max_items = 100_000)]
+    instances: Option<Vec<String>>,
+    /// With the action `rerun`.
+    rerun: Option<RerunSchema>,
+    /// Instances a second, at most.
+    #[schema(minimum = 1, maximum = 1000, default = 100)]
+    rate: Option<i32>,
+    /// Instances that are dealt with at the same moment, at most.
+    #[schema(minimum = 1, maximum = 16, default = 4)]
+    concurrency: Option<i32>,
+    /// Count, and do nothing.
+    #[schema(default = false)]
+    dry_run: Option<bool>,
+    /// Why, for the audit. Wins over the header `Trunkline-Reason`.
+    #[schema(max_length = 500)]
+    reason: Option<String>,
+}
+
+#[derive(ToSchema)]
+#[schema(as = BatchAction, rename_all = "lowercase")]
+#[expect(dead_code, reason = "a description")]
+enum ActionName {
+    Rerun,
+    Suspend,
+    Resume,
+    Terminate,
+}
+
+/// Instances of one definition for which all of it holds.
+#[derive(ToSchema)]
+#[schema(as = BatchFilter, rename_all = "camelCase")]
+#[expect(dead_code, reason = "a description")]
+struct FilterSchema {
+    definition_id: Uuid,
+    #[schema(minimum = 1)]
+    version: Option<i32>,
+    /// In any letter case.
+    status: Option<String>,
+    /// The step that failed, or that the instance stands at.
+    step: Option<String>,
+    /// A part of the error that ended it.
+    error: Option<String>,
+    /// Inclusive.
+    #[schema(format = DateTime)]
+    started_from: Option<String>,
+    /// Exclusive.
+    #[schema(format = DateTime)]
+    started_before: Option<String>,
+}
+
+impl BatchInput {
+    pub fn read(members: &Map<String, Value>) -> Result<Self, Malformed> {
+        known(
+            members,
+            "a batch",
+            &["action", "filter", "instances", "rerun", "rate", "concurrency", "dryRun", "reason"],
+        )?;
+        let given = |name: &str| members.get(name).filter(|value| !value.is_null());
+        let selection = match (given("filter"), given("instances")) {
+            (Some(filter), None) => Selection::Filter(read_filter(filter)?),
+            (None, Some(ids)) => Selection::Instances(read_ids(ids)?),
+            _ => return Err(wrong("one of `filter` and `instances` must be there")),
+        };
+        let count = |name: &str, usual: i64, most: i64| {
+            let count = given(name).map_or(Some(usual), Value::as_i64);
+            let count =
+                count.filter(|count| (1..=most).contains(count)).and_then(|count| count.try_into().ok());
+            count.ok_or_else(|| wrong(format!("`{name}` must be a number from 1 to {most}")))
+        };
+        let is_dry = given("dryRun").map_or(Some(false), Value::as_bool);
+        let reason = given("reason").map(|reason| {
+            let reason = reason.as_str().map(str::trim);
+            let reason = reason.filter(|reason| reason.chars().count() <= LONGEST_REASON);
+            reason.ok_or_else(|| wrong("`reason` must be a text of at most 500 characters"))
+        });
+        Ok(Self {
+            new: NewBatch {
+                action: read_action(given("action"), given("rerun"))?,
+                filter: given("filter").cloned(),
+                selection,
+                rate: count("rate", USUAL_RATE, FASTEST)?,
+                concurrency: count("concurrency", USUAL_CONCURRENCY, WIDEST)?,
+            },
+            is_dry: is_dry.ok_or_else(|| wrong("`dryRun` must be `true` or `false`"))?,
+            reason: reason.transpose()?.filter(|reason| !reason.is_empty()).map(str::to_owned),
+        })
+    }
+}
+
+fn wrong(detail: impl Into<String>) -> Malformed {
+    Malformed::whole(detail)
+}
+
+fn known(members: &Map<String, Value>, of: &str, names: &[&str]) -> Result<(), Malformed> {
+    match members.keys().find(|name| !names.contains(&name.as_str())) {
+        Some(name) => Err(wrong(format!("`{name}` is no member of {of}"))),
+        None => Ok(()),
+    }
+}
+
+fn read_action(action: Option<&Value>, rerun: Option<&Value>) -> Result<BatchAction, Malformed> {
+    let action = action.and_then(Value::as_str);
+    if action == Some("rerun") {
+        let none = Map::new();
+        let rerun = rerun.map_or(Some(&none), Value::as_object);
+        let rerun = rerun.ok_or_else(|| wrong("`rerun` must be an object"))?;
+        return Choice::read(rerun).map(BatchAction::Rerun);
+    }
+    let command = action.and_then(|action| Command::ALL.into_iter().find(|known| known.as_str() == action));
+    let command =
+        command.ok_or_else(|| wrong("`action` must be `rerun`, `suspend`, `resume` or `terminate`"))?;
+    match rerun {
+        Some(_) => Err(wrong("`rerun` is for the action `rerun` alone")),
+        None => Ok(BatchAction::Command(command)),
+    }
+}
+
+fn read_filter(filter: &Value) -> Result<BatchFilter, Malformed> {
+    let members = filter.as_object().ok_or_else(|| wrong("`filter` must be an object"))?;
+    known(
+        members,
+        "a filter",
+        &["definitionId", "version", "status", "step", "error", "startedFrom", "startedBefore"],
+    )?;
+    let given = |name: &str| members.get(name).filter(|value| !value.is_null());
+    let text = |name: &str| match given(name) {
+        None => Ok(None),
+        Some(Value::String(text)) if !text.is_empty() => Ok(Some(text.as_str())),
+        Some(_) => Err(wrong(format!("`{name}` must be a text"))),
+    };
+    let time = |name: &str| {
+        let at = text(name)?
+            .map(|at| timestamp::parse(at).ok_or_else(|| wrong(format!("`{name}` must be a time"))));
+        at.transpose()
+    };
+    let definition = text("definitionId")?.and_then(|id| DefinitionId::try_parse(id).ok());
+    let version = given("version").map(|version| {
+        let version = version.as_i64().filter(|version| *version >= 1);
+        let version = version.map(|version| Version::try_from(version).unwrap_or(Version::MAX));
+        version.ok_or_else(|| wrong("`version` must be a version's number"))
+    });
+    let status = text("status")?.map(|status| {
+        InstanceStatus::parse(status).ok_or_else(|| wrong("`status` must be the status of an instance"))
+    });
+    Ok(BatchFilter {
+        definition: definition
+            .ok_or_else(|| wrong("`definitionId` of the filter must be a definition's id"))?,
+        version: version.transpose()?,
+        status: status.transpose()?,
+        step: text("step")?.map(str::to_owned),
+        error: text("error")?.map(str::to_owned),
+        started_from: time("startedFrom")?,
+        started_before: time("startedBefore")?,
+    })
+}
+
+fn read_ids(ids: &Value) -> Result<Vec<InstanceId>, Malformed> {
+    let ids = ids.as_array().filter(|ids| (1..=LARGEST).contains(&ids.len()));
+    let ids = ids.ok_or_else(|| wrong("`instances` must be an array of 1 to 100,000 ids"))?;
+    let read = |id: &Value| {
+        let read = id.as_str().and_then(|id| id.parse().ok());
+        read.ok_or_else(|| wrong(format!("`{id}` is no id of an instance")))
+    };
+    ids.iter().map(read).collect()
+}

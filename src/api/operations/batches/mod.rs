@@ -1,0 +1,10 @@
+//! What is done to many instances.
+
+pub mod control;
+pub mod create;
+mod input;
+pub mod items;
+pub mod list;
+mod path;
+pub mod show;
+mod view;
