@@ -14,8 +14,8 @@ use crate::support::{Engine, until};
 
 const REPORTED: &str = "a workflow is reported once if it has an outcome, and not before";
 const AT_LAST_STEP: &str = "the instance of a workflow with an outcome has ended, or is at its last step";
-const HAS_OUTCOME: &str = "a workflow whose instance came to its end has an outcome";
-const HAS_INSTANCE: &str = "a workflow without an outcome has its instance";
+const HAS_OUTCOME: &str = "a workflow whose instance ended has an outcome, or is marked for one";
+const HAS_INSTANCE: &str = "a workflow without an outcome has its instance, or is marked for one";
 const CALLS_WAIT: &str =
     "of the calls about one subject the first is to be made, and the others wait behind it";
 const NOT_BEHIND: &str = "no message is behind what was told of it";

@@ -50,6 +50,7 @@ fn week_cut_off(name: &str) -> String {
     parts.join("_")
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of statements and their indexes")]
 #[tokio::test]
 async fn each_statement_goes_through_its_index_and_scans_nothing() {
     let app = TestApp::start().await;

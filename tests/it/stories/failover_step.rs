@@ -87,7 +87,7 @@ async fn with_the_instance_its_workflow_ends() {
     let run = run(&engine, "read").await;
     run.command("terminate").await;
     let [(_, status)] = &dispatches(&engine).await[..] else { panic!("one workflow") };
-    assert_eq!(status, "Terminated", "not only marked");
+    assert_eq!(status, "cancelled");
     engine.pass_time(700.0).await;
     assert_eq!(handed_in(&engine).len(), 1, "no other message");
     engine.finish().await;
@@ -127,7 +127,7 @@ async fn with_an_instance_that_faults_its_workflow_ends() {
     let engine = engine().await;
     let mut steps = steps();
     let fork = json!({"id": "fork", "stepType": "Branch", "selectNextStep": {"notify": "{{true}}", "fault": "{{true}}"}});
-    let fault = json!({"id": "fault", "stepType": "If", "inputs": {"condition": "{{ data.none.none }}"}});
+    let fault = json!({"id": "fault", "stepType": "HttpRequest", "inputs": {"url": "gopher://crm.example", "method": "GET"}});
     steps.as_array_mut().unwrap().insert(0, fork);
     steps.as_array_mut().unwrap().push(fault);
     let run = engine.run(steps, json!({"messages": two("read")})).await;
