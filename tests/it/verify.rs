@@ -125,9 +125,9 @@ async fn engine_with_one_ended_and_one_live() -> Engine {
     let settings = json!({"baseUrl": engine.endpoint.url, "auth": {"type": "basic", "apiKey": "key"}});
     engine.connect(ConnectorKind::MessagesApi, &settings, "secret").await;
     engine.endpoint.script("/v0.1/messages", &[(202, json!({"message_uuid": "p"}))]);
-    store.ensure_nexmo_account(account, "abcd1234").await.unwrap().unwrap();
+    store.ensure_nexmo_account(account, "abcd1234", &By::trunkline()).await.unwrap().unwrap();
     let urls = CallbackUrls { status: Some(format!("{}/st", engine.endpoint.url)), inbound: None };
-    assert!(store.set_account_callbacks(account, &urls).await.unwrap());
+    assert!(store.set_account_callbacks(account, &urls, &By::trunkline()).await.unwrap());
     let workflow = json!({"template": "failover", "workflow": [{
         "from": {"type": "sms", "number": "447700900001"},
         "to": {"type": "sms", "number": "447700900000"},

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use trunkline_connectors::clock;
 use trunkline_store::audit::By;
 use trunkline_store::dispatches::{NewDispatch, Parent};
-use trunkline_workers::Settings;
+use trunkline_workers::{Rules, Settings};
 use trunkline_workflow::dispatch::{self, Flavour, Link, Status};
 use uuid::Uuid;
 
@@ -168,6 +168,18 @@ async fn a_workflow_that_is_cancelled_lets_its_step_go_on() {
     engine.run_until_idle().await;
     assert_eq!(run.logs().await, ["notify:Complete", "stopped:Complete"]);
     assert_eq!(run.data().await["end"]["status"], "cancelled");
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn the_rules_of_the_installation_hold_for_the_step_too() {
+    let mut engine = engine().await;
+    engine.stop_worker().await;
+    let dispatch = dispatch::Rules { most_steps: 1, ..dispatch::Rules::default() };
+    engine.start_worker_with_rules(Rules { dispatch, ..Rules::default() });
+    let run = run(&engine, "delivered").await;
+    assert_eq!(run.error().await, "Step 'notify': input 'workflow' must have at most 1 steps.");
+    assert!(dispatches(&engine).await.is_empty());
     engine.finish().await;
 }
 
