@@ -4,6 +4,7 @@ use clap::Subcommand;
 use trunkline_store::usage::QuotaChange;
 use trunkline_workflow::AccountId;
 
+use super::at_this_shell::at_this_shell;
 use super::error::CliError;
 use super::print_table::table;
 use super::reach_database::reach;
@@ -99,7 +100,7 @@ async fn quota(
     let store = database.open()?;
     reach(&store).await?;
     if change != QuotaChange::default() {
-        store.change_quota(account, change).await?;
+        store.change_quota(account, change, &at_this_shell()).await?;
     }
     let usage = store.usage(account).await?.ok_or_else(|| CliError::NoAccount(account.to_string()))?;
     let row = [

@@ -67,6 +67,10 @@ pub enum CliError {
     TwoSecrets(String),
     #[error("no secret with id `{0}` is in force")]
     NoSecret(uuid::Uuid),
+    #[error(
+        "account `{0}` has 100 applications, as many as it may: delete one first with `trunkline application delete`"
+    )]
+    TooManyApplications(String),
     #[error("there is no application `{0}`: `trunkline application list` shows those of an account")]
     NoApplication(uuid::Uuid),
     #[error("the key in `{}` {source}", path.display())]

@@ -70,12 +70,12 @@ async fn instances_are_listed_shown_explained_and_watched() {
         (&["--error", "CALL failed"], &failing),
         (&["--fingerprint", &fingerprint], &failing),
     ] {
-        assert_eq!(found(args), [expected.clone()], "{args:?}");
+        assert_eq!(found(args), std::slice::from_ref(expected), "{args:?}");
     }
     assert!(found(&["--sub-account", "none"]).is_empty());
     let page = instance(&["list", "--limit", "1"]).succeeded();
     let cursor = page.stderr.trim().rsplit(' ').next().unwrap().to_owned();
-    assert_eq!(found(&["--cursor", &cursor]), [waiting.clone()]);
+    assert_eq!(found(&["--cursor", &cursor]), std::slice::from_ref(&waiting));
 
     let why = instance(&["why", &waiting]).succeeded().stdout;
     assert!(why.starts_with("pause: Sleeps until ") && why.lines().count() == 1, "{why}");
@@ -98,8 +98,8 @@ async fn instances_are_listed_shown_explained_and_watched() {
     watch.says("pause: Cancelled\nTerminated at ").await;
     let ended = instance(&["watch", &waiting, "-o", "json"]);
     assert_eq!(ended.code, Some(1));
-    let last: Value = serde_json::from_str(ended.stdout.lines().last().unwrap()).unwrap();
-    assert_eq!(last["status"], "Terminated");
+    let end: Value = serde_json::from_str(ended.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(end["status"], "Terminated");
     assert_eq!(dev.process.stop().await, Some(0));
 }
 

@@ -36,6 +36,8 @@ fn help_lists_every_setting_with_its_default() {
         ("TRUNKLINE_TEXT_ANSWERS", "fault"),
         ("TRUNKLINE_SEND_RETRY", "none"),
         ("TRUNKLINE_WORKFLOW_FEE", "0"),
+        ("TRUNKLINE_WORKFLOWS_STEPS", "25"),
+        ("TRUNKLINE_WORKFLOWS_CHECKS", "lenient"),
     ];
     for (command, own) in [("serve", &of_serve[..]), ("worker", &of_worker)] {
         let help = run(&dir, &[command, "--help"], &[]).succeeded().stdout;

@@ -5,10 +5,11 @@ use reqwest::header::AUTHORIZATION;
 use serde_json::{Value, json};
 use trunkline::api::ApiConfig;
 use trunkline_connectors::outbound::parse_network;
+use trunkline_store::audit::By;
 use trunkline_store::connectors::{ConnectorKind, ListedSecret, NewConnector};
 use trunkline_store::reseal::{LostKey, Resealed};
 use trunkline_store::sealing::MasterKeys;
-use trunkline_store::webhook_settings::{Rotated, dtmf_token};
+use trunkline_store::webhook_settings::{Headerless, Rotated, dtmf_token, url_token};
 use trunkline_store::{Store, StoreError};
 use trunkline_workflow::AccountId;
 
@@ -47,7 +48,7 @@ async fn c_236_wrong_credentials_have_no_effect() {
 }
 
 #[tokio::test]
-async fn c_236_a_token_opens_the_webhook_for_key_presses_alone() {
+async fn c_236_a_token_opens_the_one_webhook_that_it_is_made_for() {
     let app = TestApp::start().await;
     let token = dtmf_token(WEBHOOK_SECRET);
     let called = async |webhook: &str, query: &str| {
@@ -62,6 +63,13 @@ async fn c_236_a_token_opens_the_webhook_for_key_presses_alone() {
         assert_eq!(called("dtmf", &wrong).await, 401, "{wrong}");
     }
     assert_eq!(called("messages", &with(&token)).await, 401);
+    // The URL of one webhook says nothing about those of the others.
+    for webhook in Headerless::ALL {
+        for of in Headerless::ALL {
+            let status = called(webhook.as_str(), &with(&url_token(WEBHOOK_SECRET, of))).await;
+            assert_eq!(status != 401, webhook == of, "{webhook:?} with the token of {of:?}");
+        }
+    }
     let by_header = Answer::of(app.webhook_request("dtmf").json(&json!({}))).await;
     assert_ne!(by_header.status, 401);
 }
@@ -86,7 +94,7 @@ async fn c_236_a_webhook_from_an_address_that_is_not_allowed_is_refused() {
     let app = TestApp::start().await;
     let allow = async |networks: &[&str]| {
         let networks: Vec<String> = networks.iter().map(|network| (*network).to_owned()).collect();
-        assert!(app.store().allow_webhooks_from(app.account(), &networks).await.unwrap());
+        assert!(app.store().allow_webhooks_from(app.account(), &networks, &By::trunkline()).await.unwrap());
     };
     let behind_proxy =
         || ApiConfig { trusted_proxies: vec![parse_network("127.0.0.0/8").unwrap()], ..ApiConfig::default() };
@@ -122,22 +130,23 @@ async fn c_236_a_webhook_from_an_address_that_is_not_allowed_is_refused() {
 async fn a_replaced_webhook_secret_is_the_only_one_that_counts() {
     let app = TestApp::start().await;
     let (store, account) = (app.store(), app.account());
-    let kept = store.ensure_webhook_settings(account, "fresh").await.unwrap().unwrap();
+    let kept = store.ensure_webhook_settings(account, "fresh", &By::trunkline()).await.unwrap().unwrap();
     assert_eq!(kept.secret, WEBHOOK_SECRET);
     assert!(!format!("{kept:?}").contains("c2VjcmV0"));
-    assert!(store.replace_webhook_secret(account, "Bearer other").await.unwrap());
+    assert!(store.replace_webhook_secret(account, "Bearer other", &By::trunkline()).await.unwrap());
     assert_eq!(store.webhook_secret(account).await.unwrap().as_deref(), Some("Bearer other"));
     assert_eq!(call(&fresh_server(&app, ApiConfig::default()).await, None).await, 401);
 
     // Rotated, the one of before counts for another day.
-    assert!(store.replace_webhook_secret(account, WEBHOOK_SECRET).await.unwrap());
-    let Some(Rotated::Taken { until }) = store.rotate_webhook_secret(account, "Bearer second").await.unwrap()
+    assert!(store.replace_webhook_secret(account, WEBHOOK_SECRET, &By::trunkline()).await.unwrap());
+    let Some(Rotated::Taken { until }) =
+        store.rotate_webhook_secret(account, "Bearer second", &By::trunkline()).await.unwrap()
     else {
         panic!("there was one before")
     };
     assert_eq!(call(&fresh_server(&app, ApiConfig::default()).await, None).await, 200);
     // Rotated again, it keeps its day: the platform may never have been told of the one in between.
-    let again = store.rotate_webhook_secret(account, "Bearer third").await.unwrap();
+    let again = store.rotate_webhook_secret(account, "Bearer third", &By::trunkline()).await.unwrap();
     assert_eq!(again, Some(Rotated::Skipped { until }));
     let settings = store.webhook_settings(account).await.unwrap().unwrap();
     assert_eq!((&settings.secret[..], settings.previous.as_deref()), ("Bearer third", Some(WEBHOOK_SECRET)));
@@ -148,7 +157,7 @@ async fn a_replaced_webhook_secret_is_the_only_one_that_counts() {
     assert_ne!(Answer::of(keys.json(&json!({}))).await.status, 401);
     sqlx::query("update webhook_settings set previous_until = now()").execute(store.pool()).await.unwrap();
     assert_eq!(call(&fresh_server(&app, ApiConfig::default()).await, None).await, 401);
-    let later = store.rotate_webhook_secret(account, "Bearer fourth").await.unwrap();
+    let later = store.rotate_webhook_secret(account, "Bearer fourth", &By::trunkline()).await.unwrap();
     assert!(matches!(later, Some(Rotated::Taken { until: new }) if new > until), "{later:?}");
     assert_eq!(
         store.webhook_settings(account).await.unwrap().unwrap().previous.as_deref(),
@@ -156,12 +165,15 @@ async fn a_replaced_webhook_secret_is_the_only_one_that_counts() {
     );
 
     let (other, _) = app.other_account("other").await;
-    assert_eq!(store.rotate_webhook_secret(&other, "x").await.unwrap(), Some(Rotated::First));
+    assert_eq!(
+        store.rotate_webhook_secret(&other, "x", &By::trunkline()).await.unwrap(),
+        Some(Rotated::First)
+    );
     let nobody = AccountId::new("nobody");
-    assert_eq!(store.rotate_webhook_secret(&nobody, "x").await.unwrap(), None);
-    assert!(!store.replace_webhook_secret(&nobody, "x").await.unwrap());
-    assert_eq!(store.ensure_webhook_settings(&nobody, "x").await.unwrap(), None);
-    assert!(!store.allow_webhooks_from(&nobody, &[]).await.unwrap());
+    assert_eq!(store.rotate_webhook_secret(&nobody, "x", &By::trunkline()).await.unwrap(), None);
+    assert!(!store.replace_webhook_secret(&nobody, "x", &By::trunkline()).await.unwrap());
+    assert_eq!(store.ensure_webhook_settings(&nobody, "x", &By::trunkline()).await.unwrap(), None);
+    assert!(!store.allow_webhooks_from(&nobody, &[], &By::trunkline()).await.unwrap());
     assert_eq!(store.webhook_secret(&nobody).await.unwrap(), None);
 }
 
@@ -266,7 +278,7 @@ async fn a_key_is_not_sent_where_a_foreign_hand_wants_it() {
     let settings = json!({"region": "europe"});
     let kind = ConnectorKind::EightByEight;
     let new = NewConnector { account, kind, subaccount: None, settings: &settings, secret: Some("key-1") };
-    assert!(store.set_connector(new).await.unwrap());
+    assert!(store.set_connector(new, &By::trunkline()).await.unwrap());
     sqlx::query("update connectors set settings = '{\"smsUrl\": \"https://evil.example\"}'")
         .execute(store.pool())
         .await
@@ -307,8 +319,8 @@ async fn c_236_a_secret_whose_master_key_is_missing_is_nobodys_fault_but_the_ser
         webhook(&app, account, Some(WEBHOOK_SECRET)).await.expect_error(401, 1200);
     }
     // The one before it counts as long as it can be read; any other may be the one that cannot be.
-    store.replace_webhook_secret(app.account(), WEBHOOK_SECRET).await.unwrap();
-    store.rotate_webhook_secret(app.account(), "Bearer next").await.unwrap();
+    store.replace_webhook_secret(app.account(), WEBHOOK_SECRET, &By::trunkline()).await.unwrap();
+    store.rotate_webhook_secret(app.account(), "Bearer next", &By::trunkline()).await.unwrap();
     seal_elsewhere().await;
     let server = fresh_server(&app, ApiConfig::default()).await;
     assert_eq!(call(&server, None).await, 200);
@@ -357,7 +369,10 @@ async fn a_subaccounts_own_connector_comes_before_the_accounts() {
     let kind = ConnectorKind::EightByEight;
     let set = async |subaccount: Option<&str>, settings: Value, secret: Option<&str>| {
         store
-            .set_connector(NewConnector { account, kind, subaccount, settings: &settings, secret })
+            .set_connector(
+                NewConnector { account, kind, subaccount, settings: &settings, secret },
+                &By::trunkline(),
+            )
             .await
             .unwrap()
     };
@@ -400,13 +415,13 @@ async fn a_subaccounts_own_connector_comes_before_the_accounts() {
     let converse = ConnectorKind::Converse;
     let settings = json!({"url": "https://desk.example"});
     let new = NewConnector { account, kind: converse, subaccount: None, settings: &settings, secret: None };
-    assert!(store.set_connector(new).await.unwrap());
+    assert!(store.set_connector(new, &By::trunkline()).await.unwrap());
     let found_converse = store.find_connector(account, converse, Some("shop")).await.unwrap().unwrap();
     assert_eq!((found_converse.settings, found_converse.secret), (settings.clone(), None));
     let nobody = AccountId::new("nobody");
-    assert!(!store.set_connector(NewConnector { account: &nobody, ..new }).await.unwrap());
+    assert!(!store.set_connector(NewConnector { account: &nobody, ..new }, &By::trunkline()).await.unwrap());
 
-    assert!(store.remove_connector(account, kind, Some("shop")).await.unwrap());
-    assert!(!store.remove_connector(account, kind, Some("shop")).await.unwrap());
+    assert!(store.remove_connector(account, kind, Some("shop"), &By::trunkline()).await.unwrap());
+    assert!(!store.remove_connector(account, kind, Some("shop"), &By::trunkline()).await.unwrap());
     assert_eq!(find(Some("shop")).await, found(None, "key-2"));
 }

@@ -1,6 +1,7 @@
 //! Which master key is the database's, and how another takes over (U-65).
 
 use serde_json::json;
+use trunkline_store::audit::By;
 use trunkline_store::connectors::{ConnectorKind, ListedSecret, NewConnector, NewSignature};
 use trunkline_store::reseal::{Left, LostKey, Resealed, Unsealed};
 use trunkline_store::sealing::MasterKeys;
@@ -34,27 +35,29 @@ async fn a_new_master_key_in_front_of_the_old_one_takes_over_once_everything_is_
     for subaccount in [None, Some("shop")] {
         let new = NewConnector { account, kind, subaccount, settings: &settings, secret: Some("key-1") };
         let signature = NewSignature::Secret("signed-1");
-        assert!(app.store().set_signing_connector(new, signature).await.unwrap());
+        assert!(app.store().set_signing_connector(new, signature, &By::trunkline()).await.unwrap());
     }
     // Nothing to show is no reason not to sign.
     let messages_api = ConnectorKind::MessagesApi;
     let new =
         NewConnector { account, kind: messages_api, subaccount: None, settings: &settings, secret: None };
     let signature = NewSignature::Secret("signed-2");
-    assert!(app.store().set_signing_connector(new, signature).await.unwrap());
+    assert!(app.store().set_signing_connector(new, signature, &By::trunkline()).await.unwrap());
     // More than a batch.
     let definition = app.define(with_secret()).await.parse().unwrap();
     for _ in 0..60 {
         app.put(&format!("/definitions/{definition}"), with_secret()).await.expect(200);
     }
-    assert!(app.store().rotate_webhook_secret(account, "Bearer next").await.unwrap().is_some());
+    assert!(
+        app.store().rotate_webhook_secret(account, "Bearer next", &By::trunkline()).await.unwrap().is_some()
+    );
 
     let rotated = open_with(&app, &[NEW_KEY, MASTER_KEY]);
     assert_eq!(rotated.webhook_secret(account).await.unwrap().as_deref(), Some("Bearer next"));
     assert!(open_with(&app, &[NEW_KEY]).webhook_secret(account).await.unwrap_err().lacks_master_key());
     // Until then the old one seals, so that who has not got the new one yet can read it.
     let (other, _) = app.other_account("other").await;
-    assert!(rotated.replace_webhook_secret(&other, "Bearer other").await.unwrap());
+    assert!(rotated.replace_webhook_secret(&other, "Bearer other", &By::trunkline()).await.unwrap());
     assert_eq!(app.store().webhook_secret(&other).await.unwrap().as_deref(), Some("Bearer other"));
 
     // And what cannot be opened is counted.
@@ -100,7 +103,7 @@ async fn a_server_that_was_left_out_of_a_rotation_seals_nothing_with_the_old_key
     let account = app.account();
     // Before it, everybody seals with the key that everybody has.
     for store in [&old_behind, &old_in_front, app.store()] {
-        assert!(store.replace_webhook_secret(account, WEBHOOK_SECRET).await.unwrap());
+        assert!(store.replace_webhook_secret(account, WEBHOOK_SECRET, &By::trunkline()).await.unwrap());
         assert_eq!(sealed_with(&app).await, [&old[..]]);
     }
 
@@ -108,7 +111,9 @@ async fn a_server_that_was_left_out_of_a_rotation_seals_nothing_with_the_old_key
     assert_eq!(resealed, Resealed { rows: 2, left: Vec::new() });
     // Afterwards, all that have the new key seal with it, whichever is in front; also when they run on.
     for store in [&old_in_front, &old_behind, &open_with(&app, &[NEW_KEY])] {
-        assert!(store.rotate_webhook_secret(account, WEBHOOK_SECRET).await.unwrap().is_some());
+        assert!(
+            store.rotate_webhook_secret(account, WEBHOOK_SECRET, &By::trunkline()).await.unwrap().is_some()
+        );
         assert_eq!(sealed_with(&app).await, [&new[..]]);
     }
     // Who was left out saves nothing, nor does it take for a stranger whom it cannot know.
@@ -118,10 +123,10 @@ async fn a_server_that_was_left_out_of_a_rotation_seals_nothing_with_the_old_key
     let connector =
         NewConnector { account, kind, subaccount: None, settings: &settings, secret: Some("Basic x") };
     for refused in [
-        app.store().set_connector(connector).await,
-        app.store().replace_webhook_secret(account, "Bearer x").await,
-        app.store().rotate_webhook_secret(account, "Bearer x").await.map(|_| true),
-        app.store().ensure_webhook_settings(account, "Bearer x").await.map(|_| true),
+        app.store().set_connector(connector, &By::trunkline()).await,
+        app.store().replace_webhook_secret(account, "Bearer x", &By::trunkline()).await,
+        app.store().rotate_webhook_secret(account, "Bearer x", &By::trunkline()).await.map(|_| true),
+        app.store().ensure_webhook_settings(account, "Bearer x", &By::trunkline()).await.map(|_| true),
     ] {
         assert!(matches!(refused, Err(StoreError::WrongMasterKey { .. })), "{refused:?}");
     }
@@ -212,7 +217,7 @@ async fn a_wrong_key_does_not_claim_a_database_that_holds_something_sealed() {
     let set = async |store: &Store| {
         let new =
             NewConnector { account, kind, subaccount: None, settings: &settings, secret: Some("Basic x") };
-        store.set_signing_connector(new, NewSignature::Secret("signed")).await
+        store.set_signing_connector(new, NewSignature::Secret("signed"), &By::trunkline()).await
     };
     let words = async || -> i64 {
         sqlx::query_scalar("select count(*) from master_key_check").fetch_one(store.pool()).await.unwrap()
@@ -260,7 +265,7 @@ async fn connectors_are_listed_without_the_word_of_the_master_key() {
     let settings = json!({"url": "https://desk.example"});
     let kind = ConnectorKind::Converse;
     let new = NewConnector { account, kind, subaccount: None, settings: &settings, secret: Some("Basic x") };
-    store.set_connector(new).await.unwrap();
+    store.set_connector(new, &By::trunkline()).await.unwrap();
     sqlx::raw_sql("delete from master_key_check").execute(store.pool()).await.unwrap();
     let secret =
         async |key: &str| open_with(&app, &[key]).list_connectors(account).await.unwrap()[0].secret.clone();

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::join_all;
 use serde_json::{Value, json};
+use trunkline_store::audit::By;
 use trunkline_store::schedules::Scheduled;
 
 use crate::deaths::processes::WorkerProcess;
@@ -210,7 +211,7 @@ async fn an_account_that_may_start_nothing_more_is_not_started_by_the_clock() {
         overage: Some(false),
         ..Default::default()
     };
-    assert!(app.store().change_quota(app.account(), change).await.unwrap());
+    assert!(app.store().change_quota(app.account(), change, &By::trunkline()).await.unwrap());
     let next = promises(&app).await[0].1;
     set_back(&app, next - TimeDelta::minutes(5)).await;
     assert_eq!(app.store().start_scheduled().await.unwrap(), Scheduled::Some { started: 0 });

@@ -8,6 +8,7 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 use trunkline::api::ApiConfig;
 use trunkline::api::automation::usage::show::UsageShape;
+use trunkline_store::audit::By;
 use trunkline_store::starts::NewInstance;
 use trunkline_store::usage::{Allowance, QuotaChange};
 use trunkline_workflow::AccountId;
@@ -59,7 +60,7 @@ async fn c_245_usage_is_an_array_of_one_object_with_all_counters() {
     );
     let change =
         QuotaChange { allowed: Some(Some(50_000)), overage: Some(false), overage_price: Some(0.005) };
-    assert!(app.store().change_quota(app.account(), change).await.unwrap());
+    assert!(app.store().change_quota(app.account(), change, &By::trunkline()).await.unwrap());
     let usage = app.get("/usage").await.expect(200);
     assert_eq!(
         (&usage[0]["allowedWorkflowCount"], &usage[0]["allowedOverage"], &usage[0]["overagePrice"]),
@@ -218,7 +219,7 @@ async fn c_247_history_is_a_list_of_months_the_newest_first() {
 #[tokio::test]
 async fn a_quota_that_is_used_up_refuses_starts_by_hand_and_triggers_start_nothing() {
     let app = TestApp::start().await;
-    assert!(app.store().change_quota(app.account(), quota(3)).await.unwrap());
+    assert!(app.store().change_quota(app.account(), quota(3), &By::trunkline()).await.unwrap());
     let definition = app.define(sample::enabled("http_request", None)).await;
     let start = format!("/definitions/{definition}/workflows");
     app.post(&start, json!({})).await.expect_empty(201);
@@ -256,7 +257,7 @@ async fn a_quota_that_is_used_up_refuses_starts_by_hand_and_triggers_start_nothi
 async fn messages_start_nothing_for_an_account_whose_quota_is_used_up() {
     let app = TestApp::start().await;
     let definition = app.define(sample::enabled("inbound_sms", None)).await;
-    assert!(app.store().change_quota(app.account(), quota(1)).await.unwrap());
+    assert!(app.store().change_quota(app.account(), quota(1), &By::trunkline()).await.unwrap());
     for umid in ["m-1", "m-2"] {
         app.webhook(sample::inbound_sms(umid, "acme_sms")).await.expect_status(200);
     }
@@ -274,7 +275,7 @@ async fn one_message_starts_all_of_its_definitions_or_none() {
         app.define(sample::enabled("inbound_sms", None)).await,
         app.define(sample::enabled("inbound_sms", None)).await,
     ];
-    assert!(app.store().change_quota(app.account(), quota(1)).await.unwrap());
+    assert!(app.store().change_quota(app.account(), quota(1), &By::trunkline()).await.unwrap());
     for umid in ["m-1", "m-2"] {
         app.webhook(sample::inbound_sms(umid, "acme_sms")).await.expect_status(200);
     }
@@ -290,17 +291,17 @@ async fn a_quota_with_overage_limits_nothing_and_changes_are_noticed() {
     let start = format!("/definitions/{definition}/workflows");
     let store = app.store();
     let change = |allowed, overage| QuotaChange { allowed, overage, overage_price: None };
-    assert!(store.change_quota(app.account(), change(Some(Some(0)), None)).await.unwrap());
+    assert!(store.change_quota(app.account(), change(Some(Some(0)), None), &By::trunkline()).await.unwrap());
     app.post(&start, json!({})).await.expect_empty(201);
     assert_eq!(store.allowance(app.account()).await.unwrap(), Allowance::Unlimited);
 
-    assert!(store.change_quota(app.account(), change(None, Some(false))).await.unwrap());
+    assert!(store.change_quota(app.account(), change(None, Some(false)), &By::trunkline()).await.unwrap());
     let usage = store.usage(app.account()).await.unwrap().unwrap();
     assert_eq!((usage.quota.allowed, usage.quota.overage), (Some(0), false));
     until("the server notices", || async { app.post(&start, json!({})).await.status == 403 }).await;
-    assert!(store.change_quota(app.account(), change(Some(None), None)).await.unwrap());
+    assert!(store.change_quota(app.account(), change(Some(None), None), &By::trunkline()).await.unwrap());
     app.post(&start, json!({})).await.expect_empty(201);
-    assert!(!store.change_quota(&AccountId::new("nobody"), quota(1)).await.unwrap());
+    assert!(!store.change_quota(&AccountId::new("nobody"), quota(1), &By::trunkline()).await.unwrap());
 }
 
 #[tokio::test]

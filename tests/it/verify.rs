@@ -14,8 +14,8 @@ use crate::support::{Engine, until};
 
 const REPORTED: &str = "a workflow is reported once if it has an outcome, and not before";
 const AT_LAST_STEP: &str = "the instance of a workflow with an outcome has ended, or is at its last step";
-const HAS_OUTCOME: &str = "a workflow whose instance came to its end has an outcome";
-const HAS_INSTANCE: &str = "a workflow without an outcome has its instance";
+const HAS_OUTCOME: &str = "a workflow whose instance ended has an outcome, or is marked for one";
+const HAS_INSTANCE: &str = "a workflow without an outcome has its instance, or is marked for one";
 const CALLS_WAIT: &str =
     "of the calls about one subject the first is to be made, and the others wait behind it";
 const NOT_BEHIND: &str = "no message is behind what was told of it";
@@ -125,9 +125,9 @@ async fn engine_with_one_ended_and_one_live() -> Engine {
     let settings = json!({"baseUrl": engine.endpoint.url, "auth": {"type": "basic", "apiKey": "key"}});
     engine.connect(ConnectorKind::MessagesApi, &settings, "secret").await;
     engine.endpoint.script("/v0.1/messages", &[(202, json!({"message_uuid": "p"}))]);
-    store.ensure_nexmo_account(account, "abcd1234").await.unwrap().unwrap();
+    store.ensure_nexmo_account(account, "abcd1234", &By::trunkline()).await.unwrap().unwrap();
     let urls = CallbackUrls { status: Some(format!("{}/st", engine.endpoint.url)), inbound: None };
-    assert!(store.set_account_callbacks(account, &urls).await.unwrap());
+    assert!(store.set_account_callbacks(account, &urls, &By::trunkline()).await.unwrap());
     let workflow = json!({"template": "failover", "workflow": [{
         "from": {"type": "sms", "number": "447700900001"},
         "to": {"type": "sms", "number": "447700900000"},

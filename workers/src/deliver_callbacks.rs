@@ -25,6 +25,8 @@ const LEASE: Duration = Duration::from_secs(60);
 /// The longest look away. Who writes a call down gives a hint; one that gets lost costs so much time.
 const LONGEST: Duration = Duration::from_secs(5);
 const SHORTEST: Duration = Duration::from_millis(10);
+/// While all that is due is of accounts that have as many calls under way as they may, perhaps in other workers.
+const CROWDED: Duration = Duration::from_millis(100);
 
 /// Makes calls until the worker drains, then finishes those under way.
 pub(crate) async fn run(
@@ -71,9 +73,13 @@ async fn claim_and_deliver(
                         continue;
                     }
                     Claimed::Nothing { next_in } => next_in.unwrap_or(LONGEST).clamp(SHORTEST, LONGEST),
+                    Claimed::Crowded => CROWDED,
                 };
                 // Whichever comes first.
-                let _hinted = tokio::time::timeout(wait, store.callback_wake().hinted()).await;
+                tokio::select! {
+                    _ = tokio::time::timeout(wait, store.callback_wake().hinted()) => {}
+                    Some(_) = calls.join_next(), if wait == CROWDED => {}
+                }
             }
             Err(error) => {
                 pause.report(&error, "cannot look for calls to be made; trying again");
@@ -85,7 +91,11 @@ async fn claim_and_deliver(
 
 enum Claimed {
     Calls(Vec<Callback>),
-    Nothing { next_in: Option<Duration> },
+    Nothing {
+        next_in: Option<Duration>,
+    },
+    /// Some are due, and may not be made yet.
+    Crowded,
 }
 
 async fn claim(store: &Store, free: &Semaphore) -> Result<Claimed, StoreError> {
@@ -97,7 +107,7 @@ async fn claim(store: &Store, free: &Semaphore) -> Result<Claimed, StoreError> {
     // One at least: then the next look waits for a free place.
     let room = free.available_permits().max(1);
     let claimed = store.claim_callbacks(room, LEASE).await?;
-    Ok(if claimed.is_empty() { Claimed::Nothing { next_in } } else { Claimed::Calls(claimed) })
+    Ok(if claimed.is_empty() { Claimed::Crowded } else { Claimed::Calls(claimed) })
 }
 
 async fn deliver(store: &Store, client: &OutboundClient, callback: &Callback) {

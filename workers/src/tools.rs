@@ -4,7 +4,7 @@ use trunkline_connectors::eight_by_eight::EightByEight;
 use trunkline_connectors::messages_api::MessagesApi;
 use trunkline_connectors::outbound::OutboundClient;
 use trunkline_expressions::Evaluator;
-use trunkline_workflow::dispatch::Price;
+use trunkline_workflow::dispatch::{self, Price};
 use trunkline_workflow::retry::RetryPolicy;
 
 #[derive(Clone)]
@@ -43,6 +43,8 @@ pub struct Rules {
     pub public_url: Option<String>,
     /// What a workflow of the Workflows API costs besides its messages, in euros (U30 there).
     pub workflow_fee: Price,
+    /// About workflows that `Failover` steps start.
+    pub dispatch: dispatch::Rules,
 }
 
 /// What becomes of a send whose worker died, so that the provider may have it already (U-51).

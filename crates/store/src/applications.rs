@@ -2,13 +2,19 @@
 //! and with their own addresses for callbacks.
 
 use chrono::{DateTime, Utc};
+use serde_json::json;
+use sqlx::postgres::PgConnection;
 use trunkline_workflow::AccountId;
 use uuid::Uuid;
 
+use crate::audit::{self, By};
 use crate::nexmo_accounts::{CallbackUrls, Standing};
 use crate::{Store, StoreError};
 
 pub type ApplicationId = Uuid;
+
+/// What an account may have.
+pub const MOST_APPLICATIONS: i64 = 100;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Application {
@@ -28,6 +34,15 @@ pub struct Application {
 pub struct ApplicationFields {
     pub name: String,
     pub urls: CallbackUrls,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CreatedApplication {
+    Created(Application),
+    /// The account has [`MOST_APPLICATIONS`] already.
+    TooMany,
+    /// The account has no API key, or does not exist.
+    NoApiKey,
 }
 
 /// Some of an account's applications, and how many there are.
@@ -78,19 +93,28 @@ impl From<ApplicationRow> for Application {
 }
 
 impl Store {
-    /// `None`: the account has no API key, or does not exist.
     pub async fn create_application(
         &self,
         account: &AccountId,
         id: ApplicationId,
         fields: &ApplicationFields,
         public_key: &str,
-    ) -> Result<Option<Application>, StoreError> {
+        by: &By,
+    ) -> Result<CreatedApplication, StoreError> {
+        let mut transaction = self.begin().await?;
+        // Held, so that of two at the same moment the second counts what the first made.
+        let held: Option<i32> =
+            sqlx::query_scalar("select 1 from nexmo_accounts where account_id = $1 for update")
+                .bind(account.as_str())
+                .fetch_optional(&mut *transaction)
+                .await?;
+        if held.is_none() {
+            return Ok(CreatedApplication::NoApiKey);
+        }
         let row: Option<ApplicationRow> = sqlx::query_as(
             "insert into applications (id, account_id, name, public_key, status_url, inbound_url)
-             select $2, account_id, $3, $4, $5, $6
-             from nexmo_accounts
-             where account_id = $1
+             select $2, $1, $3, $4, $5, $6
+             where (select count(*) from applications where account_id = $1) < $7
              returning id, account_id, name, public_key, status_url, inbound_url, suspended, created_at,
                        key_changed_at",
         )
@@ -100,9 +124,13 @@ impl Store {
         .bind(public_key)
         .bind(&fields.urls.status)
         .bind(&fields.urls.inbound)
-        .fetch_optional(&self.pool)
+        .bind(MOST_APPLICATIONS)
+        .fetch_optional(&mut *transaction)
         .await?;
-        Ok(row.map(Application::from))
+        let Some(application) = row.map(Application::from) else { return Ok(CreatedApplication::TooMany) };
+        note(&mut transaction, &application, by, "application.create").await?;
+        transaction.commit().await?;
+        Ok(CreatedApplication::Created(application))
     }
 
     /// Of whatever account it is.
@@ -155,7 +183,9 @@ impl Store {
         id: ApplicationId,
         fields: &ApplicationFields,
         public_key: Option<&str>,
+        by: &By,
     ) -> Result<Option<Application>, StoreError> {
+        let mut transaction = self.begin().await?;
         let row: Option<ApplicationRow> = sqlx::query_as(
             "update applications
              set name = $3, status_url = $4, inbound_url = $5,
@@ -171,9 +201,12 @@ impl Store {
         .bind(&fields.urls.status)
         .bind(&fields.urls.inbound)
         .bind(public_key)
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *transaction)
         .await?;
-        Ok(row.map(Application::from))
+        let Some(application) = row.map(Application::from) else { return Ok(None) };
+        note(&mut transaction, &application, by, "application.update").await?;
+        transaction.commit().await?;
+        Ok(Some(application))
     }
 
     /// From now on this key alone is valid. `false`: there is no such application.
@@ -181,14 +214,24 @@ impl Store {
         &self,
         id: ApplicationId,
         public_key: &str,
+        by: &By,
     ) -> Result<bool, StoreError> {
-        let rotated =
-            sqlx::query("update applications set public_key = $2, key_changed_at = now() where id = $1")
-                .bind(id)
-                .bind(public_key)
-                .execute(&self.pool)
-                .await?;
-        Ok(rotated.rows_affected() == 1)
+        let mut transaction = self.begin().await?;
+        let row: Option<ApplicationRow> = sqlx::query_as(
+            "update applications
+             set public_key = $2, key_changed_at = now()
+             where id = $1
+             returning id, account_id, name, public_key, status_url, inbound_url, suspended, created_at,
+                       key_changed_at",
+        )
+        .bind(id)
+        .bind(public_key)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let Some(application) = row.map(Application::from) else { return Ok(false) };
+        note(&mut transaction, &application, by, "application.rotate").await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// `false`: there is no such application.
@@ -196,13 +239,25 @@ impl Store {
         &self,
         id: ApplicationId,
         standing: Standing,
+        by: &By,
     ) -> Result<bool, StoreError> {
-        let set = sqlx::query("update applications set suspended = $2 where id = $1")
-            .bind(id)
-            .bind(standing.is_suspended())
-            .execute(&self.pool)
-            .await?;
-        Ok(set.rows_affected() == 1)
+        let mut transaction = self.begin().await?;
+        let row: Option<ApplicationRow> = sqlx::query_as(
+            "update applications
+             set suspended = $2
+             where id = $1
+             returning id, account_id, name, public_key, status_url, inbound_url, suspended, created_at,
+                       key_changed_at",
+        )
+        .bind(id)
+        .bind(standing.is_suspended())
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let Some(application) = row.map(Application::from) else { return Ok(false) };
+        let action = if standing.is_suspended() { "application.suspend" } else { "application.resume" };
+        note(&mut transaction, &application, by, action).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// `false`: the account has no such application.
@@ -210,13 +265,23 @@ impl Store {
         &self,
         account: &AccountId,
         id: ApplicationId,
+        by: &By,
     ) -> Result<bool, StoreError> {
-        let deleted = sqlx::query("delete from applications where account_id = $1 and id = $2")
-            .bind(account.as_str())
-            .bind(id)
-            .execute(&self.pool)
-            .await?;
-        Ok(deleted.rows_affected() == 1)
+        let mut transaction = self.begin().await?;
+        let row: Option<ApplicationRow> = sqlx::query_as(
+            "delete from applications
+             where account_id = $1 and id = $2
+             returning id, account_id, name, public_key, status_url, inbound_url, suspended, created_at,
+                       key_changed_at",
+        )
+        .bind(account.as_str())
+        .bind(id)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let Some(application) = row.map(Application::from) else { return Ok(false) };
+        note(&mut transaction, &application, by, "application.delete").await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// `None`: there is no such application.
@@ -241,4 +306,16 @@ impl Store {
             public_key,
         }))
     }
+}
+
+/// Without its addresses: they may have a password in them.
+async fn note(
+    connection: &mut PgConnection,
+    application: &Application,
+    by: &By,
+    action: &str,
+) -> Result<(), StoreError> {
+    let Application { id, account, name, key_changed_at, .. } = application;
+    let detail = json!({"name": name, "keyChangedAt": key_changed_at});
+    audit::note(connection, account, by, action, &id.to_string(), Some(&detail)).await
 }

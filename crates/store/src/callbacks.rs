@@ -1,7 +1,11 @@
 //! Calls to addresses of customers: what was to be told is told, or given up after a day (Workflows API 9.6).
 //!
 //! A call is written in the transaction of what it is about, and made later by any worker. Those about one
-//! subject are made one after the other; nobody else waits for one whose receiver is down.
+//! subject are made one after the other; nobody else waits for one whose receiver is down. An account has no more
+//! than [`AT_ONCE`] under way, so that a receiver that never answers holds up its own account alone.
+//!
+//! A call is under way while its answer is not there and it is not due: from the claim until what came of it is
+//! written down, or until its lease is over.
 
 use std::time::Duration;
 
@@ -12,6 +16,9 @@ use uuid::Uuid;
 
 use crate::workers::micros;
 use crate::{Store, StoreError};
+
+/// Calls of an account that are under way at the same time, over all workers.
+pub const AT_ONCE: i64 = 8;
 
 /// A call to be made.
 #[derive(Debug, Clone)]
@@ -112,20 +119,78 @@ impl Store {
         Ok(is_new)
     }
 
-    /// Up to `limit` calls that are due, oldest first. Who does not say within `lease`
-    /// what came of one is believed to be gone, and another may make it.
+    /// Up to `limit` calls that are due: one of each account, those with the fewest under way first, then the next
+    /// of each; of an account the oldest first, and no more than [`AT_ONCE`] with those under way. Who does not say
+    /// within `lease` what came of one is believed to be gone, and another may make it.
     pub async fn claim_callbacks(&self, limit: usize, lease: Duration) -> Result<Vec<Callback>, StoreError> {
+        let mut transaction = self.begin().await?;
+        // One at a time: the second counts what the first took.
+        sqlx::query(
+            "select pg_advisory_xact_lock(hashtext('trunkline callbacks')), set_config('jit', 'off', true),
+                 set_config('enable_sort', 'off', true), set_config('enable_incremental_sort', 'off', true)",
+        )
+        .execute(&mut *transaction)
+        .await?;
+        // From one account to the next by the index `callbacks_of_account`: however many calls an account has, so many
+        // as it may make are looked at; 8 is `AT_ONCE`. No other index has the order that is asked for, and the planner
+        // is kept from sorting by itself: for `account_id = …` it would now and then read all calls of an account, or
+        // of all of them.
         let rows: Vec<Row> = sqlx::query_as(
-            "with picked as materialized (
+            "with recursive accounts as (
+                 (
+                     select account_id
+                     from callbacks
+                     where due_at is not null
+                     order by account_id
+                     limit 1
+                 )
+                 union all
+                 select (
+                     select c.account_id
+                     from callbacks c
+                     where c.due_at is not null and c.account_id > a.account_id
+                     order by c.account_id
+                     limit 1
+                 )
+                 from accounts a
+                 where a.account_id is not null
+             ), next as (
+                 select due.id
+                 from accounts a
+                 cross join lateral (
+                     select count(*) as calls
+                     from (
+                         select
+                         from callbacks c
+                         where (c.account_id, c.due_at) > (a.account_id, now())
+                             and (c.account_id, c.due_at) <= (a.account_id, 'infinity')
+                             and c.due_at is not null and c.answer is null
+                         order by c.account_id, c.due_at
+                         limit 8
+                     ) as under_way
+                 ) as begun
+                 cross join lateral (
+                     select id, due_at, begun.calls + row_number() over (order by due_at) as place
+                     from (
+                         select c.id, c.due_at
+                         from callbacks c
+                         where (c.account_id, c.due_at) >= (a.account_id, '-infinity')
+                             and (c.account_id, c.due_at) <= (a.account_id, now()) and c.due_at is not null
+                         order by c.account_id, c.due_at
+                         limit 8
+                     ) as oldest
+                 ) as due
+                 where due.place <= 8
+                 order by due.place, due.due_at
+                 limit $1
+             ), picked as materialized (
                  select id
                  from callbacks
-                 where due_at <= now()
-                 order by due_at
-                 limit $1
+                 where id = any(array(select id from next)) and due_at <= now()
                  for update skip locked
              )
              update callbacks c
-             set due_at = now() + $2 * interval '1 microsecond', attempts = c.attempts + 1,
+             set due_at = now() + $2 * interval '1 microsecond', attempts = c.attempts + 1, answer = null,
                  first_attempt_at = coalesce(c.first_attempt_at, now())
              from picked p
              where c.id = p.id
@@ -133,8 +198,9 @@ impl Store {
         )
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .bind(micros(lease))
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *transaction)
         .await?;
+        transaction.commit().await?;
         Ok(rows
             .into_iter()
             .map(|row| Callback {

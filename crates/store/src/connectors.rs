@@ -9,6 +9,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use trunkline_workflow::AccountId;
 
+use crate::audit::{self, By};
 use crate::sealing::{MasterKeys, Place, hex, key_id};
 use crate::{Store, StoreError};
 
@@ -184,6 +185,12 @@ impl Row {
     }
 }
 
+/// For the audit: `8x8`, or `8x8/shop` for a subaccount's.
+fn object_name(kind: ConnectorKind, subaccount: Option<&str>) -> String {
+    subaccount
+        .map_or_else(|| kind.as_str().to_owned(), |subaccount| format!("{}/{subaccount}", kind.as_str()))
+}
+
 pub(crate) const SECRET: &str = "connectors.secret";
 
 /// What a secret is sealed for, besides the account. The settings say where it is sent: whoever changes them in
@@ -201,8 +208,8 @@ pub(crate) fn signature_row_name(kind: ConnectorKind, subaccount: &str) -> Strin
 
 impl Store {
     /// Makes the connector, or replaces the one that is there, whole. `false`: there is no such account.
-    pub async fn set_connector(&self, new: NewConnector<'_>) -> Result<bool, StoreError> {
-        self.set_signing_connector(new, NewSignature::None).await
+    pub async fn set_connector(&self, new: NewConnector<'_>, by: &By) -> Result<bool, StoreError> {
+        self.set_signing_connector(new, NewSignature::None, by).await
     }
 
     /// Makes the connector, or replaces the one that is there. `false`: there is no such account.
@@ -210,6 +217,7 @@ impl Store {
         &self,
         new: NewConnector<'_>,
         signature: NewSignature<'_>,
+        by: &By,
     ) -> Result<bool, StoreError> {
         let subaccount = new.subaccount.unwrap_or_default();
         let settings = new.settings.to_string();
@@ -242,8 +250,13 @@ impl Store {
         .bind(as_before)
         .execute(&mut *transaction)
         .await?;
+        if set.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let object = object_name(new.kind, new.subaccount);
+        audit::note(&mut transaction, new.account, by, "connector.set", &object, None).await?;
         transaction.commit().await?;
-        Ok(set.rows_affected() == 1)
+        Ok(true)
     }
 
     /// All of the account's, its own before those of subaccounts. Needs no master key, and does not make those
@@ -287,7 +300,9 @@ impl Store {
         account: &AccountId,
         kind: ConnectorKind,
         subaccount: Option<&str>,
+        by: &By,
     ) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
         let removed = sqlx::query(
             "delete from connectors
              where account_id = $1 and kind = $2 and subaccount_id = $3",
@@ -295,9 +310,15 @@ impl Store {
         .bind(account.as_str())
         .bind(kind.as_str())
         .bind(subaccount.unwrap_or_default())
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
-        Ok(removed.rows_affected() == 1)
+        if removed.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let object = object_name(kind, subaccount);
+        audit::note(&mut transaction, account, by, "connector.remove", &object, None).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// The subaccount's own connector, else the account's.

@@ -194,7 +194,10 @@ async fn terminate_child(
     let Some(found) = found else { return Ok(()) };
     let Some(next) = control(found.status, Command::Terminate) else { return Ok(()) };
     take_away(&mut *connection, child, &found.graph(unlocked)).await?;
-    set_status(connection, account, child, next).await
+    set_status(&mut *connection, account, child, next).await?;
+    // Nobody waits for it: the step that started it ends, too.
+    dispatches::cancelled(connection, account, child).await?;
+    Ok(())
 }
 
 /// Steps that cannot be read have no names in the log, and are stopped all the same.

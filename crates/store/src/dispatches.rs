@@ -28,6 +28,7 @@ use crate::starts::{self, NewInstance};
 use crate::{Store, StoreError};
 
 pub(crate) use fate::seal_fate;
+pub use give_up::{OverdueMark, OverdueMessage};
 pub use parent::Parent;
 pub(crate) use parent::{cancelled, live_children};
 pub use show::{DispatchState, STATUSES};

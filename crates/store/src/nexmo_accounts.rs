@@ -4,8 +4,11 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use serde_json::json;
+use sqlx::postgres::PgConnection;
 use trunkline_workflow::AccountId;
 
+use crate::audit::{self, By};
 use crate::keys::{RANDOM_LENGTH, base62};
 use crate::sealing::{Place, hex};
 use crate::{Store, StoreError};
@@ -109,8 +112,10 @@ impl Store {
         &self,
         account: &AccountId,
         fresh: &str,
+        by: &By,
     ) -> Result<Option<NexmoAccount>, StoreError> {
-        sqlx::query(
+        let mut transaction = self.begin().await?;
+        let made = sqlx::query(
             "insert into nexmo_accounts (account_id, api_key)
              select id, $2
              from accounts
@@ -119,8 +124,12 @@ impl Store {
         )
         .bind(account.as_str())
         .bind(fresh)
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
+        if made.rows_affected() == 1 {
+            audit::note(&mut transaction, account, by, "credentials.create", fresh, None).await?;
+        }
+        transaction.commit().await?;
         self.find_nexmo_account(account).await
     }
 
@@ -143,18 +152,27 @@ impl Store {
         &self,
         account: &AccountId,
         urls: &CallbackUrls,
+        by: &By,
     ) -> Result<bool, StoreError> {
-        let set = sqlx::query(
+        let mut transaction = self.begin().await?;
+        let api_key: Option<String> = sqlx::query_scalar(
             "update nexmo_accounts
              set status_url = $2, inbound_url = $3
-             where account_id = $1",
+             where account_id = $1
+             returning api_key",
         )
         .bind(account.as_str())
         .bind(&urls.status)
         .bind(&urls.inbound)
-        .execute(&self.pool)
+        .fetch_optional(&mut *transaction)
         .await?;
-        Ok(set.rows_affected() == 1)
+        let Some(api_key) = api_key else { return Ok(false) };
+        // Not the addresses: they may have a password in them.
+        let detail = json!({"statuses": urls.status.is_some(), "inbound": urls.inbound.is_some()});
+        let detail = Some(&detail);
+        audit::note(&mut transaction, account, by, "credentials.callbacks", &api_key, detail).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// `false`: the account has no API key.
@@ -162,35 +180,47 @@ impl Store {
         &self,
         account: &AccountId,
         standing: Standing,
+        by: &By,
     ) -> Result<bool, StoreError> {
-        let set = sqlx::query("update nexmo_accounts set suspended = $2 where account_id = $1")
-            .bind(account.as_str())
-            .bind(standing.is_suspended())
-            .execute(&self.pool)
-            .await?;
-        Ok(set.rows_affected() == 1)
+        let mut transaction = self.begin().await?;
+        let api_key: Option<String> = sqlx::query_scalar(
+            "update nexmo_accounts
+             set suspended = $2
+             where account_id = $1
+             returning api_key",
+        )
+        .bind(account.as_str())
+        .bind(standing.is_suspended())
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let Some(api_key) = api_key else { return Ok(false) };
+        let action = if standing.is_suspended() { "credentials.suspend" } else { "credentials.resume" };
+        audit::note(&mut transaction, account, by, action, &api_key, None).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// Callbacks are signed with this secret from now on. `false`: the account has no API key.
-    pub async fn set_signature_secret(&self, account: &AccountId, secret: &str) -> Result<bool, StoreError> {
+    pub async fn set_signature_secret(
+        &self,
+        account: &AccountId,
+        secret: &str,
+        by: &By,
+    ) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         let sealer = self.sealer(&mut transaction).await?;
-        let set = sqlx::query("update nexmo_accounts set signature_secret = $2 where account_id = $1")
-            .bind(account.as_str())
-            .bind(sealer.seal(place(account), secret))
-            .execute(&mut *transaction)
-            .await?;
+        let secret = sealer.seal(place(account), secret);
+        let is_set = replace_signature(&mut transaction, account, Some(secret), by).await?;
         transaction.commit().await?;
-        Ok(set.rows_affected() == 1)
+        Ok(is_set)
     }
 
     /// Callbacks are not signed from now on. `false`: the account has no API key.
-    pub async fn remove_signature_secret(&self, account: &AccountId) -> Result<bool, StoreError> {
-        let removed = sqlx::query("update nexmo_accounts set signature_secret = null where account_id = $1")
-            .bind(account.as_str())
-            .execute(&self.pool)
-            .await?;
-        Ok(removed.rows_affected() == 1)
+    pub async fn remove_signature_secret(&self, account: &AccountId, by: &By) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        let is_removed = replace_signature(&mut transaction, account, None, by).await?;
+        transaction.commit().await?;
+        Ok(is_removed)
     }
 
     /// What the account's callbacks are signed with, and the API key that they name. `None`: it has no API key.
@@ -207,6 +237,29 @@ impl Store {
         };
         Ok(Some(Signature { api_key, secret }))
     }
+}
+
+/// `false`: the account has no API key.
+async fn replace_signature(
+    connection: &mut PgConnection,
+    account: &AccountId,
+    sealed: Option<String>,
+    by: &By,
+) -> Result<bool, StoreError> {
+    let detail = json!({"signed": sealed.is_some()});
+    let api_key: Option<String> = sqlx::query_scalar(
+        "update nexmo_accounts
+         set signature_secret = $2
+         where account_id = $1
+         returning api_key",
+    )
+    .bind(account.as_str())
+    .bind(sealed)
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(api_key) = api_key else { return Ok(false) };
+    audit::note(connection, account, by, "credentials.signature", &api_key, Some(&detail)).await?;
+    Ok(true)
 }
 
 #[cfg(test)]

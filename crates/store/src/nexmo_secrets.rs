@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use trunkline_workflow::AccountId;
 use uuid::Uuid;
 
+use crate::audit::{self, By};
 use crate::keys::{RANDOM_LENGTH, base62};
 use crate::nexmo_accounts::Standing;
 use crate::{Store, StoreError};
@@ -79,6 +80,7 @@ impl Store {
         &self,
         account: &AccountId,
         secret: &ApiSecret,
+        by: &By,
     ) -> Result<AddedSecret, StoreError> {
         let mut transaction = self.begin().await?;
         // Held, so that of two at the same moment the second sees what the first took.
@@ -104,8 +106,10 @@ impl Store {
         .bind(secret.hash().as_slice())
         .fetch_optional(&mut *transaction)
         .await?;
+        let Some(id) = added else { return Ok(AddedSecret::TooMany) };
+        audit::note(&mut transaction, account, by, "secret.create", &id.to_string(), None).await?;
         transaction.commit().await?;
-        Ok(added.map_or(AddedSecret::TooMany, AddedSecret::Added))
+        Ok(AddedSecret::Added(id))
     }
 
     /// The account's secrets, also the revoked ones, oldest first.
@@ -122,13 +126,21 @@ impl Store {
     }
 
     /// `false`: no secret of this id was in force.
-    pub async fn revoke_secret(&self, id: Uuid) -> Result<bool, StoreError> {
-        let revoked =
-            sqlx::query("update nexmo_secrets set revoked_at = now() where id = $1 and revoked_at is null")
-                .bind(id)
-                .execute(&self.pool)
-                .await?;
-        Ok(revoked.rows_affected() == 1)
+    pub async fn revoke_secret(&self, id: Uuid, by: &By) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        let account: Option<String> = sqlx::query_scalar(
+            "update nexmo_secrets
+             set revoked_at = now()
+             where id = $1 and revoked_at is null
+             returning account_id",
+        )
+        .bind(id)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let Some(account) = account.map(AccountId::new) else { return Ok(false) };
+        audit::note(&mut transaction, &account, by, "secret.revoke", &id.to_string(), None).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// Whose API key this is, and which secrets are in force; `None`: nobody's. The key must be without NUL.

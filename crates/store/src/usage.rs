@@ -8,9 +8,11 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use sqlx::PgExecutor;
 use trunkline_workflow::AccountId;
 
+use crate::audit::{self, By};
 use crate::{Store, StoreError};
 
 /// Between two reports of the same account.
@@ -110,22 +112,34 @@ impl Store {
     }
 
     /// `false`: there is no such account. Servers hear of it within seconds.
-    pub async fn change_quota(&self, account: &AccountId, change: QuotaChange) -> Result<bool, StoreError> {
-        let changed = sqlx::query(
+    pub async fn change_quota(
+        &self,
+        account: &AccountId,
+        change: QuotaChange,
+        by: &By,
+    ) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        let changed: Option<(Option<i64>, bool, f64)> = sqlx::query_as(
             "update accounts
              set allowed_workflow_count = case when $2 then $3 else allowed_workflow_count end,
                  allowed_overage = coalesce($4, allowed_overage),
                  overage_price = coalesce($5, overage_price)
-             where id = $1",
+             where id = $1
+             returning allowed_workflow_count, allowed_overage, overage_price",
         )
         .bind(account.as_str())
         .bind(change.allowed.is_some())
         .bind(change.allowed.flatten())
         .bind(change.overage)
         .bind(change.overage_price)
-        .execute(&self.pool)
+        .fetch_optional(&mut *transaction)
         .await?;
-        Ok(changed.rows_affected() == 1)
+        let Some((allowed, overage, overage_price)) = changed else { return Ok(false) };
+        let detail = json!({"allowed": allowed, "overage": overage, "overagePrice": overage_price});
+        let detail = Some(&detail);
+        audit::note(&mut transaction, account, by, "account.quota", account.as_str(), detail).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// What the account may still start this month.

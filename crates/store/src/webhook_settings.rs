@@ -5,8 +5,10 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use ring::hmac;
+use serde_json::json;
 use trunkline_workflow::AccountId;
 
+use crate::audit::{self, By};
 use crate::keys::{RANDOM_LENGTH, base62};
 use crate::sealing::{Place, hex};
 use crate::{Store, StoreError};
@@ -74,11 +76,40 @@ pub fn webhook_secret_from_random(bits: [u8; 32]) -> String {
     format!("Bearer trunkline_whk_{}", base62(&bits, RANDOM_LENGTH))
 }
 
-/// What the URL for key presses carries instead of the header that the platform cannot be told there:
-/// whoever reads it in an access log does not know the secret.
-pub fn dtmf_token(secret: &str) -> String {
+/// The webhooks for which whoever calls them can be told no header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Headerless {
+    /// Key presses.
+    Dtmf,
+    /// Statuses of the Messages API.
+    MessageStatus,
+    /// What users write, by the Messages API.
+    InboundMessage,
+}
+
+impl Headerless {
+    pub const ALL: [Self; 3] = [Self::Dtmf, Self::MessageStatus, Self::InboundMessage];
+
+    /// The last part of its path.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dtmf => "dtmf",
+            Self::MessageStatus => "message-status",
+            Self::InboundMessage => "inbound-message",
+        }
+    }
+}
+
+/// What the URL of such a webhook carries instead of the header: whoever reads it in an access log does not know the
+/// secret, and can call no other webhook.
+pub fn url_token(secret: &str, webhook: Headerless) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-    hex(hmac::sign(&key, b"dtmf").as_ref())
+    hex(hmac::sign(&key, webhook.as_str().as_bytes()).as_ref())
+}
+
+/// [`url_token`] of the URL for key presses.
+pub fn dtmf_token(secret: &str) -> String {
+    url_token(secret, Headerless::Dtmf)
 }
 
 /// Of the secret and the one before it alike.
@@ -134,10 +165,11 @@ impl Store {
         &self,
         account: &AccountId,
         fresh: &str,
+        by: &By,
     ) -> Result<Option<WebhookSettings>, StoreError> {
         let mut transaction = self.begin().await?;
         let sealer = self.sealer(&mut transaction).await?;
-        sqlx::query(
+        let made = sqlx::query(
             "insert into webhook_settings (account_id, secret)
              select id, $2
              from accounts
@@ -148,6 +180,9 @@ impl Store {
         .bind(sealer.seal(place(account), fresh))
         .execute(&mut *transaction)
         .await?;
+        if made.rows_affected() == 1 {
+            audit::note(&mut transaction, account, by, "webhook.create", account.as_str(), None).await?;
+        }
         transaction.commit().await?;
         self.webhook_settings(account).await
     }
@@ -157,6 +192,7 @@ impl Store {
         &self,
         account: &AccountId,
         secret: &str,
+        by: &By,
     ) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         let sealer = self.sealer(&mut transaction).await?;
@@ -172,8 +208,13 @@ impl Store {
         .bind(sealer.seal(place(account), secret))
         .execute(&mut *transaction)
         .await?;
+        if replaced.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let detail = json!({"previous": "refused"});
+        audit::note(&mut transaction, account, by, "webhook.rotate", account.as_str(), Some(&detail)).await?;
         transaction.commit().await?;
-        Ok(replaced.rows_affected() == 1)
+        Ok(true)
     }
 
     /// The same, but the secret of before is taken for another day: so long calls may run that name it, and the
@@ -185,6 +226,7 @@ impl Store {
         &self,
         account: &AccountId,
         secret: &str,
+        by: &By,
     ) -> Result<Option<Rotated>, StoreError> {
         let mut transaction = self.begin().await?;
         let sealer = self.sealer(&mut transaction).await?;
@@ -204,8 +246,11 @@ impl Store {
         .bind(sealer.seal(place(account), secret))
         .fetch_optional(&mut *transaction)
         .await?;
+        let Some((until, is_skipped)) = rotated else { return Ok(None) };
+        let detail = json!({"previousUntil": until});
+        audit::note(&mut transaction, account, by, "webhook.rotate", account.as_str(), Some(&detail)).await?;
         transaction.commit().await?;
-        Ok(rotated.map(|rotated| match rotated {
+        Ok(Some(match (until, is_skipped) {
             (Some(until), Some(true)) => Rotated::Skipped { until },
             (Some(until), _) => Rotated::Taken { until },
             (None, _) => Rotated::First,
@@ -218,7 +263,9 @@ impl Store {
         &self,
         account: &AccountId,
         networks: &[String],
+        by: &By,
     ) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
         let allowed = sqlx::query(
             "update webhook_settings
              set allowed = $2, changed_at = now()
@@ -226,15 +273,21 @@ impl Store {
         )
         .bind(account.as_str())
         .bind(networks)
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
-        Ok(allowed.rows_affected() == 1)
+        if allowed.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let detail = json!({"networks": networks});
+        audit::note(&mut transaction, account, by, "webhook.allow", account.as_str(), Some(&detail)).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{dtmf_token, webhook_secret_from_random};
+    use super::{Headerless, dtmf_token, url_token, webhook_secret_from_random};
 
     #[test]
     fn a_secret_is_a_visible_bearer_token_of_256_bits() {
@@ -253,5 +306,7 @@ mod tests {
             "6589ea228f774d548f1ae9369543f64f3ecdb77c28b764090ecf3f6302f44628"
         );
         assert_ne!(dtmf_token("Basic c2VjcmV1"), dtmf_token("Basic c2VjcmV0"));
+        let [dtmf, status, inbound] = Headerless::ALL.map(|webhook| url_token("Basic c2VjcmV0", webhook));
+        assert!(dtmf != status && status != inbound && inbound != dtmf);
     }
 }

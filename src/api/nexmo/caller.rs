@@ -32,8 +32,19 @@ impl Caller {
     }
 }
 
-/// Who administers: an account by its API key and a secret. Tokens are not enough.
-pub struct KeyCaller(pub AccountId);
+/// Who administers: an account by its API key and a secret. Tokens are not enough. Each call takes one of what the
+/// API key may make in a second.
+pub struct KeyCaller {
+    pub account: AccountId,
+    pub api_key: String,
+}
+
+impl KeyCaller {
+    /// For the audit.
+    pub fn by(&self) -> By {
+        By { actor: Actor::ApiKey(self.api_key.clone()), reason: None }
+    }
+}
 
 impl<S> FromRequestParts<S> for Caller
 where
@@ -57,10 +68,15 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let caller = authenticate(parts, &ApiState::from_ref(state)).await?;
-        match caller.application {
-            None => Ok(Self(caller.account)),
-            Some(_) => Err(Problem::Unauthorized),
+        let state = ApiState::from_ref(state);
+        let Caller { account, api_key, application } = authenticate(parts, &state).await?;
+        if application.is_some() {
+            return Err(Problem::Unauthorized);
+        }
+        if state.callers().may_call(&account) {
+            Ok(Self { account, api_key })
+        } else {
+            Err(Problem::RateLimit)
         }
     }
 }

@@ -38,6 +38,8 @@ pub enum Problem {
     JwtExpired,
     #[error("Provide one `Authorization` header with one credential.")]
     MultipleAuthMethods,
+    #[error("This account has started as many workflows as it may in a month.")]
+    LowBalance,
     /// The token's `acl` does not cover the path.
     #[error("The token does not allow this path.")]
     Forbidden,
@@ -88,6 +90,7 @@ impl Problem {
         match self {
             Self::InvalidParams(_) | Self::InvalidJson(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized | Self::JwtExpired | Self::MultipleAuthMethods => StatusCode::UNAUTHORIZED,
+            Self::LowBalance => StatusCode::PAYMENT_REQUIRED,
             Self::Forbidden | Self::AccountSuspended | Self::ApplicationSuspended => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::WrongVerb => StatusCode::METHOD_NOT_ALLOWED,
@@ -108,6 +111,7 @@ impl Problem {
             Self::Unauthorized => ("#unauthorized", "Invalid credentials supplied"),
             Self::JwtExpired => ("#jwt-expired", "JWT expired"),
             Self::MultipleAuthMethods => ("#multiple-auth-methods", "Multiple authentication methods"),
+            Self::LowBalance => ("#low-balance", "Low balance"),
             Self::Forbidden => ("#forbidden", "Forbidden"),
             Self::AccountSuspended => ("#account-suspended", "Account suspended"),
             Self::ApplicationSuspended => ("#application-suspended", "Application suspended"),
@@ -234,6 +238,13 @@ pub enum KeyProblems {
     /// The account is suspended.
     #[response(status = 403, content_type = "application/problem+json")]
     AccountSuspended(ProblemBody),
+    /// More than 30 calls of the API key in a second.
+    #[response(
+        status = 429,
+        content_type = "application/problem+json",
+        headers(("Retry-After" = i32, description = "Seconds"))
+    )]
+    RateLimit(ProblemBody),
     /// A defect of ours.
     #[response(status = 500, content_type = "application/problem+json")]
     Internal(ProblemBody),
@@ -278,6 +289,14 @@ pub enum CallerProblems {
     Unavailable(ProblemBody),
 }
 
+/// The problem of operations that start what the account's quota counts, for the OpenAPI document.
+#[derive(IntoResponses)]
+pub enum QuotaProblems {
+    /// The account's quota of this month is used up (`#low-balance`).
+    #[response(status = 402, content_type = "application/problem+json")]
+    LowBalance(ProblemBody),
+}
+
 /// Problems of operations that read a body, for the OpenAPI document.
 #[derive(IntoResponses)]
 pub enum BodyProblems {
@@ -316,6 +335,7 @@ mod tests {
             (Problem::Unauthorized, 401, "#unauthorized"),
             (Problem::JwtExpired, 401, "#jwt-expired"),
             (Problem::MultipleAuthMethods, 401, "#multiple-auth-methods"),
+            (Problem::LowBalance, 402, "#low-balance"),
             (Problem::Forbidden, 403, "#forbidden"),
             (Problem::AccountSuspended, 403, "#account-suspended"),
             (Problem::ApplicationSuspended, 403, "#application-suspended"),

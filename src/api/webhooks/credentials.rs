@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use sha2::{Digest, Sha256};
 use trunkline_connectors::outbound::{IpNet, parse_network};
 use trunkline_store::StoreError;
-use trunkline_store::webhook_settings::{SealedWebhooks, WebhookSettings, dtmf_token};
+use trunkline_store::webhook_settings::{Headerless, SealedWebhooks, WebhookSettings, url_token};
 use trunkline_workflow::AccountId;
 use utoipa::IntoParams;
 
@@ -19,9 +19,6 @@ use crate::api::error::ApiError;
 use crate::api::path;
 use crate::api::query::Query;
 use crate::api::state::ApiState;
-
-/// The routes that whoever calls them can be told no header for.
-const WITHOUT_HEADER: [&str; 3] = ["/dtmf", "/message-status", "/inbound-message"];
 
 /// The account that a webhook was registered for. Comes before the body, which is not read for a stranger.
 #[derive(IntoParams)]
@@ -100,13 +97,13 @@ pub(super) fn check_address(
 
 async fn has_token(parts: &mut Parts, expected: &Expected) -> bool {
     let route = parts.extensions.get::<MatchedPath>();
-    let may_lack_header =
-        |route: &MatchedPath| WITHOUT_HEADER.iter().any(|end| route.as_str().ends_with(end));
-    if !route.is_some_and(may_lack_header) {
+    let last = route.and_then(|route| route.as_str().rsplit('/').next());
+    let Some(webhook) = Headerless::ALL.into_iter().find(|webhook| last == Some(webhook.as_str())) else {
         return false;
-    }
+    };
     let query = Query::from_request_parts(parts, &()).await.ok();
-    query.as_ref().and_then(|query| query.text("token")).is_some_and(|token| expected.is_token(token))
+    let token = query.as_ref().and_then(|query| query.text("token"));
+    token.is_some_and(|token| expected.is_token(webhook, token))
 }
 
 /// Whom a webhook is for.
@@ -122,11 +119,17 @@ pub(in crate::api) enum Addressee {
 /// What a webhook of an account has to show. Digests are compared, so the time it takes says nothing about
 /// the secret.
 pub(in crate::api) struct Expected {
-    /// The account's secret, and the one before it for a while; each with its token.
-    secrets: Vec<([u8; 32], [u8; 32])>,
+    /// The account's secret, and the one before it for a while.
+    secrets: Vec<Digests>,
     networks: Vec<IpNet>,
     /// The id of the master key that another secret takes, which may be the one that is shown.
     lacking: Option<String>,
+}
+
+/// Of a secret, and of its tokens.
+struct Digests {
+    secret: [u8; 32],
+    tokens: [(Headerless, [u8; 32]); 3],
 }
 
 impl Expected {
@@ -153,17 +156,20 @@ impl Expected {
 
     fn is_secret(&self, authorization: &[u8]) -> bool {
         let shown = digest(authorization);
-        self.secrets.iter().any(|(secret, _)| *secret == shown)
+        self.secrets.iter().any(|digests| digests.secret == shown)
     }
 
-    fn is_token(&self, token: &str) -> bool {
-        let shown = digest(token.as_bytes());
-        self.secrets.iter().any(|(_, token)| *token == shown)
+    fn is_token(&self, webhook: Headerless, token: &str) -> bool {
+        let shown = (webhook, digest(token.as_bytes()));
+        self.secrets.iter().any(|digests| digests.tokens.contains(&shown))
     }
 }
 
-fn digests<'a>(secrets: impl IntoIterator<Item = &'a String>) -> Vec<([u8; 32], [u8; 32])> {
-    let digests = |secret: &String| (digest(secret.as_bytes()), digest(dtmf_token(secret).as_bytes()));
+fn digests<'a>(secrets: impl IntoIterator<Item = &'a String>) -> Vec<Digests> {
+    let digests = |secret: &String| Digests {
+        secret: digest(secret.as_bytes()),
+        tokens: Headerless::ALL.map(|webhook| (webhook, digest(url_token(secret, webhook).as_bytes()))),
+    };
     secrets.into_iter().map(digests).collect()
 }
 

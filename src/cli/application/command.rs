@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use trunkline_store::Store;
-use trunkline_store::applications::{Application, ApplicationFields};
+use trunkline_store::applications::{Application, ApplicationFields, CreatedApplication};
 use trunkline_store::nexmo_accounts::{CallbackUrls, Standing, api_key_from_random};
 use trunkline_workflow::AccountId;
 use uuid::Uuid;
@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::describe::{describe, row};
 use super::public_key_file::KeySource;
 use crate::cli::account::parse_account;
+use crate::cli::at_this_shell::at_this_shell;
 use crate::cli::credentials::CallbackUrlChange;
 use crate::cli::error::CliError;
 use crate::cli::print_table::table;
@@ -139,11 +140,17 @@ async fn create(
     let store = open(database).await?;
     let no_account = || CliError::NoAccount(account.to_string());
     let fresh = api_key_from_random(rand::random());
-    store.ensure_nexmo_account(account, &fresh).await?.ok_or_else(no_account)?;
+    store.ensure_nexmo_account(account, &fresh, &at_this_shell()).await?.ok_or_else(no_account)?;
     let key = key.key().await?;
     let fields = ApplicationFields { name: name.to_owned(), urls: urls.apply(CallbackUrls::default()) };
-    let created = store.create_application(account, Uuid::new_v4(), &fields, &key.public.to_pem()).await?;
-    let id = created.ok_or_else(no_account)?.id;
+    let created = store
+        .create_application(account, Uuid::new_v4(), &fields, &key.public.to_pem(), &at_this_shell())
+        .await?;
+    let id = match created {
+        CreatedApplication::Created(application) => application.id,
+        CreatedApplication::TooMany => return Err(CliError::TooManyApplications(account.to_string())),
+        CreatedApplication::NoApiKey => return Err(no_account()),
+    };
     eprintln!(
         "Application `{name}` of account `{account}` created. Its tokens name it as `application_id`: {id}"
     );
@@ -180,7 +187,7 @@ async fn change(
     let store = open(database).await?;
     let Application { account, name: old_name, urls: old_urls, .. } = find(&store, id).await?;
     let fields = ApplicationFields { name: name.unwrap_or(old_name), urls: urls.apply(old_urls) };
-    let changed = store.update_application(&account, id, &fields, None).await?;
+    let changed = store.update_application(&account, id, &fields, None, &at_this_shell()).await?;
     print!("{}", describe(&changed.ok_or(CliError::NoApplication(id))?)?);
     Ok(())
 }
@@ -189,7 +196,7 @@ async fn rotate_key(id: Uuid, key: &KeySource, database: &DatabaseSettings) -> R
     let store = open(database).await?;
     let name = find(&store, id).await?.name;
     let key = key.key().await?;
-    if !store.rotate_application_key(id, &key.public.to_pem()).await? {
+    if !store.rotate_application_key(id, &key.public.to_pem(), &at_this_shell()).await? {
         return Err(CliError::NoApplication(id));
     }
     eprintln!("Application `{name}` has a new key; servers refuse tokens of the old one within seconds.");
@@ -199,7 +206,7 @@ async fn rotate_key(id: Uuid, key: &KeySource, database: &DatabaseSettings) -> R
 
 async fn set_standing(id: Uuid, standing: Standing, database: &DatabaseSettings) -> Result<(), CliError> {
     let store = open(database).await?;
-    if !store.set_application_standing(id, standing).await? {
+    if !store.set_application_standing(id, standing, &at_this_shell()).await? {
         return Err(CliError::NoApplication(id));
     }
     let done = if standing.is_suspended() { "suspended" } else { "active again" };
@@ -210,7 +217,7 @@ async fn set_standing(id: Uuid, standing: Standing, database: &DatabaseSettings)
 async fn delete(id: Uuid, database: &DatabaseSettings) -> Result<(), CliError> {
     let store = open(database).await?;
     let account = find(&store, id).await?.account;
-    if !store.delete_application(&account, id).await? {
+    if !store.delete_application(&account, id, &at_this_shell()).await? {
         return Err(CliError::NoApplication(id));
     }
     println!("Application {id} deleted.");

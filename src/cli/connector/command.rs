@@ -10,6 +10,7 @@ use super::check_connector::check_connector;
 use super::list_connectors::list_connectors;
 use super::set_connector::SetConnector;
 use crate::cli::account::parse_account;
+use crate::cli::at_this_shell::at_this_shell;
 use crate::cli::error::CliError;
 use crate::cli::reach_database::reach;
 use crate::cli::settings::SealingStoreSettings;
@@ -96,7 +97,7 @@ async fn remove_connector(
 ) -> Result<(), CliError> {
     let store = store.open_with_or_without_keys()?;
     reach(&store).await?;
-    if !store.remove_connector(account, kind, subaccount.as_deref()).await? {
+    if !store.remove_connector(account, kind, subaccount.as_deref(), &at_this_shell()).await? {
         return Err(CliError::NoConnector { account: account.to_string(), kind: kind.as_str(), subaccount });
     }
     println!("Connector `{}` of account `{account}` removed.", kind.as_str());

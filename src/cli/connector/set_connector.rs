@@ -14,6 +14,7 @@ use trunkline_workflow::AccountId;
 use super::command::parse_subaccount;
 use super::read_secret::{read_api_key, read_authorization};
 use super::set_messages_api::SetMessagesApi;
+use crate::cli::at_this_shell::at_this_shell;
 use crate::cli::error::CliError;
 use crate::cli::reach_database::reach;
 use crate::cli::settings::{
@@ -200,7 +201,7 @@ pub(super) async fn set_signing_connector(
     new: NewConnector<'_>,
     signature: NewSignature<'_>,
 ) -> Result<(), CliError> {
-    if !store.set_signing_connector(new, signature).await? {
+    if !store.set_signing_connector(new, signature, &at_this_shell()).await? {
         return Err(CliError::NoAccount(new.account.to_string()));
     }
     let of = new.subaccount.map(|id| format!(", subaccount `{id}`")).unwrap_or_default();

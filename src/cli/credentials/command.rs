@@ -11,6 +11,7 @@ use super::callback_urls::CallbackUrlChange;
 use super::show_credentials::show_credentials;
 use super::signature::SignatureChange;
 use crate::cli::account::parse_account;
+use crate::cli::at_this_shell::at_this_shell;
 use crate::cli::error::CliError;
 use crate::cli::reach_database::reach;
 use crate::cli::settings::{DatabaseSettings, SealingStoreSettings};
@@ -129,9 +130,10 @@ pub(super) async fn find(store: &Store, account: &AccountId) -> Result<NexmoAcco
 async fn create(account: &AccountId, store: &Store) -> Result<(), CliError> {
     let no_account = || CliError::NoAccount(account.to_string());
     let fresh = api_key_from_random(rand::random());
-    let holder = store.ensure_nexmo_account(account, &fresh).await?.ok_or_else(no_account)?;
+    let holder =
+        store.ensure_nexmo_account(account, &fresh, &at_this_shell()).await?.ok_or_else(no_account)?;
     let secret = ApiSecret::from_random(rand::random());
-    match store.add_secret(account, &secret).await? {
+    match store.add_secret(account, &secret, &at_this_shell()).await? {
         AddedSecret::Added(id) => {
             // The pair alone on standard output, so that a script can take it.
             eprintln!("API key and secret of account `{account}`, secret {id}. It is shown this once:");
@@ -144,7 +146,7 @@ async fn create(account: &AccountId, store: &Store) -> Result<(), CliError> {
 }
 
 async fn revoke(id: Uuid, store: &Store) -> Result<(), CliError> {
-    if !store.revoke_secret(id).await? {
+    if !store.revoke_secret(id, &at_this_shell()).await? {
         return Err(CliError::NoSecret(id));
     }
     println!("Secret {id} revoked.");
@@ -154,7 +156,7 @@ async fn revoke(id: Uuid, store: &Store) -> Result<(), CliError> {
 async fn set_callbacks(account: &AccountId, urls: CallbackUrlChange, store: &Store) -> Result<(), CliError> {
     if !urls.is_empty() {
         let urls = urls.apply(find(store, account).await?.urls);
-        store.set_account_callbacks(account, &urls).await?;
+        store.set_account_callbacks(account, &urls, &at_this_shell()).await?;
     }
     let urls = find(store, account).await?.urls;
     let shown = |url: Option<String>| url.unwrap_or_else(|| "nowhere".to_owned());
@@ -165,7 +167,7 @@ async fn set_callbacks(account: &AccountId, urls: CallbackUrlChange, store: &Sto
 
 async fn set_standing(account: &AccountId, standing: Standing, store: &Store) -> Result<(), CliError> {
     find(store, account).await?;
-    store.set_account_standing(account, standing).await?;
+    store.set_account_standing(account, standing, &at_this_shell()).await?;
     let done = if standing.is_suspended() { "suspended" } else { "active again" };
     println!(
         "Account `{account}` is {done} for the Workflows and Messages API; servers notice within seconds."

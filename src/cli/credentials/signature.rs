@@ -4,6 +4,7 @@ use trunkline_store::nexmo_accounts::signature_secret_from_random;
 use trunkline_workflow::AccountId;
 
 use super::command::find;
+use crate::cli::at_this_shell::at_this_shell;
 use crate::cli::error::CliError;
 use crate::cli::reach_database::reach;
 use crate::cli::settings::SealingStoreSettings;
@@ -24,13 +25,13 @@ impl SignatureChange {
         reach(&store).await?;
         let holder = find(&store, account).await?;
         if self.remove {
-            store.remove_signature_secret(account).await?;
+            store.remove_signature_secret(account, &at_this_shell()).await?;
             println!("Callbacks of account `{account}` are not signed any more.");
             return Ok(());
         }
         if self.rotate || !holder.is_signing {
             let fresh = signature_secret_from_random(rand::random());
-            store.set_signature_secret(account, &fresh).await?;
+            store.set_signature_secret(account, &fresh, &at_this_shell()).await?;
             eprintln!("Callbacks of account `{account}` are signed with a new secret from now on:");
         } else {
             eprintln!("Callbacks of account `{account}` are signed with:");

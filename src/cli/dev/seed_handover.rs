@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use trunkline_store::Store;
+use trunkline_store::audit::By;
 use trunkline_store::connectors::{ConnectorKind, NewConnector};
 use trunkline_workflow::AccountId;
 
@@ -18,11 +19,14 @@ pub(super) async fn seed_handover(store: &Store, url: &str) -> Result<(), CliErr
     let is_ours = |settings: &Value| {
         settings["url"].as_str().is_some_and(|url| url.starts_with("http://") && url.ends_with(TICKETS))
     };
-    if existing.is_some_and(|connector| !is_ours(&connector.settings)) {
+    if existing.as_ref().is_some_and(|connector| !is_ours(&connector.settings)) {
         return Ok(());
     }
     let settings = json!({"url": format!("{url}{TICKETS}")});
+    if existing.is_some_and(|connector| connector.settings == settings) {
+        return Ok(());
+    }
     let new = NewConnector { account: &account, kind, subaccount: None, settings: &settings, secret: None };
-    let is_set = store.set_connector(new).await?;
+    let is_set = store.set_connector(new, &By::trunkline()).await?;
     if is_set { Ok(()) } else { Err(CliError::NoAccount(ACCOUNT.to_owned())) }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 use trunkline_store::Store;
+use trunkline_store::audit::By;
 use trunkline_store::nexmo_accounts::{CallbackUrls, NexmoAccount, api_key_from_random};
 use trunkline_store::nexmo_secrets::{AddedSecret, ApiSecret};
 use trunkline_workflow::AccountId;
@@ -30,7 +31,7 @@ pub(super) async fn seed_workflows_key(
 ) -> Result<WorkflowsKey, CliError> {
     let account = AccountId::new(ACCOUNT);
     let fresh = api_key_from_random(rand::random());
-    let holder = store.ensure_nexmo_account(&account, &fresh).await?;
+    let holder = store.ensure_nexmo_account(&account, &fresh, &By::trunkline()).await?;
     let holder = holder.ok_or_else(|| CliError::NoAccount(ACCOUNT.to_owned()))?;
     let secret = seed_secret(store, data_dir, &holder).await?;
     seed_callbacks(store, &holder, url).await?;
@@ -47,9 +48,9 @@ async fn seed_secret(store: &Store, data_dir: &Path, holder: &NexmoAccount) -> R
         }
     }
     let secret = ApiSecret::from_random(rand::random());
-    if store.add_secret(&holder.account, &secret).await? == AddedSecret::TooMany {
+    if store.add_secret(&holder.account, &secret, &By::trunkline()).await? == AddedSecret::TooMany {
         revoke_oldest(store, &holder.account).await?;
-        store.add_secret(&holder.account, &secret).await?;
+        store.add_secret(&holder.account, &secret, &By::trunkline()).await?;
     }
     Ok(secret.reveal().to_owned())
 }
@@ -63,7 +64,7 @@ async fn revoke_oldest(store: &Store, account: &AccountId) -> Result<(), CliErro
          one, `{}…`, is revoked",
         oldest.prefix
     );
-    store.revoke_secret(oldest.id).await?;
+    store.revoke_secret(oldest.id, &By::trunkline()).await?;
     Ok(())
 }
 
@@ -73,7 +74,7 @@ async fn seed_callbacks(store: &Store, holder: &NexmoAccount, url: &str) -> Resu
         inbound: Some(address(holder.urls.inbound.as_deref(), url, INBOUND)),
     };
     if urls != holder.urls {
-        store.set_account_callbacks(&holder.account, &urls).await?;
+        store.set_account_callbacks(&holder.account, &urls, &By::trunkline()).await?;
     }
     Ok(())
 }

@@ -31,8 +31,8 @@ pub(super) fn why(explanation: &Value, output: Output) {
 /// How it ended, as a sentence.
 pub(super) fn ending(explanation: &Value) -> String {
     let (status, at) = (cell(&explanation["status"]), time(&explanation["completedAt"]));
-    let steps = explanation["steps"].as_array().into_iter().flatten();
-    let failed = steps.filter(|step| step["status"] == "Failed").next_back();
+    let mut steps = explanation["steps"].as_array().into_iter().flatten();
+    let failed = steps.rfind(|step| step["status"] == "Failed");
     match failed.filter(|_| explanation["status"] == "Terminated") {
         Some(step) => {
             format!("{status} at {at} UTC: step `{}` failed: {}", cell(&step["step"]), cell(&step["error"]))

@@ -6,6 +6,7 @@ use trunkline_workflow::dispatch::Price;
 use trunkline_workflow::retry::RetryPolicy;
 
 use super::base_url::parse_base_url;
+use super::workflows_api::WorkflowRulesSettings;
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Steps")]
@@ -44,6 +45,8 @@ pub struct RulesSettings {
         value_parser = parse_fee
     )]
     workflow_fee: Price,
+    #[command(flatten)]
+    workflows: WorkflowRulesSettings,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -76,6 +79,7 @@ impl RulesSettings {
             send_retry: self.send_retry,
             public_url: self.public_url.clone(),
             workflow_fee: self.workflow_fee,
+            dispatch: self.workflows.rules(),
         }
     }
 }

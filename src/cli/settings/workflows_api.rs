@@ -1,4 +1,4 @@
-//! What the Workflows and Messages API asks of its callers.
+//! What the Workflows and Messages API asks of its callers, and of the workflows that steps start.
 
 use std::num::NonZeroU32;
 
@@ -18,6 +18,14 @@ pub struct WorkflowsApiSettings {
         value_parser = parse_rate
     )]
     rate: NonZeroU32,
+    #[command(flatten)]
+    workflows: WorkflowRulesSettings,
+}
+
+/// Told to servers and workers alike.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Workflows API")]
+pub struct WorkflowRulesSettings {
     /// Messages a workflow of that API may have
     #[arg(
         long = "workflows-steps",
@@ -51,6 +59,12 @@ impl WorkflowsApiSettings {
         self.rate
     }
 
+    pub fn rules(&self) -> Rules {
+        self.workflows.rules()
+    }
+}
+
+impl WorkflowRulesSettings {
     pub fn rules(&self) -> Rules {
         Rules {
             most_steps: self.steps.into(),

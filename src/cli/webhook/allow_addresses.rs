@@ -8,6 +8,7 @@ use trunkline_store::webhook_settings::{
 use trunkline_workflow::AccountId;
 
 use super::platform_addresses::platform_addresses;
+use crate::cli::at_this_shell::at_this_shell;
 use crate::cli::error::CliError;
 use crate::cli::reach_database::reach;
 use crate::cli::settings::{Networks, SealingStoreSettings, parse_networks};
@@ -74,8 +75,8 @@ impl AllowAddresses {
 /// An account that had no secret has one from now on: there would be nothing to be allowed otherwise.
 async fn save(store: &Store, account: &AccountId, allowed: Vec<String>) -> Result<Vec<String>, CliError> {
     let fresh = webhook_secret_from_random(rand::random());
-    store.ensure_webhook_settings(account, &fresh).await?;
-    if !store.allow_webhooks_from(account, &allowed).await? {
+    store.ensure_webhook_settings(account, &fresh, &at_this_shell()).await?;
+    if !store.allow_webhooks_from(account, &allowed, &at_this_shell()).await? {
         return Err(CliError::NoAccount(account.to_string()));
     }
     Ok(allowed)

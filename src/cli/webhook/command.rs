@@ -8,6 +8,7 @@ use trunkline_workflow::AccountId;
 use super::allow_addresses::AllowAddresses;
 use super::show_webhooks::ShowWebhooks;
 use crate::cli::account::parse_account;
+use crate::cli::at_this_shell::at_this_shell;
 use crate::cli::error::CliError;
 use crate::cli::reach_database::reach;
 use crate::cli::settings::SealingStoreSettings;
@@ -75,10 +76,12 @@ async fn rotate(account: &AccountId, at_once: bool, store: &SealingStoreSettings
     let secret = webhook_secret_from_random(rand::random());
     let no_account = || CliError::NoAccount(account.to_string());
     let before = if at_once {
-        let is_replaced = store.replace_webhook_secret(account, &secret).await?;
+        let is_replaced = store.replace_webhook_secret(account, &secret, &at_this_shell()).await?;
         is_replaced.then_some(REFUSED.to_owned()).ok_or_else(no_account)?
     } else {
-        describe(store.rotate_webhook_secret(account, &secret).await?.ok_or_else(no_account)?)
+        describe(
+            store.rotate_webhook_secret(account, &secret, &at_this_shell()).await?.ok_or_else(no_account)?,
+        )
     };
     println!("Account `{account}` has a new webhook secret; servers notice within seconds.");
     println!("{before}");

@@ -4,10 +4,11 @@ use trunkline_connectors::eight_by_eight::{
     EightByEightSettings, OurWebhooks, Registration, register_webhooks,
 };
 use trunkline_store::connectors::{ConnectorKind, ListedSecret};
-use trunkline_store::webhook_settings::{dtmf_token, webhook_secret_from_random};
+use trunkline_store::webhook_settings::{Headerless, dtmf_token, url_token, webhook_secret_from_random};
 use trunkline_store::{Store, StoreError};
 use trunkline_workflow::AccountId;
 
+use crate::cli::at_this_shell::at_this_shell;
 use crate::cli::connector::parse_subaccount;
 use crate::cli::error::CliError;
 use crate::cli::reach_database::reach;
@@ -32,7 +33,7 @@ impl ShowWebhooks {
         let store = store.open()?;
         reach(&store).await?;
         let fresh = webhook_secret_from_random(rand::random());
-        let webhook = store.ensure_webhook_settings(account, &fresh).await?;
+        let webhook = store.ensure_webhook_settings(account, &fresh, &at_this_shell()).await?;
         let webhook = webhook.ok_or_else(|| CliError::NoAccount(account.to_string()))?;
         let settings = self.platform(&store, account).await?;
         let registrations = register_webhooks(
@@ -119,17 +120,23 @@ impl Ours<'_> {
     }
 
     fn messages_api(&self) -> String {
-        let query = match self.messages_api {
-            MessagesApiCalls::None => return String::new(),
-            MessagesApiCalls::Signed => String::new(),
-            MessagesApiCalls::WithToken => format!("?token={}", dtmf_token(self.secret)),
+        if self.messages_api == MessagesApiCalls::None {
+            return String::new();
+        }
+        let url = |webhook: Headerless| {
+            let query = match self.messages_api {
+                MessagesApiCalls::WithToken => format!("?token={}", url_token(self.secret, webhook)),
+                MessagesApiCalls::Signed | MessagesApiCalls::None => String::new(),
+            };
+            format!("{}/{}{query}", self.root(), webhook.as_str())
         };
-        let root = self.root();
         format!(
             "\n\
-             Message statuses       {root}/message-status{query}\n\
-             Inbound messages       {root}/inbound-message{query}\n\
-             (for the status URL and the inbound URL of the application at the Messages API)\n"
+             Message statuses       {}\n\
+             Inbound messages       {}\n\
+             (for the status URL and the inbound URL of the application at the Messages API)\n",
+            url(Headerless::MessageStatus),
+            url(Headerless::InboundMessage),
         )
     }
 
@@ -196,7 +203,7 @@ mod tests {
             ),
             &format!(
                 "Inbound messages       https://t.example/webhooks/v1/accounts/acme/inbound-message?token={}",
-                dtmf_token(secret)
+                url_token(secret, Headerless::InboundMessage)
             ),
             "export API_KEY=… PLATFORM_ACCOUNT=… SUBACCOUNT=…",
         ] {

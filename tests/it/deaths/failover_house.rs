@@ -6,6 +6,7 @@ use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde_json::{Value, json};
 use trunkline_connectors::clock;
+use trunkline_store::audit::By;
 use trunkline_store::connectors::{ConnectorKind, NewConnector};
 use trunkline_store::dispatches::NewDispatch;
 use trunkline_store::nexmo_accounts::CallbackUrls;
@@ -53,15 +54,18 @@ impl House {
             settings: &settings,
             secret: Some("secret"),
         };
-        assert!(store.set_connector(connector).await.unwrap());
-        store.ensure_nexmo_account(account, API_KEY).await.unwrap().unwrap();
+        assert!(store.set_connector(connector, &By::trunkline()).await.unwrap());
+        store.ensure_nexmo_account(account, API_KEY, &By::trunkline()).await.unwrap().unwrap();
         let secret = ApiSecret::from_random(rand::random());
-        assert!(matches!(store.add_secret(account, &secret).await.unwrap(), AddedSecret::Added(_)));
+        assert!(matches!(
+            store.add_secret(account, &secret, &By::trunkline()).await.unwrap(),
+            AddedSecret::Added(_)
+        ));
         for table in BLOCKABLE {
             Blockade::prepare(store, table).await;
         }
         let urls = CallbackUrls { status: Some(format!("{}/st", receiver.url)), inbound: None };
-        assert!(store.set_account_callbacks(account, &urls).await.unwrap());
+        assert!(store.set_account_callbacks(account, &urls, &By::trunkline()).await.unwrap());
         let workers = (0..workers).map(|_| WorkerProcess::start(app.database_url())).collect();
         Self { app, receiver, workers, credential: basic(API_KEY, secret.reveal()) }
     }

@@ -107,7 +107,8 @@ async fn n_078_a_receiver_that_is_down_holds_no_deadline_up() {
     assert!(begun[0].1.elapsed() >= NOT_BEFORE, "{:?}", begun[0].1.elapsed());
     until_handed_in(&provider, 2 * WORKFLOWS).await;
     assert!(all_first.elapsed() <= NOT_AFTER, "{:?}", all_first.elapsed());
-    assert!(house.receiver.received().len() >= WORKFLOWS.min(64), "they did hang");
+    // As many as an account may have under way.
+    assert!(house.receiver.received().len() >= 8, "they did hang");
 
     house.receiver.give_answers();
     for last in &handed_in(&provider)[WORKFLOWS..] {

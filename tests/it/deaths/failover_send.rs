@@ -104,7 +104,7 @@ async fn a_worker_killed_before_it_noted_the_answer_does_not_have_the_message_se
         let message = until_handed_in(&provider, round + 1).await;
         let blockade = Blockade::of_table(house.app.store(), "messages").await;
         provider.give_answers();
-        blockade.meets("update messages set provider_id").await;
+        blockade.meets("insert into messages as m").await;
         house.kill_holder(dispatch).await;
         end(blockade, is_lost(round)).await;
         house.waits(dispatch).await;

@@ -2,6 +2,7 @@
 //! faults where the installation prefers that (U-51).
 
 use serde_json::json;
+use trunkline_store::audit::By;
 use trunkline_store::connectors::{ConnectorKind, NewConnector};
 
 use super::processes::WorkerProcess;
@@ -21,7 +22,7 @@ async fn interrupt(rule: &str) -> (serde_json::Value, Vec<String>) {
         settings: &settings,
         secret: Some("key"),
     };
-    assert!(app.store().set_connector(connector).await.unwrap());
+    assert!(app.store().set_connector(connector, &By::trunkline()).await.unwrap());
     endpoint.script(SMS, &[(200, json!({"umid": "u-1", "status": {"code": "QUEUED"}}))]);
     endpoint.hold_answers();
     let environment = [("TRUNKLINE_INTERRUPTED_SENDS", rule)];

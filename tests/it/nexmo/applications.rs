@@ -1,13 +1,19 @@
 //! `/v2/applications`.
 
+use std::num::NonZeroU32;
+
+use futures::future::join_all;
 use reqwest::Method;
 use reqwest::header::AUTHORIZATION;
 use serde_json::{Value, json};
+use trunkline::api::ApiConfig;
 use trunkline::api::nexmo::key_pair::KeyPair;
 use trunkline::api::nexmo::public_key::PublicKey;
+use trunkline_store::audit::By;
+use trunkline_store::nexmo_secrets::ApiSecret;
 
-use crate::nexmo::site::{Site, basic, claims, expect_accepted, expect_problem, keys, token};
-use crate::support::Answer;
+use crate::nexmo::site::{API_KEY, Site, basic, claims, expect_accepted, expect_problem, keys, token};
+use crate::support::{Answer, TestApp};
 
 /// To the whole server.
 async fn call(site: &Site, authorization: &str, method: Method, path: &str, body: Option<&Value>) -> Answer {
@@ -153,4 +159,53 @@ async fn what_is_wrong_with_an_application_is_told_by_name() {
     assert!(!answer.text.contains("BEGIN PRIVATE"), "{answer:?}");
     let list = call(&site, &secret, Method::GET, "/v2/applications", None).await.expect(200);
     assert_eq!(list["total_items"], 0);
+}
+
+#[tokio::test]
+async fn an_account_has_a_hundred_applications_at_most() {
+    let site = Site::start().await;
+    let (_, secret) = site.new_secret().await;
+    let pem = keys().await[0].public.to_pem();
+    sqlx::query(
+        "insert into applications (id, account_id, name, public_key)
+         select gen_random_uuid(), $1, 'No. ' || n, $2
+         from generate_series(1, 99) as n",
+    )
+    .bind(site.app.account().as_str())
+    .bind(&pem)
+    .execute(site.app.store().pool())
+    .await
+    .unwrap();
+    let body = json!({"name": "The last", "keys": {"public_key": pem}});
+    let create = async || call(&site, &secret, Method::POST, "/v2/applications", Some(&body)).await;
+    // Of two at the same moment one is the hundredth.
+    let (one, other) = tokio::join!(create(), create());
+    let (made, refused) = if one.status == 201 { (one, other) } else { (other, one) };
+    let made = made.expect(201);
+    let problem = expect_problem(&refused, 400, "#InvalidParams");
+    let reason = problem["invalid_parameters"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("the account has 100 already"), "{reason}");
+    let path = format!("/v2/applications/{}", made["id"].as_str().unwrap());
+    call(&site, &secret, Method::DELETE, &path, None).await.expect_status(204);
+    create().await.expect_status(201);
+    let other = site.other_account("other", "ffffffff").await;
+    call(&site, &other, Method::POST, "/v2/applications", Some(&body)).await.expect_status(201);
+}
+
+#[tokio::test]
+async fn administering_takes_of_the_requests_that_the_key_has() {
+    let config = ApiConfig { nexmo_rate: NonZeroU32::new(1), ..ApiConfig::default() };
+    let app = TestApp::start_with(config).await;
+    app.store().ensure_nexmo_account(app.account(), API_KEY, &By::trunkline()).await.unwrap().unwrap();
+    let secret = ApiSecret::from_random(rand::random());
+    app.store().add_secret(app.account(), &secret, &By::trunkline()).await.unwrap();
+    let authorization = basic(API_KEY, secret.reveal());
+    let list = || {
+        let request = app.request(Method::GET, "/v2/applications");
+        Answer::of(request.header(AUTHORIZATION, &authorization))
+    };
+    let answers = join_all([list(), list(), list()]).await;
+    let refused = answers.iter().find(|answer| answer.status == 429).unwrap();
+    expect_problem(refused, 429, "api-errors/messages-olympus#1000");
+    assert!(answers.iter().any(|answer| answer.status == 200), "{answers:?}");
 }

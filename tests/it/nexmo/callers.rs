@@ -3,6 +3,7 @@
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde_json::json;
+use trunkline_store::audit::By;
 use trunkline_store::nexmo_accounts::Standing;
 
 use crate::nexmo::site::{API_KEY, Site, basic, claims, expect_accepted, expect_problem, keys, token};
@@ -69,13 +70,17 @@ async fn a_suspended_account_is_refused_however_it_calls() {
     let id = site.new_application(key).await;
     let bearer = token(key, &claims(id, json!({})));
     let store = site.app.store().clone();
-    assert!(store.set_account_standing(site.app.account(), Standing::Suspended).await.unwrap());
+    assert!(
+        store.set_account_standing(site.app.account(), Standing::Suspended, &By::trunkline()).await.unwrap()
+    );
     for credential in [&secret, &bearer] {
         expect_problem(&site.call(credential).await, 403, "#account-suspended");
     }
     // Who does not know a secret does not learn of it.
     expect_problem(&site.call(&basic(API_KEY, "wrong")).await, 401, "#unauthorized");
-    assert!(store.set_account_standing(site.app.account(), Standing::Active).await.unwrap());
+    assert!(
+        store.set_account_standing(site.app.account(), Standing::Active, &By::trunkline()).await.unwrap()
+    );
     site.forget().await;
     for credential in [&secret, &bearer] {
         expect_accepted(&site.call(credential).await);

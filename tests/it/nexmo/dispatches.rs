@@ -3,16 +3,18 @@
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde_json::{Value, json};
-use trunkline_connectors::clock;
-use trunkline_connectors::messages_api::verify_webhook;
-use trunkline_store::applications::{ApplicationFields, ApplicationId};
+use trunkline_store::applications::{ApplicationFields, ApplicationId, CreatedApplication};
+use trunkline_store::audit::By;
 use trunkline_store::connectors::ConnectorKind;
 use trunkline_store::dispatches::{DEFINITION, MESSAGE_DEFINITION};
 use trunkline_store::nexmo_accounts::CallbackUrls;
 use trunkline_store::nexmo_secrets::{AddedSecret, ApiSecret};
+use trunkline_store::usage::QuotaChange;
 use uuid::Uuid;
 
-use super::site::{API_KEY, Site, basic, claims, expect_accepted, expect_problem, keys, token};
+use super::site::{
+    API_KEY, Site, basic, claims, expect_accepted, expect_problem, keys, token, verify_webhook,
+};
 use crate::support::{Answer, Engine, sample, until};
 
 const MESSAGES: &str = "/v0.1/messages";
@@ -32,20 +34,26 @@ impl Desk {
         engine.connect(ConnectorKind::MessagesApi, &settings, "secret").await;
         engine.endpoint.script(MESSAGES, &[(202, json!({"message_uuid": "provider-1"}))]);
         let (store, account) = (engine.app.store(), engine.app.account());
-        store.ensure_nexmo_account(account, API_KEY).await.unwrap().unwrap();
+        store.ensure_nexmo_account(account, API_KEY, &By::trunkline()).await.unwrap().unwrap();
         let url = |path: &str| Some(format!("{}{path}", engine.endpoint.url));
         let urls = CallbackUrls { status: url("/account"), inbound: None };
-        assert!(store.set_account_callbacks(account, &urls).await.unwrap());
-        assert!(store.set_signature_secret(account, SIGNATURE).await.unwrap());
+        assert!(store.set_account_callbacks(account, &urls, &By::trunkline()).await.unwrap());
+        assert!(store.set_signature_secret(account, SIGNATURE, &By::trunkline()).await.unwrap());
         let secret = ApiSecret::from_random(rand::random());
-        assert!(matches!(store.add_secret(account, &secret).await.unwrap(), AddedSecret::Added(_)));
+        assert!(matches!(
+            store.add_secret(account, &secret, &By::trunkline()).await.unwrap(),
+            AddedSecret::Added(_)
+        ));
         let [key, _] = keys().await;
         let fields = ApplicationFields {
             name: "Parcel alerts".to_owned(),
             urls: CallbackUrls { status: url("/application"), inbound: None },
         };
-        let created = store.create_application(account, Uuid::new_v4(), &fields, &key.public.to_pem()).await;
-        let application = created.unwrap().unwrap().id;
+        let created = store
+            .create_application(account, Uuid::new_v4(), &fields, &key.public.to_pem(), &By::trunkline())
+            .await;
+        let CreatedApplication::Created(created) = created.unwrap() else { panic!("not created") };
+        let application = created.id;
         let token = token(key, &claims(application, json!({})));
         let secret = basic(API_KEY, secret.reveal());
         Self { engine, secret, application, token }
@@ -166,11 +174,46 @@ async fn n_013_n_030_n_043_n_053_n_054_n_074_n_077_a_workflow_from_request_to_si
     assert!(engine.endpoint.bodies_at("/account").is_empty());
     for request in engine.endpoint.received().iter().filter(|request| request.target == "/application") {
         let authorization = request.header("authorization").unwrap();
-        let claims = verify_webhook(SIGNATURE, authorization, &request.body, clock::now()).unwrap();
+        let claims = verify_webhook(SIGNATURE, authorization, &request.body).unwrap();
         assert_eq!(claims.api_key.as_deref(), Some(API_KEY));
         assert_eq!(claims.application_id, Some(desk.application.to_string()));
-        assert!(verify_webhook("another", authorization, &request.body, clock::now()).is_err());
+        assert!(verify_webhook("another", authorization, &request.body).is_err());
     }
+    desk.engine.finish().await;
+}
+
+#[tokio::test]
+async fn what_goes_beyond_the_months_quota_is_refused_before_anything_is_stored() {
+    let desk = Desk::open().await;
+    let (store, account) = (desk.engine.app.store(), desk.engine.app.account());
+    let quota = QuotaChange { allowed: Some(Some(1)), overage: Some(false), overage_price: None };
+    assert!(store.change_quota(account, quota, &By::trunkline()).await.unwrap());
+    let (message, workflow) = (workflow()["workflow"][1].to_string(), workflow().to_string());
+    expect_accepted(&desk.post("/v0.1/dispatch", &workflow).await);
+    let stored = async || {
+        let stored: i64 =
+            sqlx::query_scalar("select (select count(*) from instances) + (select count(*) from dispatches)")
+                .fetch_one(store.pool())
+                .await
+                .unwrap();
+        stored
+    };
+    let before = stored().await;
+    for (path, body) in [
+        ("/v0.1/dispatch", &workflow),
+        ("/beta/workflows", &workflow),
+        ("/v0.1/messages", &message),
+        ("/beta/messages", &message),
+    ] {
+        for credential in [&desk.secret, &desk.token] {
+            let problem = expect_problem(&desk.post_as(credential, path, body).await, 402, "#low-balance");
+            assert_eq!(problem["title"], "Low balance", "{path}");
+        }
+    }
+    assert_eq!(stored().await, before);
+    // What is wrong is told first.
+    expect_problem(&desk.post("/v0.1/dispatch", "{}").await, 400, "#InvalidParams");
+    desk.engine.run_until_idle().await;
     desk.engine.finish().await;
 }
 
@@ -249,6 +292,22 @@ async fn n_007_what_callbacks_link_to_loads_for_its_account_and_nobody_else() {
     desk.engine.pass_time(601.0).await;
     assert_eq!(desk.engine.endpoint.bodies_at(MESSAGES).len(), 1);
     assert_eq!(listed("?status=cancelled").await[0]["dispatch_uuid"], id);
+
+    // One whose instance was removed between the two looks at it.
+    let pool = desk.engine.app.store().pool();
+    let gone: Uuid = sqlx::query_scalar(
+        "insert into dispatches (id, account_id, instance_id, flavour)
+         values (gen_random_uuid(), $1, decode(repeat('00', 12), 'hex'), 'dispatch')
+         returning id",
+    )
+    .bind(desk.engine.app.account().as_str())
+    .fetch_one(pool)
+    .await
+    .unwrap();
+    let path = format!("/v0.1/dispatch/{gone}");
+    let cancel = desk.engine.app.request(Method::DELETE, &path).header(AUTHORIZATION, &desk.secret);
+    expect_problem(&Answer::of(cancel).await, 404, "#not-found");
+    sqlx::query("delete from dispatches where id = $1").bind(gone).execute(pool).await.unwrap();
     desk.engine.finish().await;
 }
 

@@ -2,14 +2,13 @@
 //! (Dispatch 9.1, 10).
 
 use serde_json::{Value, json};
-use trunkline_connectors::clock;
-use trunkline_connectors::messages_api::verify_webhook;
 use trunkline_store::applications::ApplicationFields;
+use trunkline_store::audit::By;
 use trunkline_store::nexmo_accounts::CallbackUrls;
-use trunkline_store::webhook_settings::dtmf_token;
+use trunkline_store::webhook_settings::{Headerless, url_token};
 use uuid::Uuid;
 
-use crate::nexmo::site::keys;
+use crate::nexmo::site::{keys, verify_webhook};
 use crate::support::{Answer, Engine, WEBHOOK_SECRET, until};
 
 const WEBHOOK: &str = "inbound-message";
@@ -22,9 +21,11 @@ fn inbound(url: Option<String>) -> CallbackUrls {
 async fn engine(path: Option<&str>) -> Engine {
     let engine = Engine::start().await;
     let store = engine.app.store();
-    store.ensure_nexmo_account(engine.app.account(), "abcd1234").await.unwrap().unwrap();
+    store.ensure_nexmo_account(engine.app.account(), "abcd1234", &By::trunkline()).await.unwrap().unwrap();
     let url = path.map(|path| format!("{}{path}", engine.endpoint.url));
-    assert!(store.set_account_callbacks(engine.app.account(), &inbound(url)).await.unwrap());
+    assert!(
+        store.set_account_callbacks(engine.app.account(), &inbound(url), &By::trunkline()).await.unwrap()
+    );
     engine
 }
 
@@ -34,7 +35,9 @@ async fn application(engine: &Engine, path: Option<&str>) -> Uuid {
     let fields = ApplicationFields { name: "Parcel alerts".to_owned(), urls };
     let pem = keys().await[0].public.to_pem();
     let (store, account) = (engine.app.store(), engine.app.account());
-    store.create_application(account, Uuid::new_v4(), &fields, &pem).await.unwrap().unwrap().id
+    let id = Uuid::new_v4();
+    store.create_application(account, id, &fields, &pem, &By::trunkline()).await.unwrap();
+    id
 }
 
 fn sms(id: &str) -> Value {
@@ -178,7 +181,7 @@ async fn a_message_of_every_channel_is_handed_on_once_in_one_shape() {
 async fn it_is_signed_like_all_callbacks_in_the_name_of_the_application_whose_address_it_is() {
     let engine = engine(None).await;
     let (store, account) = (engine.app.store(), engine.app.account());
-    assert!(store.set_signature_secret(account, "hush").await.unwrap());
+    assert!(store.set_signature_secret(account, "hush", &By::trunkline()).await.unwrap());
     let parcels = application(&engine, Some("/app")).await;
     application(&engine, None).await;
     engine.app.webhook_to(WEBHOOK, sms("p-1")).await.expect_empty(200);
@@ -187,7 +190,7 @@ async fn it_is_signed_like_all_callbacks_in_the_name_of_the_application_whose_ad
         let received = engine.endpoint.received();
         let request = received.into_iter().find(|request| request.target == path).unwrap();
         let authorization = request.header("authorization").unwrap().to_owned();
-        verify_webhook("hush", &authorization, &request.body, clock::now()).unwrap()
+        verify_webhook("hush", &authorization, &request.body).unwrap()
     };
     let signed = claims("/app");
     assert_eq!(signed.api_key.as_deref(), Some("abcd1234"));
@@ -195,7 +198,7 @@ async fn it_is_signed_like_all_callbacks_in_the_name_of_the_application_whose_ad
 
     // The account's own goes before.
     let own = inbound(Some(format!("{}/own", engine.endpoint.url)));
-    assert!(store.set_account_callbacks(account, &own).await.unwrap());
+    assert!(store.set_account_callbacks(account, &own, &By::trunkline()).await.unwrap());
     engine.app.webhook_to(WEBHOOK, sms("p-2")).await.expect_empty(200);
     told(&engine, "/own", 1).await;
     assert_eq!(claims("/own").application_id, None);
@@ -227,7 +230,7 @@ async fn it_is_taken_with_the_webhook_secret_or_its_token_and_means_nothing_to_w
         send(wrong, sms("p-1")).await.expect_error(401, 1200);
     }
     assert!(states(&engine).await.is_empty());
-    let token = format!("?token={}", dtmf_token(WEBHOOK_SECRET));
+    let token = format!("?token={}", url_token(WEBHOOK_SECRET, Headerless::InboundMessage));
     send(&token, sms("p-1")).await.expect_empty(200);
     told(&engine, "/in", 1).await;
     for refused in [json!([]), json!({"message_uuid": "x"}), sms(&"x".repeat(2_000)), sms("x\0")] {

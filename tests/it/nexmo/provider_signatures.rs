@@ -6,8 +6,9 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde_json::{Value, json};
 use trunkline::api::{ApiConfig, ApiState, router};
 use trunkline_connectors::messages_api::sign_webhook;
+use trunkline_store::audit::By;
 use trunkline_store::connectors::{ConnectorKind, NewConnector, NewSignature};
-use trunkline_store::webhook_settings::dtmf_token;
+use trunkline_store::webhook_settings::{Headerless, url_token};
 use trunkline_workflow::AccountId;
 use uuid::Uuid;
 
@@ -70,7 +71,7 @@ async fn set(app: &TestApp, account: &AccountId, signature: NewSignature<'_>) {
     let settings = json!({"auth": {"type": "basic", "apiKey": "key"}});
     let kind = ConnectorKind::MessagesApi;
     let new = NewConnector { account, kind, subaccount: None, settings: &settings, secret: Some("secret") };
-    assert!(app.store().set_signing_connector(new, signature).await.unwrap());
+    assert!(app.store().set_signing_connector(new, signature, &By::trunkline()).await.unwrap());
 }
 
 fn message(id: &str) -> Vec<u8> {
@@ -103,8 +104,9 @@ async fn a_signature_of_the_body_and_the_time_is_believed_and_no_other() {
         Some(signed(SECRET, &body, noon() - TimeDelta::days(2))),
         Some(signed(SECRET, &body, noon() + TimeDelta::minutes(2))),
     ];
-    let token = format!("?token={}", dtmf_token(WEBHOOK_SECRET));
-    for webhook in ["inbound-message", "message-status"] {
+    for webhook in [Headerless::InboundMessage, Headerless::MessageStatus] {
+        let token = format!("?token={}", url_token(WEBHOOK_SECRET, webhook));
+        let webhook = webhook.as_str();
         for query in ["", &token] {
             for authorization in &refused {
                 let path = format!("{webhook}{query}");
@@ -160,7 +162,12 @@ async fn the_address_counts_with_a_signature_too() {
     let authorization = signed(SECRET, &body, noon());
     for (allowed, status) in [("203.0.113.0/24", 401), ("127.0.0.1", 200)] {
         let store = server.app.store();
-        assert!(store.allow_webhooks_from(server.app.account(), &[allowed.to_owned()]).await.unwrap());
+        assert!(
+            store
+                .allow_webhooks_from(server.app.account(), &[allowed.to_owned()], &By::trunkline())
+                .await
+                .unwrap()
+        );
         server.forget().await;
         let answer = server.send("acme", "inbound-message", Some(&authorization), &body).await;
         assert_eq!(answer.status.as_u16(), status, "{allowed}");

@@ -4,6 +4,7 @@ use reqwest::Method;
 use reqwest::header::AUTHORIZATION;
 use serde_json::{Value, json};
 use trunkline::api::ApiConfig;
+use trunkline_store::audit::By;
 use trunkline_store::nexmo_secrets::{AddedSecret, ApiSecret};
 use trunkline_workflow::dispatch::{Rules, Strictness};
 
@@ -13,9 +14,12 @@ use crate::support::{Answer, TestApp};
 /// The answers of a server with these rules to workflows.
 async fn answers(dispatch_rules: Rules, workflows: &[Value]) -> Vec<Answer> {
     let app = TestApp::start_with(ApiConfig { dispatch_rules, ..ApiConfig::default() }).await;
-    app.store().ensure_nexmo_account(app.account(), API_KEY).await.unwrap().unwrap();
+    app.store().ensure_nexmo_account(app.account(), API_KEY, &By::trunkline()).await.unwrap().unwrap();
     let secret = ApiSecret::from_random(rand::random());
-    assert!(matches!(app.store().add_secret(app.account(), &secret).await.unwrap(), AddedSecret::Added(_)));
+    assert!(matches!(
+        app.store().add_secret(app.account(), &secret, &By::trunkline()).await.unwrap(),
+        AddedSecret::Added(_)
+    ));
     let mut answers = Vec::new();
     for workflow in workflows {
         let request = app.request(Method::POST, "/v0.1/dispatch");

@@ -20,7 +20,9 @@ use trunkline::api::nexmo::key_pair::KeyPair;
 use trunkline::api::nexmo::{Caller, mount, with_problems};
 use trunkline::api::{ApiConfig, ApiState};
 use trunkline_connectors::clock;
-use trunkline_store::applications::{ApplicationFields, ApplicationId};
+use trunkline_connectors::messages_api::{SignatureFault, WebhookClaims, verify_webhook_token};
+use trunkline_store::applications::{ApplicationFields, ApplicationId, CreatedApplication};
+use trunkline_store::audit::By;
 use trunkline_store::nexmo_accounts::CallbackUrls;
 use trunkline_store::nexmo_secrets::{AddedSecret, ApiSecret};
 use trunkline_workflow::AccountId;
@@ -45,7 +47,7 @@ impl Site {
     /// The account `acme` has an API key, and no secret yet.
     pub async fn start_with(config: ApiConfig) -> Self {
         let app = TestApp::start().await;
-        app.store().ensure_nexmo_account(app.account(), API_KEY).await.unwrap().unwrap();
+        app.store().ensure_nexmo_account(app.account(), API_KEY, &By::trunkline()).await.unwrap().unwrap();
         let url = serve(&app, config.clone()).await;
         Self { app, url, config, http: http_client() }
     }
@@ -72,7 +74,7 @@ impl Site {
     /// The new secret's id, and the header with it.
     pub async fn new_secret(&self) -> (Uuid, String) {
         let secret = ApiSecret::from_random(rand::random());
-        match self.app.store().add_secret(self.app.account(), &secret).await.unwrap() {
+        match self.app.store().add_secret(self.app.account(), &secret, &By::trunkline()).await.unwrap() {
             AddedSecret::Added(id) => (id, basic(API_KEY, secret.reveal())),
             other => panic!("{other:?}"),
         }
@@ -82,8 +84,15 @@ impl Site {
     pub async fn new_application(&self, key: &KeyPair) -> ApplicationId {
         let fields = ApplicationFields { name: "Parcel alerts".to_owned(), urls: CallbackUrls::default() };
         let (account, pem) = (self.app.account(), key.public.to_pem());
-        let created = self.app.store().create_application(account, Uuid::new_v4(), &fields, &pem).await;
-        created.unwrap().unwrap().id
+        let created = self
+            .app
+            .store()
+            .create_application(account, Uuid::new_v4(), &fields, &pem, &By::trunkline())
+            .await;
+        match created.unwrap() {
+            CreatedApplication::Created(application) => application.id,
+            other => panic!("{other:?}"),
+        }
     }
 
     /// Another account with an API key; gives the header with its secret.
@@ -91,9 +100,12 @@ impl Site {
         let account = AccountId::new(name);
         let store = self.app.store();
         assert!(store.create_account(&account).await.unwrap());
-        store.ensure_nexmo_account(&account, api_key).await.unwrap().unwrap();
+        store.ensure_nexmo_account(&account, api_key, &By::trunkline()).await.unwrap().unwrap();
         let secret = ApiSecret::from_random(rand::random());
-        assert!(matches!(store.add_secret(&account, &secret).await.unwrap(), AddedSecret::Added(_)));
+        assert!(matches!(
+            store.add_secret(&account, &secret, &By::trunkline()).await.unwrap(),
+            AddedSecret::Added(_)
+        ));
         basic(api_key, secret.reveal())
     }
 }
@@ -162,6 +174,17 @@ pub fn rsa(key: &KeyPair, algorithm: &'static dyn RsaEncoding, signed: &[u8]) ->
     let mut signature = vec![0; key.public().modulus_len()];
     key.sign(algorithm, &SystemRandom::new(), signed, &mut signature).unwrap();
     signature
+}
+
+/// Whether a body comes, now, from somebody who knows the secret.
+pub fn verify_webhook(
+    secret: &str,
+    authorization: &str,
+    body: &[u8],
+) -> Result<WebhookClaims, SignatureFault> {
+    let claims = verify_webhook_token(secret, authorization, clock::now())?;
+    claims.verify_body(body)?;
+    Ok(claims)
 }
 
 /// A problem with this status and the end of its type (N-011). Gives its body.

@@ -5,6 +5,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use ring::hmac;
 use ring::signature::{RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PSS_SHA256};
 use serde_json::{Value, json};
+use trunkline_store::audit::By;
 use trunkline_store::nexmo_accounts::Standing;
 use uuid::Uuid;
 
@@ -143,19 +144,19 @@ async fn a_rotated_key_and_a_suspended_or_deleted_application_are_refused() {
     let [by_old, by_new] = [old, new].map(|key| token(key, &claims(id, json!({}))));
     expect_accepted(&site.call(&by_old).await);
     let store = site.app.store().clone();
-    assert!(store.rotate_application_key(id, &new.public.to_pem()).await.unwrap());
+    assert!(store.rotate_application_key(id, &new.public.to_pem(), &By::trunkline()).await.unwrap());
     site.forget().await;
     expect_problem(&site.call(&by_old).await, 401, "#unauthorized");
     expect_accepted(&site.call(&by_new).await);
 
-    assert!(store.set_application_standing(id, Standing::Suspended).await.unwrap());
+    assert!(store.set_application_standing(id, Standing::Suspended, &By::trunkline()).await.unwrap());
     site.forget().await;
     expect_problem(&site.call(&by_new).await, 403, "#application-suspended");
     expect_problem(&site.call(&by_old).await, 401, "#unauthorized");
 
-    assert!(store.delete_application(site.app.account(), id).await.unwrap());
+    assert!(store.delete_application(site.app.account(), id, &By::trunkline()).await.unwrap());
     site.forget().await;
     expect_problem(&site.call(&by_new).await, 401, "#unauthorized");
-    assert!(!store.rotate_application_key(id, "x").await.unwrap());
-    assert!(!store.set_application_standing(id, Standing::Active).await.unwrap());
+    assert!(!store.rotate_application_key(id, "x", &By::trunkline()).await.unwrap());
+    assert!(!store.set_application_standing(id, Standing::Active, &By::trunkline()).await.unwrap());
 }

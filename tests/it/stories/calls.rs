@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use trunkline::api::{ApiConfig, EndedCalls};
 use trunkline_connectors::eight_by_eight::VoiceApi;
+use trunkline_store::audit::By;
 use trunkline_store::connectors::ConnectorKind;
 
 use crate::support::{Engine, until};
@@ -146,7 +147,7 @@ async fn c_170_send_to_converse_needs_an_adapter_and_exposes_its_ticket() {
     engine
         .app
         .store()
-        .remove_connector(engine.app.account(), ConnectorKind::EightByEight, None)
+        .remove_connector(engine.app.account(), ConnectorKind::EightByEight, None, &By::trunkline())
         .await
         .unwrap();
     until("the connector is noticed", || async {

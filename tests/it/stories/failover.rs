@@ -7,8 +7,9 @@ use futures::stream::{self, StreamExt};
 use serde_json::{Value, json};
 use trunkline_connectors::clock;
 use trunkline_connectors::correlation::receipt_key;
+use trunkline_store::audit::By;
 use trunkline_store::connectors::ConnectorKind;
-use trunkline_store::dispatches::{Change, NewDispatch, NewMessage};
+use trunkline_store::dispatches::{Change, NewDispatch, NewMessage, OverdueMark};
 use trunkline_store::nexmo_accounts::CallbackUrls;
 use trunkline_workers::{Rules, Settings};
 use trunkline_workflow::dispatch::{self, Flavour, Link, Refusal, Status};
@@ -30,9 +31,9 @@ async fn with_provider(engine: Engine) -> Engine {
     engine.endpoint.script(MESSAGES, &[(202, json!({"message_uuid": "provider-1"}))]);
     engine.endpoint.script("/st", &[(204, json!(null))]);
     let store = engine.app.store();
-    store.ensure_nexmo_account(engine.app.account(), "abcd1234").await.unwrap().unwrap();
+    store.ensure_nexmo_account(engine.app.account(), "abcd1234", &By::trunkline()).await.unwrap().unwrap();
     let urls = CallbackUrls { status: Some(format!("{}/st", engine.endpoint.url)), inbound: None };
-    assert!(store.set_account_callbacks(engine.app.account(), &urls).await.unwrap());
+    assert!(store.set_account_callbacks(engine.app.account(), &urls, &By::trunkline()).await.unwrap());
     engine
 }
 
@@ -324,7 +325,7 @@ async fn n_063_a_status_and_its_deadline_are_decided_once() {
     let engine = engine().await;
     let store = engine.app.store();
     let nobody = CallbackUrls { status: None, inbound: None };
-    assert!(store.set_account_callbacks(engine.app.account(), &nobody).await.unwrap());
+    assert!(store.set_account_callbacks(engine.app.account(), &nobody, &By::trunkline()).await.unwrap());
     start(&engine, two("read")).await;
     let mut waiting = multiply(&engine, WORKFLOWS - 1).await;
     waiting.push(handed_in(&engine)[0]);
@@ -457,6 +458,34 @@ async fn a_last_message_that_nobody_speaks_of_is_rejected_and_the_workflow_ends_
     engine.finish().await;
 }
 
+/// More than are looked at in one go, and in front of the one that is waited for.
+#[tokio::test]
+async fn messages_that_cannot_be_given_up_hold_up_no_other() {
+    let engine = engine().await;
+    engine.endpoint.script(MESSAGES, &[(200, json!({}))]);
+    start(&engine, json!([step("447700900020", None)])).await;
+    let message = handed_in(&engine)[0];
+    let pool = engine.app.store().pool();
+    for (echo, id) in [("'damaged'", "gen_random_uuid()::text"), ("echo", "'no id ' || number")] {
+        let insert = format!(
+            "insert into messages (account_id, umid, channel, state, rank, changed_at, echo, give_up_at)
+             select account_id, {id}, channel, state, rank, changed_at, {echo}, now() - interval '1 hour'
+             from messages
+             cross join generate_series(1, 150) as number
+             where umid = $1"
+        );
+        let inserted = sqlx::query(sqlx::AssertSqlSafe(insert)).bind(message.to_string()).execute(pool).await;
+        assert_eq!(inserted.unwrap().rows_affected(), 150);
+    }
+    pass_silence(&engine, message).await;
+    assert_eq!(report(&engine).await["_links"]["messages"][0]["status"], "rejected");
+    sqlx::query("delete from messages where give_up_at < now() - interval '30 minutes'")
+        .execute(pool)
+        .await
+        .unwrap();
+    engine.finish().await;
+}
+
 #[tokio::test]
 async fn a_status_in_time_takes_the_last_message_out_of_doubt() {
     let engine = engine().await;
@@ -467,7 +496,8 @@ async fn a_status_in_time_takes_the_last_message_out_of_doubt() {
     // Nobody gives it up, however often somebody looks, and it is waited for like any other.
     sqlx::query("update messages set give_up_at = now()").execute(engine.app.store().pool()).await.unwrap();
     engine.pass_time(3_600.0).await;
-    assert!(engine.app.store().find_overdue_messages().await.unwrap().is_empty());
+    let overdue = engine.app.store().find_overdue_messages(&mut OverdueMark::default()).await.unwrap();
+    assert_eq!(overdue, None);
     says(&engine, message, Status::Delivered, None).await;
     assert_eq!(report(&engine).await["status"], "completed");
     engine.finish().await;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use trunkline_connectors::clock;
 use trunkline_store::audit::By;
 use trunkline_store::dispatches::{NewDispatch, Parent};
-use trunkline_workers::Settings;
+use trunkline_workers::{Rules, Settings};
 use trunkline_workflow::dispatch::{self, Flavour, Link, Status};
 use uuid::Uuid;
 
@@ -87,7 +87,7 @@ async fn with_the_instance_its_workflow_ends() {
     let run = run(&engine, "read").await;
     run.command("terminate").await;
     let [(_, status)] = &dispatches(&engine).await[..] else { panic!("one workflow") };
-    assert_eq!(status, "Terminated", "not only marked");
+    assert_eq!(status, "cancelled");
     engine.pass_time(700.0).await;
     assert_eq!(handed_in(&engine).len(), 1, "no other message");
     engine.finish().await;
@@ -127,7 +127,7 @@ async fn with_an_instance_that_faults_its_workflow_ends() {
     let engine = engine().await;
     let mut steps = steps();
     let fork = json!({"id": "fork", "stepType": "Branch", "selectNextStep": {"notify": "{{true}}", "fault": "{{true}}"}});
-    let fault = json!({"id": "fault", "stepType": "If", "inputs": {"condition": "{{ data.none.none }}"}});
+    let fault = json!({"id": "fault", "stepType": "HttpRequest", "inputs": {"url": "gopher://crm.example", "method": "GET"}});
     steps.as_array_mut().unwrap().insert(0, fork);
     steps.as_array_mut().unwrap().push(fault);
     let run = engine.run(steps, json!({"messages": two("read")})).await;
@@ -168,6 +168,18 @@ async fn a_workflow_that_is_cancelled_lets_its_step_go_on() {
     engine.run_until_idle().await;
     assert_eq!(run.logs().await, ["notify:Complete", "stopped:Complete"]);
     assert_eq!(run.data().await["end"]["status"], "cancelled");
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn the_rules_of_the_installation_hold_for_the_step_too() {
+    let mut engine = engine().await;
+    engine.stop_worker().await;
+    let dispatch = dispatch::Rules { most_steps: 1, ..dispatch::Rules::default() };
+    engine.start_worker_with_rules(Rules { dispatch, ..Rules::default() });
+    let run = run(&engine, "delivered").await;
+    assert_eq!(run.error().await, "Step 'notify': input 'workflow' must have at most 1 steps.");
+    assert!(dispatches(&engine).await.is_empty());
     engine.finish().await;
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use trunkline_connectors::eight_by_eight::VoiceApi;
+use trunkline_store::audit::By;
 use trunkline_store::connectors::{ConnectorKind, NewConnector};
 use trunkline_workers::{Rules, TextAnswers};
 use trunkline_workflow::retry::RetryPolicy;
@@ -206,7 +207,7 @@ async fn a_subaccount_is_looked_up_as_it_is_sent() {
         settings: &settings,
         secret: Some("own-key"),
     };
-    assert!(engine.app.store().set_connector(connector).await.unwrap());
+    assert!(engine.app.store().set_connector(connector, &By::trunkline()).await.unwrap());
     let path = "/api/v1/subaccounts/sub_own/messages";
     engine.endpoint.script(path, &[(200, json!({"umid": "u-1", "status": {"code": "QUEUED"}}))]);
     let send_as = async |subaccount: &str| {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use trunkline_connectors::clock;
 use trunkline_connectors::eight_by_eight::VoiceApi;
+use trunkline_store::audit::By;
 use trunkline_store::connectors::ConnectorKind;
 use trunkline_store::dispatches::NewDispatch;
 use trunkline_store::nexmo_accounts::CallbackUrls;
@@ -23,9 +24,9 @@ async fn engine() -> Engine {
     engine.endpoint.script(MESSAGES, &[(202, json!({"message_uuid": "provider-1"}))]);
     engine.endpoint.script(STATUSES, &[(204, json!(null))]);
     let store = engine.app.store();
-    store.ensure_nexmo_account(engine.app.account(), "abcd1234").await.unwrap().unwrap();
+    store.ensure_nexmo_account(engine.app.account(), "abcd1234", &By::trunkline()).await.unwrap().unwrap();
     let urls = CallbackUrls { status: Some(format!("{}{STATUSES}", engine.endpoint.url)), inbound: None };
-    assert!(store.set_account_callbacks(engine.app.account(), &urls).await.unwrap());
+    assert!(store.set_account_callbacks(engine.app.account(), &urls, &By::trunkline()).await.unwrap());
     engine
 }
 

@@ -58,7 +58,7 @@ impl TestApp {
         let url = serve(store.clone(), config).await;
         let account = AccountId::new("acme");
         let key = new_key(&store, &account).await;
-        assert!(store.replace_webhook_secret(&account, WEBHOOK_SECRET).await.unwrap());
+        assert!(store.replace_webhook_secret(&account, WEBHOOK_SECRET, &By::trunkline()).await.unwrap());
         Self { url, account, key, store, http: http_client(), database_url, _database: database }
     }
 

@@ -12,6 +12,7 @@ use trunkline_connectors::eight_by_eight::{EightByEight, VoiceApi};
 use trunkline_connectors::messages_api::{Auth, MessagesApi, MessagesApiSettings, SmsRoute, Version};
 use trunkline_connectors::outbound::{AddressPolicy, OutboundClient};
 use trunkline_expressions::{Evaluator, EvaluatorCommand, Limits};
+use trunkline_store::audit::By;
 use trunkline_store::connectors::{ConnectorKind, NewConnector};
 use trunkline_workers::{ConnectorUse, Rules, Settings, Tools};
 
@@ -134,7 +135,7 @@ impl Engine {
             settings,
             secret: Some(secret),
         };
-        assert!(self.app.store().set_connector(connector).await.unwrap());
+        assert!(self.app.store().set_connector(connector, &By::trunkline()).await.unwrap());
     }
 
     /// Drains the worker and waits for its end.

@@ -22,7 +22,7 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
     let Some(workflow) = inputs::get(&members, "workflow") else {
         return input_required(input.step, "workflow");
     };
-    let request = match dispatch::parse_workflow(workflow.clone()) {
+    let request = match dispatch::parse_workflow(workflow.clone(), input.tools.rules.dispatch) {
         Ok(request) => request,
         Err(error) => return Activity::Failed { message: refusal(&input.step.id, &error) },
     };

@@ -24,6 +24,4 @@ pub use send_message::{NotTaken, SEND_TIMEOUT, Sending, send};
 pub use status::{MessageStatus, ProviderStatus, WebhookFault, parse_status};
 pub use status_code::StatusError;
 pub use status_of_receipt::{ReceiptStatus, status_of_receipt};
-pub use webhook_signature::{
-    SignatureFault, WebhookClaims, sign_webhook, verify_webhook, verify_webhook_token,
-};
+pub use webhook_signature::{SignatureFault, WebhookClaims, sign_webhook, verify_webhook_token};

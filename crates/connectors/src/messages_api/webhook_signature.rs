@@ -84,21 +84,9 @@ pub fn sign_webhook(
     sign_with_secret(&claims, secret)
 }
 
-/// Whether the body comes from somebody who knows the secret. `authorization` is the whole value of
-/// the header, `body` the bytes as they came. Nothing is genuine under an empty secret.
-pub fn verify_webhook(
-    secret: &str,
-    authorization: &str,
-    body: &[u8],
-    now: DateTime<Utc>,
-) -> Result<WebhookClaims, SignatureFault> {
-    let claims = verify_webhook_token(secret, authorization, now)?;
-    claims.verify_body(body)?;
-    Ok(claims)
-}
-
 /// What can be said before the body is there: whether the token is one of somebody who knows the
-/// secret. It vouches for one body only ([`WebhookClaims::verify_body`]).
+/// secret. It vouches for one body only ([`WebhookClaims::verify_body`]). `authorization` is the whole
+/// value of the header. Nothing is genuine under an empty secret.
 pub fn verify_webhook_token(
     secret: &str,
     authorization: &str,

@@ -89,7 +89,7 @@ from (
     from search_terms
     where account_id = $1 and term = $2
     limit $3
-) some";
+) counted";
 
 /// The candidates themselves, as far as the conditions hold. $1 ids, $2 the least, $3 the greatest of them, $4
 /// account, $5 status, $6 definition, $7 version, $8 subaccount, $9 from, $10 before, $11 fingerprint, $12 with

@@ -76,17 +76,6 @@ impl Message {
     pub fn condition(&self) -> Condition {
         self.failover.map_or(Condition::Delivered, |failover| failover.condition)
     }
-
-    /// What the provider is sent: the step without `failover`, under our reference (Dispatch 12.1).
-    pub fn provider_body(&self, reference: &str) -> Value {
-        let mut body = Map::new();
-        body.insert("from".to_owned(), self.from.clone());
-        body.insert("to".to_owned(), self.to.clone());
-        body.insert("message".to_owned(), self.message.clone());
-        body.extend(self.others.clone());
-        body.insert("client_ref".to_owned(), reference.into());
-        Value::Object(body)
-    }
 }
 
 /// Empty only in what was never parsed.

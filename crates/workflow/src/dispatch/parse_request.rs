@@ -22,9 +22,9 @@ pub fn parse_with(body: &[u8], rules: Rules) -> Result<Dispatch, RequestError> {
 }
 
 /// The messages that a definition fails over between: what a request's `workflow` is.
-pub fn parse_workflow(workflow: Value) -> Result<Dispatch, RequestError> {
+pub fn parse_workflow(workflow: Value, rules: Rules) -> Result<Dispatch, RequestError> {
     let template = ("template".to_owned(), TEMPLATE.into());
-    read_dispatch(Map::from_iter([template, ("workflow".to_owned(), workflow)]), Rules::default())
+    read_dispatch(Map::from_iter([template, ("workflow".to_owned(), workflow)]), rules)
 }
 
 fn read_dispatch(mut body: Map<String, Value>, rules: Rules) -> Result<Dispatch, RequestError> {

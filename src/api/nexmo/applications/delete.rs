@@ -27,10 +27,10 @@ use crate::api::state::ApiState;
 )]
 pub async fn delete(
     State(state): State<ApiState>,
-    KeyCaller(account): KeyCaller,
+    caller: KeyCaller,
     ApplicationPath(id): ApplicationPath,
 ) -> Result<StatusCode, Problem> {
-    if state.store.delete_application(&account, id).await? {
+    if state.store.delete_application(&caller.account, id, &caller.by()).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(Problem::NotFound)

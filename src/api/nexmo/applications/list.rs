@@ -62,7 +62,7 @@ pub struct EmbeddedApplications {
 )]
 pub async fn list(
     State(state): State<ApiState>,
-    KeyCaller(account): KeyCaller,
+    KeyCaller { account, .. }: KeyCaller,
     query: Result<Query, ApiError>,
 ) -> Result<Json<ApplicationList>, Problem> {
     let query = query?;

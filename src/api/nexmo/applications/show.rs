@@ -26,7 +26,7 @@ use crate::api::state::ApiState;
 )]
 pub async fn show(
     State(state): State<ApiState>,
-    KeyCaller(account): KeyCaller,
+    KeyCaller { account, .. }: KeyCaller,
     ApplicationPath(id): ApplicationPath,
 ) -> Result<Json<ApplicationView>, Problem> {
     let application = find_own(&state.store, &account, id).await?;

@@ -33,13 +33,14 @@ use crate::api::state::ApiState;
 )]
 pub async fn update(
     State(state): State<ApiState>,
-    KeyCaller(account): KeyCaller,
+    caller: KeyCaller,
     ApplicationPath(id): ApplicationPath,
     JsonBody(body): JsonBody,
 ) -> Result<Json<ApplicationView>, Problem> {
-    find_own(&state.store, &account, id).await?;
+    find_own(&state.store, &caller.account, id).await?;
     let ApplicationInput { fields, public_key } = ApplicationInput::read(&body)?;
     let pem = public_key.map(|key| key.to_pem());
-    let updated = state.store.update_application(&account, id, &fields, pem.as_deref()).await?;
+    let (account, by) = (&caller.account, caller.by());
+    let updated = state.store.update_application(account, id, &fields, pem.as_deref(), &by).await?;
     Ok(Json(ApplicationView::new(updated.ok_or(Problem::NotFound)?)))
 }

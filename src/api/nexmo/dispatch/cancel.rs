@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use trunkline_store::control::Controlled;
 
 use super::path::UuidPath;
 use crate::api::nexmo::problem::{CallerProblems, ProblemBody};
@@ -31,6 +32,9 @@ pub async fn cancel(
     UuidPath(id): UuidPath,
 ) -> Result<StatusCode, Problem> {
     let found = state.store.find_dispatch(&caller.account, id).await?.ok_or(Problem::NotFound)?;
-    state.store.cancel_dispatch(&caller.account, &found, &caller.by()).await?;
-    Ok(StatusCode::NO_CONTENT)
+    match state.store.cancel_dispatch(&caller.account, &found, &caller.by()).await? {
+        // What is refused has ended.
+        Controlled::Done | Controlled::Refused(_) => Ok(StatusCode::NO_CONTENT),
+        Controlled::NotFound => Err(Problem::NotFound),
+    }
 }

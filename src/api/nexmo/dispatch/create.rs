@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::api::json::Json;
 use crate::api::nexmo::body::JsonBytes;
-use crate::api::nexmo::problem::{BodyProblems, CallerProblems};
+use crate::api::nexmo::problem::{BodyProblems, CallerProblems, QuotaProblems};
 use crate::api::nexmo::{Caller, Problem};
 use crate::api::state::ApiState;
 
@@ -44,6 +44,7 @@ pub struct CreatedWorkflow {
             "message": {"content": {"type": "text", "text": "Your parcel is here"}}}]})),
     responses(
         (status = 202, description = "Accepted.", body = CreatedDispatch),
+        QuotaProblems,
         CallerProblems,
         BodyProblems,
     )
@@ -69,6 +70,7 @@ pub async fn create(
     request_body(content = Value, description = "As for `/v0.1/dispatch`."),
     responses(
         (status = 202, description = "Accepted.", body = CreatedWorkflow),
+        QuotaProblems,
         CallerProblems,
         BodyProblems,
     )
@@ -84,6 +86,9 @@ pub async fn create_legacy(
 
 async fn start(state: &ApiState, caller: Caller, body: &[u8], flavour: Flavour) -> Result<Uuid, Problem> {
     let request = dispatch::parse_with(body, state.config.dispatch_rules)?;
+    if !state.may_start(&caller.account).await? {
+        return Err(Problem::LowBalance);
+    }
     let id = Uuid::new_v4();
     let new = NewDispatch {
         link: Link { id, flavour },

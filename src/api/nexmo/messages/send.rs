@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::api::json::Json;
 use crate::api::nexmo::body::JsonBytes;
-use crate::api::nexmo::problem::{BodyProblems, CallerProblems};
+use crate::api::nexmo::problem::{BodyProblems, CallerProblems, QuotaProblems};
 use crate::api::nexmo::{Caller, Problem};
 use crate::api::state::ApiState;
 
@@ -34,6 +34,7 @@ pub struct AcceptedMessage {
         "message": {"content": {"type": "text", "text": "Your parcel is here"}}})),
     responses(
         (status = 202, description = "Accepted.", body = AcceptedMessage),
+        QuotaProblems,
         CallerProblems,
         BodyProblems,
     )
@@ -43,12 +44,12 @@ pub async fn send(
     caller: Caller,
     JsonBytes(body): JsonBytes,
 ) -> Result<Response, Problem> {
-    let new = NewMessage {
-        account: caller.account,
-        application: caller.application,
-        message: dispatch::parse_message(&body)?,
-        at: (state.clock)(),
-    };
+    let message = dispatch::parse_message(&body)?;
+    if !state.may_start(&caller.account).await? {
+        return Err(Problem::LowBalance);
+    }
+    let new =
+        NewMessage { account: caller.account, application: caller.application, message, at: (state.clock)() };
     let message_uuid = state.store.start_message(new).await?;
     Ok((StatusCode::ACCEPTED, Json(AcceptedMessage { message_uuid })).into_response())
 }

@@ -8,7 +8,7 @@ use ring::hmac;
 use serde_json::{Value, json};
 use uuid::{Uuid, uuid};
 
-use super::{SignatureFault, payload_hash, same_in_constant_time, sign_webhook, verify_webhook};
+use super::{SignatureFault, payload_hash, same_in_constant_time, sign_webhook, verify_webhook_token};
 use crate::messages_api::read_timestamp::read_timestamp;
 
 const SECRET: &str = "the signature secret";
@@ -36,7 +36,9 @@ fn claims_at(iat: i64) -> Value {
 }
 
 fn verify(authorization: &str) -> Result<super::WebhookClaims, SignatureFault> {
-    verify_webhook(SECRET, authorization, BODY, now())
+    let claims = verify_webhook_token(SECRET, authorization, now())?;
+    claims.verify_body(BODY)?;
+    Ok(claims)
 }
 
 #[test]
@@ -114,7 +116,7 @@ fn what_is_not_signed_with_the_secret_is_not_believed() {
         assert_eq!(verify(none), Err(SignatureFault::NoToken), "{none}");
     }
     let empty = token("", &hs256(), &claims_at(iat));
-    assert_eq!(verify_webhook("", &empty, BODY, now()), Err(SignatureFault::NotSigned));
+    assert_eq!(verify_webhook_token("", &empty, now()), Err(SignatureFault::NotSigned));
 }
 
 #[test]
@@ -123,8 +125,8 @@ fn a_token_belongs_to_one_body() {
     let authorization = token(SECRET, &hs256(), &claims_at(iat));
     let other = [BODY, b" "].concat();
     for body in [other.as_slice(), b""] {
-        let fault = verify_webhook(SECRET, &authorization, body, now()).unwrap_err();
-        assert_eq!(fault, SignatureFault::OtherBody);
+        let claims = verify_webhook_token(SECRET, &authorization, now()).unwrap();
+        assert_eq!(claims.verify_body(body), Err(SignatureFault::OtherBody));
     }
     assert_eq!(verify(&token(SECRET, &hs256(), &json!({"iat": iat}))), Err(SignatureFault::NoHash));
 }

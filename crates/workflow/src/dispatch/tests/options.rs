@@ -35,7 +35,7 @@ fn n_047_a_message_tag_has_to_be_named() {
         json!({"tag": "CONFIRMED_EVENT_UPDATE", "else": 1}),
     ] {
         let step = optioned(Channel::Messenger, options.clone());
-        assert_eq!(accepted_step(&step).provider_body("ours")["message"]["messenger"], options);
+        assert_eq!(accepted_step(&step).message["messenger"], options);
     }
     let categories = "must be `response`, `update` or `message_tag`";
     reasons(

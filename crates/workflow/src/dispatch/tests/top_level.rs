@@ -23,7 +23,7 @@ fn n_013_characters_come_through_unchanged() {
     let text = "Grüße aus 東京 \u{1f69a} \u{0301} \"\\\u{7f}";
     let step = with(step(Channel::Whatsapp), "/message/content/text", text.into());
     let found = accepted_step(&step);
-    assert_eq!(found.provider_body("ours")["message"]["content"]["text"], text);
+    assert_eq!(found.message["content"]["text"], text);
     let escaped = r#"{"from":{"type":"sms","number":"123"},"to":{"type":"sms","number":"447700900000"},
         "message":{"content":{"type":"text","text":"\u00fc\ud83d\ude9a"}}}"#;
     assert_eq!(parse_message(escaped.as_bytes()).unwrap().message["content"]["text"], "ü\u{1f69a}");
@@ -177,10 +177,11 @@ fn n_052_members_that_nobody_knows_are_let_through_at_every_level() {
         body.pointer_mut(pointer).unwrap()["extra"] = json!({"x": [1, null, 2.5]});
     }
     let found = accepted(&body);
-    let mut sent = body["workflow"][0].clone();
-    sent.as_object_mut().unwrap().shift_remove("failover");
-    sent["client_ref"] = "ours".into();
-    assert_eq!(found.messages[0].provider_body("ours"), sent);
+    let step = without(body["workflow"][0].clone(), "/failover");
+    let Message { from, to, message, others, .. } = found.messages[0].clone();
+    let mut kept = json!({"from": from, "to": to, "message": message});
+    kept.as_object_mut().unwrap().extend(others);
+    assert_eq!(kept, step);
 }
 
 #[test]
@@ -188,7 +189,6 @@ fn n_053_a_reference_has_up_to_40_characters() {
     for reference in ["", "order-8812", &"ü".repeat(40)] {
         let found = accepted_step(&with(step(Channel::Sms), "/client_ref", reference.into()));
         assert_eq!(found.client_ref.as_deref(), Some(reference));
-        assert_eq!(found.provider_body("ours")["client_ref"], "ours");
     }
     assert_eq!(accepted_step(&with(step(Channel::Sms), "/client_ref", Value::Null)).client_ref, None);
     for (reference, reason) in
