@@ -24,7 +24,7 @@ pub struct DefinitionPath {
 impl DefinitionPath {
     /// For who would change or start it: not those that workflows of the Workflows API are instances of.
     pub fn of_customers(&self) -> Result<DefinitionId, ApiError> {
-        if [dispatches::DEFINITION, dispatches::MESSAGE_DEFINITION].contains(&self.definition) {
+        if dispatches::is_own(self.definition) {
             return Err(ApiError::OwnDefinition(self.definition));
         }
         Ok(self.definition)

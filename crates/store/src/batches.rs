@@ -20,16 +20,20 @@ use serde_json::{Value, json};
 use sqlx::postgres::PgConnection;
 use trunkline_workflow::control::Command;
 use trunkline_workflow::rerun::Choice;
-use trunkline_workflow::{AccountId, DefinitionId, InstanceId, InstanceStatus, Version};
+use trunkline_workflow::{AccountId, InstanceId};
 use uuid::Uuid;
 
 use crate::audit::{self, By};
 use crate::definitions::Page;
+use crate::search::InstanceSearch;
+use crate::starts::{self, IdempotencyKey};
 use crate::waits::read_id;
 use crate::{Store, StoreError};
 
+use select::Selected;
+
 pub use carry_out::{Marks, RunningBatch, Slot};
-pub use select::{DryRun, Group};
+pub use select::{DryRun, ErrorCount, StepCount, VersionCount};
 
 /// Instances in one batch.
 pub const LARGEST: usize = 100_000;
@@ -69,25 +73,10 @@ impl BatchAction {
 /// Which instances.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Selection {
-    Filter(BatchFilter),
+    /// What a search of these conditions finds.
+    Filter(Box<InstanceSearch>),
     /// Each counts once.
     Instances(Vec<InstanceId>),
-}
-
-/// Of one definition those for which everything holds that is said.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BatchFilter {
-    pub definition: DefinitionId,
-    pub version: Option<Version>,
-    pub status: Option<InstanceStatus>,
-    /// The one that failed, or that it stands at.
-    pub step: Option<String>,
-    /// A part of the error that ended it.
-    pub error: Option<String>,
-    /// Inclusive.
-    pub started_from: Option<DateTime<Utc>>,
-    /// Exclusive.
-    pub started_before: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Clone)]
@@ -111,6 +100,10 @@ pub enum Created {
     Empty,
     /// It would have more than [`LARGEST`].
     TooLarge,
+    /// Its instances were not found in time.
+    TooSlow,
+    /// The idempotency key was used with another request.
+    KeyReused,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -282,54 +275,34 @@ pub struct BatchItem {
 pub const ITEM_STATES: [&str; 4] = ["pending", "done", "skipped", "failed"];
 
 impl Store {
-    /// Finds the instances and writes them down with the batch.
+    /// Finds the instances and writes them down with the batch; or answers with the one that the same request made
+    /// before.
     pub async fn create_batch(
         &self,
         account: &AccountId,
         new: &NewBatch,
+        key: Option<&IdempotencyKey>,
         by: &By,
     ) -> Result<Created, StoreError> {
-        let Some(positions) = self.positions(account, &new.selection).await? else {
-            return Ok(Created::NoDefinition);
+        if let Some(key) = key
+            && let Some(made) = find_made(&mut *self.pool.acquire().await?, key).await?
+        {
+            return Ok(made);
+        }
+        let instances = match self.select(account, &new.selection).await? {
+            Selected::Instances(instances) => instances,
+            Selected::Refused(refused) => return Ok(refused),
         };
         let id = Uuid::new_v4();
-        let (kind, actor_id, name) = by.columns();
         let mut transaction = self.begin().await?;
-        sqlx::query(
-            "insert into batches (id, account_id, action, choice, filter, rate, concurrency, actor_kind, actor_id,
-                 actor_name, reason)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        )
-        .bind(id)
-        .bind(account.as_str())
-        .bind(new.action.as_str())
-        .bind(new.action.choice().map(|choice| choice.to_string()))
-        .bind(new.filter.as_ref().map(Value::to_string))
-        .bind(new.rate)
-        .bind(new.concurrency)
-        .bind(kind)
-        .bind(actor_id)
-        .bind(name)
-        .bind(&by.reason)
-        .execute(&mut *transaction)
-        .await?;
-        let found = select::write_items(&mut transaction, account, id, &new.selection, &positions).await?;
-        if found == 0 {
-            return Ok(Created::Empty);
+        if let Some(key) = key
+            && !starts::note_key(&mut transaction, key, &[], Some(id)).await?
+        {
+            let made = find_made(&mut transaction, key).await?;
+            // It was there a moment ago: upkeep removed it, and a repetition starts anew.
+            return made.ok_or_else(|| StoreError::Conflict(sqlx::Error::RowNotFound));
         }
-        let Some(total) = i32::try_from(found).ok().filter(|_| found <= LARGEST as u64) else {
-            return Ok(Created::TooLarge);
-        };
-        sqlx::query("update batches set total = $2 where id = $1")
-            .bind(id)
-            .bind(total)
-            .execute(&mut *transaction)
-            .await?;
-        let detail = json!({
-            "action": new.action.as_str(), "rerun": new.action.choice(), "filter": new.filter, "total": total,
-            "rate": new.rate, "concurrency": new.concurrency,
-        });
-        audit::note(&mut transaction, account, by, "batch.create", &id.to_string(), Some(&detail)).await?;
+        write(&mut transaction, account, (id, new), &instances, by).await?;
         let batch = find(&mut transaction, account, id).await?;
         transaction.commit().await?;
         let batch = batch.ok_or_else(|| StoreError::Damaged(format!("batch {id} is gone")))?;
@@ -451,6 +424,74 @@ impl Store {
             .execute(&self.pool)
             .await?;
         Ok(())
+    }
+}
+
+/// The batch with its items.
+async fn write(
+    connection: &mut PgConnection,
+    account: &AccountId,
+    (id, new): (Uuid, &NewBatch),
+    instances: &[InstanceId],
+    by: &By,
+) -> Result<(), StoreError> {
+    let (kind, actor_id, name) = by.columns();
+    sqlx::query(
+        "insert into batches (id, account_id, action, choice, filter, rate, concurrency, actor_kind, actor_id,
+             actor_name, reason, total)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+    )
+    .bind(id)
+    .bind(account.as_str())
+    .bind(new.action.as_str())
+    .bind(new.action.choice().map(|choice| choice.to_string()))
+    .bind(new.filter.as_ref().map(Value::to_string))
+    .bind(new.rate)
+    .bind(new.concurrency)
+    .bind(kind)
+    .bind(actor_id)
+    .bind(name)
+    .bind(&by.reason)
+    .bind(i32::try_from(instances.len()).unwrap_or(i32::MAX))
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query(
+        "insert into batch_items (batch_id, n, instance_id)
+         select $1, n, id
+         from unnest($2::bytea[]) with ordinality as t (id, n)",
+    )
+    .bind(id)
+    .bind(instances.iter().map(|id| &id.as_bytes()[..]).collect::<Vec<_>>())
+    .execute(&mut *connection)
+    .await?;
+    let detail = json!({
+        "action": new.action.as_str(), "rerun": new.action.choice(), "filter": new.filter,
+        "total": instances.len(), "rate": new.rate, "concurrency": new.concurrency,
+    });
+    audit::note(connection, account, by, "batch.create", &id.to_string(), Some(&detail)).await
+}
+
+/// What a request with this key was answered in the last 24 hours.
+async fn find_made(
+    connection: &mut PgConnection,
+    key: &IdempotencyKey,
+) -> Result<Option<Created>, StoreError> {
+    let found: Option<(bool, Option<Uuid>)> = sqlx::query_as(
+        "select request = $3, batch
+         from idempotency_keys
+         where account_id = $1 and key = $2 and created_at >= now() - interval '24 hours'",
+    )
+    .bind(key.account.as_str())
+    .bind(&key.key)
+    .bind(&key.request[..])
+    .fetch_optional(&mut *connection)
+    .await?;
+    match found {
+        None => Ok(None),
+        Some((true, Some(batch))) => {
+            Ok(find(connection, &key.account, batch).await?.map(|batch| Created::Batch(Box::new(batch))))
+        }
+        Some(_) => Ok(Some(Created::KeyReused)),
     }
 }
 

@@ -40,6 +40,11 @@ pub const DEFINITION: DefinitionId = DefinitionId::from_u128(0x6661_696c_6f76_45
 pub const MESSAGE_DEFINITION: DefinitionId =
     DefinitionId::from_u128(0x6661_696c_6f76_4572_8000_006d_6573_7361);
 
+/// Whether it is one of these two, which no customer made.
+pub fn is_own(definition: DefinitionId) -> bool {
+    [DEFINITION, MESSAGE_DEFINITION].contains(&definition)
+}
+
 /// A workflow that was asked for.
 #[derive(Debug, Clone)]
 pub struct NewDispatch {
@@ -477,14 +482,14 @@ async fn messages_of(
         .collect()
 }
 
-fn flavour_text(flavour: Flavour) -> &'static str {
+pub(crate) fn flavour_text(flavour: Flavour) -> &'static str {
     match flavour {
         Flavour::Dispatch => "dispatch",
         Flavour::Legacy => "legacy",
     }
 }
 
-fn read_flavour(text: &str) -> Result<Flavour, StoreError> {
+pub(crate) fn read_flavour(text: &str) -> Result<Flavour, StoreError> {
     match text {
         "dispatch" => Ok(Flavour::Dispatch),
         "legacy" => Ok(Flavour::Legacy),

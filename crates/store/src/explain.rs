@@ -44,6 +44,8 @@ pub struct Explanation {
 #[derive(Debug, Clone)]
 pub struct RerunLink {
     pub instance: InstanceId,
+    /// The workflow of the Workflows API that it is.
+    pub dispatch: Option<Uuid>,
     /// From where and on which version, as JSON text.
     pub choice: String,
     pub at: DateTime<Utc>,
@@ -270,17 +272,18 @@ async fn read_links(
     this: &str,
     id: InstanceId,
 ) -> Result<Vec<RerunLink>, StoreError> {
-    let rows: Vec<(Vec<u8>, String, DateTime<Utc>)> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "select {other}, choice, created_at
-         from reruns
-         where {this} = $1
-         order by created_at, instance_id"
+    type Link = (Vec<u8>, Option<Uuid>, String, DateTime<Utc>);
+    let rows: Vec<Link> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "select r.{other}, d.id, r.choice, r.created_at
+         from reruns r
+         left join dispatches d on d.instance_id = r.{other}
+         where r.{this} = $1
+         order by r.created_at, r.instance_id"
     )))
     .bind(id.as_bytes().as_slice())
     .fetch_all(connection)
     .await?;
-    let link = |(id, choice, at): (Vec<u8>, String, DateTime<Utc>)| {
-        Ok(RerunLink { instance: read_id(&id)?, choice, at })
-    };
+    let link =
+        |(id, dispatch, choice, at): Link| Ok(RerunLink { instance: read_id(&id)?, dispatch, choice, at });
     rows.into_iter().map(link).collect()
 }

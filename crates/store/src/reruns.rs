@@ -2,6 +2,8 @@
 //!
 //! The origin is only read: what has ended does not change any more, so nothing of it needs a lock.
 
+mod of_dispatch;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use sqlx::postgres::PgConnection;
@@ -19,6 +21,7 @@ use crate::starts::{self, IdempotencyKey, StartedOnce};
 use crate::transitions::as_int;
 use crate::waits::{Resume, read_id};
 use crate::{Store, StoreError, usage};
+use of_dispatch::Successor;
 
 /// What became of the wish to run an instance again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub enum Rerun {
     Started {
         instance: InstanceId,
         definition: DefinitionId,
+        /// The workflow of the Workflows API that it is.
+        dispatch: Option<Uuid>,
     },
     NotFound,
     Refused(Refusal),
@@ -103,47 +108,88 @@ pub(crate) async fn rerun_within(
     let Some(row) = find_origin(&mut *connection, wish).await? else { return Ok(Rerun::NotFound) };
     let status = InstanceStatus::parse(&row.status).ok_or_else(|| StoreError::Damaged(row.status.clone()))?;
     let Some(ended_at) = row.completed_at else { return Ok(Rerun::Refused(Refusal::NotEnded(status))) };
-    if row.definition_id == dispatches::DEFINITION {
-        return Ok(Rerun::Refused(Refusal::Dispatch));
-    }
-    let graph = read_graph(unlocked, wish.account, (row.definition_id, row.version), &row.steps)?;
-    let context = match context(&row, &graph, wish.choice)? {
-        Ok(context) => context,
-        Err(refusal) => return Ok(Rerun::Refused(refusal)),
-    };
-    let other = match find_version(&mut *connection, unlocked, wish, &row).await? {
-        Ok(other) => other,
-        Err(refusal) => return Ok(Rerun::Refused(refusal)),
-    };
-    let log = match wish.choice.from {
-        StartAt::Failed => read_log(&mut *connection, wish.origin).await?,
-        StartAt::Start | StartAt::Step(_) => Vec::new(),
-    };
-    let origin = Origin { graph: &graph, log: &log, ended_at };
-    let target = match &other {
-        Some((version, graph)) => Target { graph, version: *version, is_same: false },
-        None => Target { graph: &graph, version: row.version, is_same: true },
-    };
-    let beginnings = match rerun(&origin, row.version, &target, &wish.choice.from) {
-        Ok(beginnings) => beginnings,
+    let plan = match plan(&mut *connection, unlocked, wish, &row, ended_at).await? {
+        Ok(plan) => plan,
         Err(refusal) => return Ok(Rerun::Refused(refusal)),
     };
     if usage::remaining(&mut *connection, wish.account).await?.is_some_and(|left| left <= 0) {
         return Ok(Rerun::QuotaUsedUp);
     }
-    write(&mut *connection, wish, (row.definition_id, target.version), &context, &beginnings).await?;
+    write(&mut *connection, wish, row.definition_id, &plan).await?;
     let mut detail = json!({
         "from": wish.choice.from.to_value(),
-        "version": target.version,
+        "version": plan.version,
         "instance": wish.new.to_string(),
     });
     if let Some(batch) = wish.batch {
         detail["batch"] = json!(batch);
     }
+    if let Some(dispatch) = &plan.dispatch {
+        of_dispatch::write(&mut *connection, wish, dispatch).await?;
+        detail["dispatch"] = json!(dispatch.link.id);
+    }
     let origin = wish.origin.to_string();
     audit::note(&mut *connection, wish.account, wish.by, "instance.rerun", &origin, Some(&detail)).await?;
     starts::count_one(connection, wish.account).await?;
-    Ok(Rerun::Started { instance: wish.new, definition: row.definition_id })
+    let dispatch = plan.dispatch.map(|dispatch| dispatch.link.id);
+    Ok(Rerun::Started { instance: wish.new, definition: row.definition_id, dispatch })
+}
+
+/// What is to be written.
+struct Plan {
+    version: Version,
+    context: Contexts,
+    beginnings: Vec<Beginning>,
+    dispatch: Option<Successor>,
+}
+
+async fn plan(
+    connection: &mut PgConnection,
+    unlocked: Unlocked<'_>,
+    wish: &Wish<'_>,
+    row: &OriginRow,
+    ended_at: DateTime<Utc>,
+) -> Result<Result<Plan, Refusal>, StoreError> {
+    let is_dispatch = row.definition_id == dispatches::DEFINITION;
+    // Nobody checks what stands in the context of those: that was done when they were asked for.
+    if dispatches::is_own(row.definition_id) && !wish.choice.context.is_empty() {
+        return Ok(Err(Refusal::Unchecked));
+    }
+    if let Some(child) = dispatches::live_children(&mut *connection, wish.origin).await?.first() {
+        return Ok(Err(Refusal::LiveChild(*child)));
+    }
+    let graph = read_graph(unlocked, wish.account, (row.definition_id, row.version), &row.steps)?;
+    let other = match find_version(&mut *connection, unlocked, wish, row).await? {
+        Ok(other) => other,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let log = match wish.choice.from {
+        StartAt::Failed => read_log(&mut *connection, wish.origin).await?,
+        StartAt::Start | StartAt::Step(_) | StartAt::Message(_) => Vec::new(),
+    };
+    let target = match &other {
+        Some((version, graph)) => Target { graph, version: *version, is_same: false },
+        None => Target { graph: &graph, version: row.version, is_same: true },
+    };
+    let (context, dispatch, from) = if is_dispatch {
+        match of_dispatch::succeed(&mut *connection, wish, row, &log).await? {
+            Ok((context, successor)) => (context, Some(successor), &StartAt::Start),
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+    } else {
+        match context(row, &graph, wish.choice)? {
+            Ok(context) => (context, None, &wish.choice.from),
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+    };
+    let origin = Origin { graph: &graph, log: &log, ended_at };
+    let version = target.version;
+    Ok(rerun(&origin, row.version, &target, from).map(|beginnings| Plan {
+        version,
+        context,
+        beginnings,
+        dispatch,
+    }))
 }
 
 /// What the same request started before. It may be gone by now, and was started all the same.
@@ -152,14 +198,18 @@ async fn find_started(
     account: &AccountId,
     ids: &[InstanceId],
 ) -> Result<Rerun, StoreError> {
-    let found: Option<(Vec<u8>, DefinitionId)> =
-        sqlx::query_as("select id, definition_id from instances where id = any($1) and account_id = $2")
-            .bind(ids.iter().map(|id| &id.as_bytes()[..]).collect::<Vec<_>>())
-            .bind(account.as_str())
-            .fetch_optional(connection)
-            .await?;
+    let found: Option<(Vec<u8>, DefinitionId, Option<Uuid>)> = sqlx::query_as(
+        "select i.id, i.definition_id, d.id
+         from instances i
+         left join dispatches d on d.instance_id = i.id
+         where i.id = any($1) and i.account_id = $2",
+    )
+    .bind(ids.iter().map(|id| &id.as_bytes()[..]).collect::<Vec<_>>())
+    .bind(account.as_str())
+    .fetch_optional(connection)
+    .await?;
     Ok(match found {
-        Some((id, definition)) => Rerun::Started { instance: read_id(&id)?, definition },
+        Some((id, definition, dispatch)) => Rerun::Started { instance: read_id(&id)?, definition, dispatch },
         None => Rerun::NotFound,
     })
 }
@@ -244,8 +294,8 @@ fn context(row: &OriginRow, graph: &Graph, choice: &Choice) -> Result<Result<Con
     let (data, started_data) = match (&choice.from, started) {
         (StartAt::Start, None) => return Ok(Err(Refusal::StartUnknown)),
         (StartAt::Start, Some(started)) => (started, None),
-        (StartAt::Failed | StartAt::Step(_), Some(started)) => (&row.data, Some(started.clone())),
-        (StartAt::Failed | StartAt::Step(_), None) => (&row.data, Some(UNKNOWN.to_owned())),
+        (_, Some(started)) => (&row.data, Some(started.clone())),
+        (_, None) => (&row.data, Some(UNKNOWN.to_owned())),
     };
     let data = if choice.context.is_empty() {
         data.clone()
@@ -296,10 +346,10 @@ async fn read_log(connection: &mut PgConnection, id: InstanceId) -> Result<Vec<L
 async fn write(
     connection: &mut PgConnection,
     wish: &Wish<'_>,
-    (definition, version): (DefinitionId, Version),
-    context: &Contexts,
-    beginnings: &[Beginning],
+    definition: DefinitionId,
+    plan: &Plan,
 ) -> Result<(), StoreError> {
+    let Plan { version, context, beginnings, .. } = plan;
     let choice = json!({"from": wish.choice.from.to_value(), "version": wish.choice.version.to_value()});
     let is_behind = |b: &Beginning| matches!(b.place, BeginningPlace::BehindBodies { .. });
     let is_queued = |b: &Beginning| {

@@ -12,6 +12,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{PgExecutor, PgPool};
 use tokio::sync::{mpsc, oneshot};
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId, Version};
+use uuid::Uuid;
 
 use crate::wake::Wake;
 use crate::{Store, StoreError};
@@ -85,6 +86,21 @@ pub(crate) async fn answer_or_note(
     key: &IdempotencyKey,
     ids: &[InstanceId],
 ) -> Result<Option<StartedOnce>, StoreError> {
+    if note_key(&mut *connection, key, ids, None).await? {
+        return Ok(None);
+    }
+    // It was there a moment ago: upkeep removed it, and a repetition starts anew.
+    let answered = find_answer(connection, key).await?;
+    answered.map(Some).ok_or_else(|| StoreError::Conflict(sqlx::Error::RowNotFound))
+}
+
+/// That the request of the key makes this; `false`: one with the same key came before.
+pub(crate) async fn note_key(
+    connection: &mut PgConnection,
+    key: &IdempotencyKey,
+    instances: &[InstanceId],
+    batch: Option<Uuid>,
+) -> Result<bool, StoreError> {
     sqlx::query(
         "delete from idempotency_keys
          where account_id = $1 and key = $2 and created_at < now() - interval '24 hours'",
@@ -94,22 +110,18 @@ pub(crate) async fn answer_or_note(
     .execute(&mut *connection)
     .await?;
     let inserted = sqlx::query(
-        "insert into idempotency_keys (account_id, key, request, instances)
-         values ($1, $2, $3, $4)
+        "insert into idempotency_keys (account_id, key, request, instances, batch)
+         values ($1, $2, $3, $4, $5)
          on conflict do nothing",
     )
     .bind(key.account.as_str())
     .bind(&key.key)
     .bind(&key.request[..])
-    .bind(ids.iter().map(|id| id.as_bytes().to_vec()).collect::<Vec<_>>())
-    .execute(&mut *connection)
+    .bind(instances.iter().map(|id| id.as_bytes().to_vec()).collect::<Vec<_>>())
+    .bind(batch)
+    .execute(connection)
     .await?;
-    if inserted.rows_affected() == 1 {
-        return Ok(None);
-    }
-    // It was there a moment ago: upkeep removed it, and a repetition starts anew.
-    let answered = find_answer(connection, key).await?;
-    answered.map(Some).ok_or_else(|| StoreError::Conflict(sqlx::Error::RowNotFound))
+    Ok(inserted.rows_affected() == 1)
 }
 
 async fn find_answer(

@@ -157,14 +157,17 @@ const RULES: [(&str, &str); 18] = [
          union all
          select r.batch_id || ' ' || encode(r.instance_id, 'hex')
          from reruns r
-         join batch_items i on i.batch_id = r.batch_id and i.instance_id = r.origin
-         where i.rerun is distinct from r.instance_id",
+         join batches b on b.id = r.batch_id
+         left join batch_items i on i.batch_id = r.batch_id and i.instance_id = r.origin
+         where i.rerun is distinct from r.instance_id
+             -- Later its items may be being removed.
+             and coalesce(b.ended_at, now()) > now() - interval '1 hour'",
     ),
     (
         "a batch that has ended says what became of its items",
         "select b.id::text
          from batches b
-         where b.ended_at is not null
+         where b.ended_at > now() - interval '1 hour'
              and (b.done, b.skipped, b.failed) <> (
                  select count(*) filter (where state = 'done'), count(*) filter (where state = 'skipped'),
                      count(*) filter (where state = 'failed')

@@ -13,16 +13,18 @@
 //! meant the re-run is refused: better none than a message sent by the wrong one.
 
 mod choice;
+mod first_message;
 
 use chrono::{DateTime, Utc};
 
 use crate::advance::TOO_MANY_STEPS;
 use crate::graph::{Graph, StepIndex};
-use crate::ids::Version;
+use crate::ids::{InstanceId, Version};
 use crate::status::{InstanceStatus, StepStatus};
 use crate::step::StepType;
 
 pub use choice::{Choice, OnVersion, StartAt};
+pub use first_message::{Course, first_message};
 
 /// An instance to be run again.
 #[derive(Debug, Clone, Copy)]
@@ -94,14 +96,28 @@ pub enum Refusal {
     Reserved(String),
     #[error("its context would be larger than 1 MiB")]
     ContextTooLarge,
-    #[error("it is a workflow of the Workflows API: start another one there")]
-    Dispatch,
+    #[error("it is no workflow of the Workflows API, and those alone begin at a message: choose a step")]
+    NoMessages,
+    #[error("it is a workflow of the Workflows API: choose one of its messages, not a step")]
+    MessageNotStep,
+    #[error("it has {messages} messages, and none is number {number}")]
+    NoSuchMessage { number: usize, messages: usize },
+    #[error("it did not fail: choose `start` or a message")]
+    NoFailedMessage,
+    #[error("what the Workflows API was asked to send was checked there and cannot be replaced")]
+    Unchecked,
+    #[error("it is the workflow of a step of instance {0}: run that one again")]
+    OfStep(InstanceId),
+    #[error("the workflow that it is was removed")]
+    Removed,
+    #[error("instance {0}, a workflow that it started, has not ended: try again in a moment")]
+    LiveChild(InstanceId),
 }
 
 impl Refusal {
     /// Nothing is wrong with the instance but the time.
     pub fn is_by_status(&self) -> bool {
-        matches!(self, Self::NotEnded(_))
+        matches!(self, Self::NotEnded(_) | Self::LiveChild(_))
     }
 }
 
@@ -127,6 +143,7 @@ pub fn rerun(
             Ok(vec![Beginning { path: 1, step, scope: None, place: BeginningPlace::Active }])
         }
         StartAt::Step(id) => from_step(target, id),
+        StartAt::Message(_) => Err(Refusal::NoMessages),
         StartAt::Failed => from_failed(origin, origin_version, target),
     }
 }

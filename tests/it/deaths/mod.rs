@@ -1,6 +1,7 @@
 //! What happens when something dies in the middle: real worker processes, real signals. After each story the
 //! database is checked for every invariant.
 
+mod batch_under_way;
 mod blockade;
 mod database_dies;
 mod failover_callbacks;

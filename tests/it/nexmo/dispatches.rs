@@ -17,18 +17,18 @@ use super::site::{
 };
 use crate::support::{Answer, Engine, sample, until};
 
-const MESSAGES: &str = "/v0.1/messages";
+pub(super) const MESSAGES: &str = "/v0.1/messages";
 const SIGNATURE: &str = "signature-secret-of-the-account";
 
-struct Desk {
-    engine: Engine,
-    secret: String,
+pub(super) struct Desk {
+    pub(super) engine: Engine,
+    pub(super) secret: String,
     application: ApplicationId,
-    token: String,
+    pub(super) token: String,
 }
 
 impl Desk {
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let engine = Engine::start().await;
         let settings = json!({"baseUrl": engine.endpoint.url, "auth": {"type": "basic", "apiKey": "key"}});
         engine.connect(ConnectorKind::MessagesApi, &settings, "secret").await;
@@ -59,23 +59,23 @@ impl Desk {
         Self { engine, secret, application, token }
     }
 
-    async fn post(&self, path: &str, body: &str) -> Answer {
+    pub(super) async fn post(&self, path: &str, body: &str) -> Answer {
         self.post_as(&self.secret, path, body).await
     }
 
-    async fn post_as(&self, credential: &str, path: &str, body: &str) -> Answer {
+    pub(super) async fn post_as(&self, credential: &str, path: &str, body: &str) -> Answer {
         let request = self.engine.app.request(Method::POST, path).header(AUTHORIZATION, credential);
         Answer::of(request.header(CONTENT_TYPE, "application/json").body(body.to_owned())).await
     }
 
     /// What was told at an address, once it is so much.
-    async fn told(&self, path: &str, count: usize) -> Vec<Value> {
+    pub(super) async fn told(&self, path: &str, count: usize) -> Vec<Value> {
         until("all is told", || async { self.engine.endpoint.bodies_at(path).len() >= count }).await;
         self.engine.endpoint.bodies_at(path)
     }
 }
 
-fn workflow() -> Value {
+pub(super) fn workflow() -> Value {
     json!({"template": "failover", "workflow": [
         {"from": {"type": "messenger", "id": "1000000000000001"}, "to": {"type": "messenger", "id": "2000000000000002"},
             "message": {"content": {"type": "text", "text": "Grüße 📦"}},

@@ -7,6 +7,7 @@ mod inbound;
 mod limits;
 mod problems;
 mod provider_signatures;
+mod reruns;
 mod rules;
 mod secrets;
 mod signatures;

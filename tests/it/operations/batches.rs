@@ -3,13 +3,14 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use trunkline_connectors::clock;
+use trunkline_store::audit::By;
 use trunkline_store::usage::QuotaChange;
 use uuid::Uuid;
 
 use crate::deaths::processes::WorkerProcess;
 use crate::support::{Answer, Engine, TestApp, instance_id, sample, until};
 
-async fn batch(app: &TestApp, body: Value) -> Value {
+pub async fn batch(app: &TestApp, body: Value) -> Value {
     let answer = app.post("/batches", body).await;
     let batch = answer.expect(201);
     let path = format!("/api/v1/accounts/{}/batches/{}", app.account(), batch["batchId"].as_str().unwrap());
@@ -17,12 +18,12 @@ async fn batch(app: &TestApp, body: Value) -> Value {
     batch
 }
 
-async fn show(app: &TestApp, batch: &Value) -> Value {
+pub async fn show(app: &TestApp, batch: &Value) -> Value {
     app.get(&format!("/batches/{}", batch["batchId"].as_str().unwrap())).await.expect(200)
 }
 
 /// The batch once every item is decided.
-async fn carried_out(app: &TestApp, batch: &Value) -> Value {
+pub async fn carried_out(app: &TestApp, batch: &Value) -> Value {
     until("the batch is done", || async { show(app, batch).await["state"] == "done" }).await;
     show(app, batch).await
 }
@@ -37,7 +38,7 @@ async fn command(app: &TestApp, batch: &Value, command: &str) -> Answer {
     app.patch(&path, json!({ "command": command })).await
 }
 
-fn counts(batch: &Value) -> [i64; 4] {
+pub fn counts(batch: &Value) -> [i64; 4] {
     ["pending", "done", "skipped", "failed"].map(|state| batch["progress"][state].as_i64().unwrap())
 }
 
@@ -45,8 +46,28 @@ async fn number(app: &TestApp, query: &'static str) -> i64 {
     sqlx::query_scalar(query).fetch_one(app.store().pool()).await.unwrap()
 }
 
+/// They are all of the account's, and what was started of them ends well.
+pub async fn each_was_run_again_once(app: &TestApp, count: i64) {
+    for query in [
+        "select count(*) from reruns",
+        "select count(distinct origin) from reruns",
+        "select count(distinct rerun) from batch_items where state = 'done'",
+        "select count(*) from audit where action = 'instance.rerun'",
+        "select count(distinct object) from audit where action = 'instance.rerun'",
+        "select sum(started)::bigint from usage_counts",
+    ] {
+        assert_eq!(number(app, query).await, count, "{query}");
+    }
+    until("all of them complete", || async {
+        number(app, "select count(*) from instances where status = 'Complete'").await == count
+    })
+    .await;
+    let violations = app.store().verify().await.unwrap();
+    assert!(violations.is_empty(), "{violations:#?}");
+}
+
 /// Fails without a `gate` in the context.
-fn gated() -> Value {
+pub fn gated() -> Value {
     sample::definition(json!([
         {"id": "gate", "stepType": "If", "nextStepId": "end",
             "outputs": {"passed": "{{data.gate == 'open' || noSuchFunction()}}"}},
@@ -62,7 +83,7 @@ fn sleeper() -> Value {
 }
 
 /// Instances of version 1 that failed at the step `end`.
-async fn failed_instances(app: &TestApp, definition: &str, count: i32) {
+pub async fn failed_instances(app: &TestApp, definition: &str, count: i32) {
     sqlx::query(
         "with made as (
              select decode(lpad(to_hex(extract(epoch from now())::bigint), 8, '0') || lpad(to_hex(n), 16, '0'), 'hex') as id
@@ -70,6 +91,9 @@ async fn failed_instances(app: &TestApp, definition: &str, count: i32) {
          ), ended as (
              insert into instances (id, account_id, definition_id, version, status, data, completed_at)
              select id, 'acme', $1, 1, 'Terminated', '{}', now() from made
+         ), noted as (
+             insert into failures (instance_id, account_id, definition_id, version, step, message, fingerprint)
+             select id, 'acme', $1, 1, 'end', 'boom', 7 from made
          )
          insert into steps (instance_id, n, name, status, attempt, started_at, error)
          select id, 1, 'end', 'Failed', 1, now(), 'boom' from made",
@@ -101,8 +125,11 @@ async fn a_dry_run_counts_and_a_batch_runs_again_what_matches() {
         body
     };
     let all = app.post("/batches", body(json!({}), json!({"dryRun": true}))).await.expect(200);
-    assert_eq!(all["total"], 5);
-    assert_eq!(all["byVersion"], json!([{"version": 1, "count": 4}, {"version": 2, "count": 1}]));
+    assert_eq!((&all["total"], &all["hasMore"]), (&json!(5), &json!(false)));
+    let versions: Vec<_> =
+        all["byVersion"].as_array().unwrap().iter().map(|v| (&v["version"], &v["count"])).collect();
+    assert_eq!(versions, [(&json!(1), &json!(4)), (&json!(2), &json!(1))]);
+    assert_eq!(all["byVersion"][0]["definitionId"], definition);
     let statuses = json!([{"status": "Terminated", "count": 4}, {"status": "Complete", "count": 1}]);
     assert_eq!(all["byStatus"], statuses);
     assert_eq!(all["byStep"], json!([{"step": "gate", "count": 4}]));
@@ -116,6 +143,12 @@ async fn a_dry_run_counts_and_a_batch_runs_again_what_matches() {
         (json!({"step": "gate"}), 4),
         (json!({"step": "end"}), 0),
         (json!({"error": &error[3..]}), 4),
+        (json!({"fingerprint": all["byError"][0]["fingerprint"], "version": 2}), 1),
+        (json!({"fingerprint": "0123456789abcdef"}), 0),
+        (json!({"context": {"n": 1}}), 1),
+        (json!({"context": {"n": 1, "accountId": "acme"}, "step": "gate"}), 1),
+        (json!({"phone": "+65 9000 1111"}), 0),
+        (json!({"subAccountId": "acme_sms"}), 0),
         (json!({"error": "%"}), 0),
         (json!({"startedFrom": now}), 0),
         (json!({"startedBefore": now, "version": 2}), 1),
@@ -124,6 +157,13 @@ async fn a_dry_run_counts_and_a_batch_runs_again_what_matches() {
         assert_eq!(dry["total"], total, "{filter}");
     }
     assert_eq!(number(app, "select count(*) from batches").await, 0);
+    // Of all definitions, as the search finds them.
+    let other = app.define(gated()).await;
+    engine.run_definition(&other, json!({})).await;
+    let fingerprint = &all["byError"][0]["fingerprint"];
+    let dry = json!({"action": "rerun", "filter": {"fingerprint": fingerprint}, "dryRun": true});
+    let dry = app.post("/batches", dry).await.expect(200);
+    assert_eq!((&dry["total"], dry["byVersion"].as_array().unwrap().len()), (&json!(5), 3));
 
     let asked = json!({"rerun": {"context": {"gate": "open"}}, "reason": "outage of Friday"});
     let made = batch(app, body(json!({"version": 1}), asked)).await;
@@ -220,7 +260,7 @@ async fn commands_reach_every_instance_whose_status_allows_them() {
     engine.run_until_idle().await;
 
     let quota = QuotaChange { allowed: Some(Some(1)), overage: Some(false), overage_price: None };
-    assert!(app.store().change_quota(app.account(), quota).await.unwrap());
+    assert!(app.store().change_quota(app.account(), quota, &By::trunkline()).await.unwrap());
     let mut rerun = of_definition("rerun");
     rerun["rerun"] = json!({"from": {"step": "end"}});
     rerun["filter"]["status"] = json!("Terminated");
@@ -319,22 +359,7 @@ async fn workers_that_are_killed_decide_every_item_once() {
     let _last = WorkerProcess::start(app.database_url());
     let done = carried_out(&app, &made).await;
     assert_eq!(counts(&done), [0, COUNT.into(), 0, 0]);
-    for query in [
-        "select count(*) from reruns",
-        "select count(distinct origin) from reruns",
-        "select count(distinct rerun) from batch_items where state = 'done'",
-        "select count(*) from audit where action = 'instance.rerun'",
-        "select count(distinct object) from audit where action = 'instance.rerun'",
-        "select sum(started)::bigint from usage_counts",
-    ] {
-        assert_eq!(number(&app, query).await, i64::from(COUNT), "{query}");
-    }
-    until("all of them complete", || async {
-        number(&app, "select count(*) from instances where status = 'Complete'").await == i64::from(COUNT)
-    })
-    .await;
-    let violations = app.store().verify().await.unwrap();
-    assert!(violations.is_empty(), "{violations:#?}");
+    each_was_run_again_once(&app, COUNT.into()).await;
 }
 
 #[tokio::test]
@@ -362,6 +387,11 @@ async fn what_is_no_batch_is_refused() {
         json!({"action": "rerun", "filter": filter, "reason": "x".repeat(501)}),
         json!({"action": "rerun", "filter": filter, "dryrun": true}),
         json!({"action": "rerun", "filter": {"definitionId": definition, "state": "Terminated"}}),
+        json!({"action": "rerun", "filter": {"definitionId": null}}),
+        json!({"action": "rerun", "filter": {"definitionId": definition, "context": {"a": []}}}),
+        json!({"action": "rerun", "filter": {"definitionId": definition, "context": []}}),
+        json!({"action": "rerun", "filter": {"definitionId": definition, "fingerprint": "1"}}),
+        json!({"action": "rerun", "filter": {"definitionId": definition, "step": ""}}),
         json!({"action": "rerun", "filter": {"definitionId": definition, "version": 0}}),
         json!({"action": "rerun", "filter": {"definitionId": definition, "startedFrom": "soon"}}),
         json!({"action": "rerun", "filter": {"definitionId": definition, "status": "gone"}}),
@@ -397,4 +427,32 @@ async fn what_is_no_batch_is_refused() {
     assert_eq!(counts(&made), [100_000, 0, 0, 0]);
     let long = json!({"action": "rerun", "instances": vec!["0123456789abcdef01234567"; 160_000]});
     app.post("/batches", long).await.expect_error(413, 1000);
+}
+
+#[tokio::test]
+async fn a_repeated_request_makes_one_batch() {
+    let app = TestApp::start().await;
+    let definition = app.define(gated()).await;
+    failed_instances(&app, &definition, 3).await;
+    let ask = async |body: Value| {
+        let request =
+            app.account_request(Method::POST, "/batches").header("Idempotency-Key", "k").json(&body);
+        Answer::of(request).await
+    };
+    let filter = |status: &str| json!({"definitionId": definition, "status": status});
+    let body = |status: &str| json!({"action": "rerun", "filter": filter(status)});
+    // What makes none leaves the key free, and so does counting.
+    ask(body("suspended")).await.expect_error(400, 1000);
+    let mut dry = body("terminated");
+    dry["dryRun"] = json!(true);
+    assert_eq!(ask(dry).await.expect(200)["total"], 3);
+    let answers = futures::future::join_all((0..6).map(|_| ask(body("terminated")))).await;
+    for answer in &answers {
+        assert_eq!(answer.expect(201)["batchId"], answers[0].json()["batchId"]);
+        assert_eq!(answer.header("location"), answers[0].header("location"));
+    }
+    assert_eq!(number(&app, "select count(*) from batches").await, 1);
+    ask(body("complete")).await.expect_error(409, 1000);
+    let start = app.account_request(Method::POST, &format!("/definitions/{definition}/workflows"));
+    Answer::of(start.header("Idempotency-Key", "k").json(&json!({}))).await.expect_error(409, 1000);
 }

@@ -1,7 +1,7 @@
 //! What is ours beside the two APIs that we speak.
 
 mod audit;
-mod batches;
+pub mod batches;
 mod explain;
 mod exposition;
 mod metrics;

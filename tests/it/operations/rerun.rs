@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use trunkline_store::dispatches;
+use trunkline_store::audit::By;
 use trunkline_store::usage::QuotaChange;
 
 use crate::support::{Answer, Engine, Run, TestApp, instance_id, sample};
@@ -106,7 +106,7 @@ async fn it_is_written_down_who_did_it_and_why_and_it_is_counted() {
     assert_eq!(executed().await, 2);
 
     let quota = QuotaChange { allowed: Some(Some(2)), overage: Some(false), overage_price: None };
-    assert!(engine.app.store().change_quota(engine.app.account(), quota).await.unwrap());
+    assert!(engine.app.store().change_quota(engine.app.account(), quota, &By::trunkline()).await.unwrap());
     rerun(&engine.app, &origin.path, json!({})).await.expect_error(403, 1201);
     assert_eq!(executed().await, 2);
     engine.finish().await;
@@ -225,6 +225,11 @@ async fn what_cannot_be_run_again_is_refused_with_the_reason() {
         (&complete, json!({}), unfailed),
         (&terminated, json!({}), unfailed),
         (&complete, json!({"from": {"step": "nowhere"}}), "version 1 has no step `nowhere`"),
+        (
+            &complete,
+            json!({"from": {"message": 1}}),
+            "it is no workflow of the Workflows API, and those alone begin at a message: choose a step",
+        ),
         (&complete, several, "`accountId` of the context is the system's and cannot be replaced"),
     ] {
         let message = format!("Workflow {} cannot be run again: {why}.", id(path));
@@ -264,24 +269,6 @@ async fn what_cannot_be_run_again_is_refused_with_the_reason() {
     let refused = rerun(&app, &old, json!({"from": "start"})).await.expect_error(400, 1000);
     assert!(refused.contains("is not known"), "{refused}");
     rerun(&app, &old, json!({"from": {"step": "end"}})).await.expect(201);
-
-    let internal = dispatches::DEFINITION;
-    for statement in [
-        "insert into definitions (account_id, id, last_version, newest_version)
-         select account_id, $1, 1, 1 from definitions where id = $2::uuid",
-        "insert into definition_versions (account_id, definition_id, version, name, trigger, enabled, steps, newest)
-         select account_id, $1, 1, name, trigger, false, steps, true
-         from definition_versions where definition_id = $2::uuid",
-        "update instances set definition_id = $1 where definition_id = $2::uuid and completed_at is not null",
-    ] {
-        let done = sqlx::query(statement).bind(internal).bind(&definition).execute(app.store().pool()).await;
-        assert!(done.unwrap().rows_affected() > 0);
-    }
-    let refused = rerun(&app, &complete, json!({"from": "start"})).await.expect_error(400, 1000);
-    assert!(
-        refused.ends_with("it is a workflow of the Workflows API: start another one there."),
-        "{refused}"
-    );
 }
 
 #[tokio::test]
@@ -305,6 +292,6 @@ async fn a_repeated_request_starts_one_instance() {
     ask(json!({"from": {"step": "pong"}})).await.expect_error(409, 1000);
     assert_eq!(app.instances_of(&definition).await.len(), 2);
     let quota = QuotaChange { allowed: Some(Some(0)), overage: Some(false), overage_price: None };
-    assert!(app.store().change_quota(app.account(), quota).await.unwrap());
+    assert!(app.store().change_quota(app.account(), quota, &By::trunkline()).await.unwrap());
     assert_eq!(ask(start()).await.expect(201), answers[0].json(), "that is no new start");
 }

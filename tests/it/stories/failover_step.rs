@@ -203,3 +203,53 @@ async fn messages_that_are_no_good_are_named_and_nothing_is_sent() {
     assert!(dispatches(&engine).await.is_empty());
     engine.finish().await;
 }
+
+#[tokio::test]
+async fn a_step_that_is_run_again_has_a_workflow_of_its_own_and_that_alone_is_not_run_again() {
+    let engine = engine().await;
+    let run = run(&engine, "read").await;
+    for message in 0..2 {
+        says(&engine, handed_in(&engine)[message], Status::Rejected, None).await;
+    }
+    let parent = instance_id(&run.path).to_string();
+    let child: String = sqlx::query_scalar("select encode(instance_id, 'hex') from dispatches")
+        .fetch_one(engine.app.store().pool())
+        .await
+        .unwrap();
+    let rerun = async |instance: &str, body: Value| {
+        engine.app.post(&format!("/instances/{instance}/rerun"), body).await
+    };
+    let refused = rerun(&child, json!({"from": "start"})).await.expect_error(400, 1000);
+    let why = format!("it is the workflow of a step of instance {parent}: run that one again");
+    assert_eq!(refused, format!("Workflow {child} cannot be run again: {why}."));
+    rerun(&parent, json!({"from": {"message": 1}})).await.expect_error(400, 1000);
+
+    let again = rerun(&parent, json!({"from": {"step": "notify"}})).await.expect(201);
+    engine.run_until_idle().await;
+    let [.., third] = handed_in(&engine)[..] else { panic!("a message") };
+    says(&engine, third, Status::Read, None).await;
+    assert_eq!(handed_in(&engine).len(), 3);
+    let shown = engine.app.get(&format!("/instances/{}", again["instanceId"].as_str().unwrap())).await;
+    let shown = shown.expect(200);
+    assert_eq!((&shown["status"], &shown["data"]["end"]["messageUuid"]), (&json!("Complete"), &json!(third)));
+    assert_eq!(dispatches(&engine).await.len(), 2);
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn an_instance_is_not_run_again_while_a_workflow_of_it_may_still_send() {
+    let engine = engine().await;
+    let run = run(&engine, "read").await;
+    let instance = instance_id(&run.path).to_string();
+    // As if it had ended by a fault, and upkeep had not come by yet.
+    sqlx::query(
+        "update instances set status = 'Terminated', completed_at = now() where id = decode($1, 'hex')",
+    )
+    .bind(&instance)
+    .execute(engine.app.store().pool())
+    .await
+    .unwrap();
+    let path = format!("/instances/{instance}/rerun");
+    let refused = engine.app.post(&path, json!({"from": "start"})).await.expect_error(400, 1000);
+    assert!(refused.contains("has not ended: try again in a moment"), "{refused}");
+}

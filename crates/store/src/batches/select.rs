@@ -1,116 +1,96 @@
-//! Which instances a batch is about.
+//! Which instances a batch is about: those that the search finds by the same conditions.
 
-use sqlx::postgres::{PgArguments, PgConnection};
-use sqlx::query::QueryAs;
-use sqlx::{FromRow, Postgres};
-use trunkline_workflow::{AccountId, Graph, Version};
-use uuid::Uuid;
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::time::{Duration, Instant};
 
-use super::{BatchFilter, LARGEST, Selection};
-use crate::definitions::{STEPS, VersionId};
+use trunkline_workflow::{AccountId, DefinitionId, InstanceId, InstanceStatus, Version};
+
+use super::{Created, LARGEST, Selection};
+use crate::search::{Fingerprint, FoundInstance, InstanceSearch};
 use crate::{Store, StoreError};
+
+/// How long instances are looked for: somebody waits for the answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Instances that are held in memory with what is known of them.
+const PAGE: usize = 5_000;
+/// Of each kind of groups the largest are shown.
+const GROUPS: usize = 100;
 
 /// How many instances a batch would have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DryRun {
-    pub total: i64,
-    pub by_version: Vec<Group>,
-    pub by_status: Vec<Group>,
-    /// By the step that failed.
-    pub by_step: Vec<Group>,
-    pub by_error: Vec<Group>,
+    pub total: usize,
+    /// Not all were counted: they are too many for a batch, or it took too long.
+    pub has_more: bool,
+    pub by_version: Vec<VersionCount>,
+    pub by_status: Vec<(InstanceStatus, usize)>,
+    pub by_step: Vec<StepCount>,
+    pub by_error: Vec<ErrorCount>,
 }
 
-/// Some of them. Of each kind there are the 100 largest.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
-    pub key: String,
-    pub count: i64,
+pub struct VersionCount {
+    pub definition: DefinitionId,
+    /// Of the definition.
+    pub name: String,
+    pub version: Version,
+    pub count: usize,
 }
 
-/// Where a step stands in each version that has it.
-#[derive(Debug, Default)]
-pub(super) struct Positions {
-    versions: Vec<Version>,
-    steps: Vec<i32>,
+/// By the step that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepCount {
+    pub step: String,
+    pub count: usize,
 }
 
-/// Parameters 1 to 11. Looked for are at most as many as show that it is too many.
-const MATCHING: &str = "
-    select i.id, i.version, i.status, f.name as step, f.error
-    from instances i
-    left join lateral (
-        select s.name, s.error
-        from steps s
-        where s.instance_id = i.id and s.status = 'Failed'
-        order by s.n desc
-        limit 1
-    ) f on i.status = 'Terminated'
-    where i.account_id = $1
-        and ($2::bytea[] is null or i.id = any($2))
-        and ($3::uuid is null or i.definition_id = $3)
-        and ($4::int is null or i.version = $4)
-        and ($5::text is null or i.status = $5)
-        and ($6::timestamptz is null or i.started_at >= $6)
-        and ($7::timestamptz is null or i.started_at < $7)
-        and ($8::text is null or f.name = $8
-            or i.completed_at is null and (i.version, 0) in (select version, 0 from unnest($9::int[]) as version)
-                and exists (
-                    select
-                    from (
-                        select j.step from jobs j where j.instance_id = i.id
-                        union all
-                        select w.step from waits w where w.instance_id = i.id
-                    ) as open
-                    join unnest($9::int[], $10::int[]) as at (version, step) on at.step = open.step
-                    where at.version = i.version
-                ))
-        and ($11::text is null or position($11 in f.error) > 0)
-        and exists (
-            select
-            from definition_versions v
-            where v.account_id = i.account_id and v.definition_id = i.definition_id and v.version = i.version
-                and v.deleted_at is null
-        )";
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorCount {
+    pub fingerprint: Fingerprint,
+    /// One of them.
+    pub message: String,
+    pub count: usize,
+}
+
+/// What is to be written down.
+pub(super) enum Selected {
+    /// In order, each once.
+    Instances(Vec<InstanceId>),
+    Refused(Created),
+}
+
+/// How far instances were found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    All,
+    TooMany,
+    TooSlow,
+}
 
 impl Store {
-    /// Where the filter's step stands; `None`: there is no such definition.
-    pub(super) async fn positions(
+    /// Ids that are none of an instance are items all the same.
+    pub(super) async fn select(
         &self,
         account: &AccountId,
         selection: &Selection,
-    ) -> Result<Option<Positions>, StoreError> {
-        let mut positions = Positions::default();
-        let Selection::Filter(filter) = selection else { return Ok(Some(positions)) };
-        if !self.definition_exists(account, filter.definition).await? {
-            return Ok(None);
+    ) -> Result<Selected, StoreError> {
+        let search = match selection {
+            Selection::Instances(ids) => return Ok(Selected::Instances(in_order(ids.clone()))),
+            Selection::Filter(search) => search,
+        };
+        if !self.has_definition_of(account, search).await? {
+            return Ok(Selected::Refused(Created::NoDefinition));
         }
-        let Some(step) = &filter.step else { return Ok(Some(positions)) };
-        let unlocked = self.keys().await?;
-        let versions: Vec<(Version, String)> = sqlx::query_as(
-            "select version, steps
-             from definition_versions
-             where account_id = $1 and definition_id = $2 and deleted_at is null
-                 and ($3::int is null or version = $3)",
-        )
-        .bind(account.as_str())
-        .bind(filter.definition)
-        .bind(filter.version)
-        .fetch_all(&self.pool)
-        .await?;
-        for (version, steps) in versions {
-            let id = VersionId::new(account, filter.definition, version);
-            let steps = unlocked.unseal_or_plain(id.place(STEPS), &steps)?;
-            let steps =
-                serde_json::from_str(&steps).map_err(|error| StoreError::Damaged(error.to_string()))?;
-            for (position, known) in (0..).zip(&Graph::new(&steps).steps) {
-                if known.id == *step {
-                    positions.versions.push(version);
-                    positions.steps.push(position);
-                }
-            }
-        }
-        Ok(Some(positions))
+        let mut ids = Vec::new();
+        let end = self.find_matching(account, search, |found| ids.push(found.id)).await?;
+        Ok(match end {
+            End::All if ids.is_empty() => Selected::Refused(Created::Empty),
+            End::All => Selected::Instances(in_order(ids)),
+            End::TooMany => Selected::Refused(Created::TooLarge),
+            End::TooSlow => Selected::Refused(Created::TooSlow),
+        })
     }
 
     /// Counts what a batch would be about, and writes nothing; `None`: there is no such definition.
@@ -119,108 +99,108 @@ impl Store {
         account: &AccountId,
         selection: &Selection,
     ) -> Result<Option<DryRun>, StoreError> {
-        let Some(positions) = self.positions(account, selection).await? else { return Ok(None) };
-        let query = format!(
-            "with matching as materialized ({MATCHING}),
-             grouped as (
-                 select kind, key, count(*) as count
-                 from matching m
-                 cross join lateral (
-                     values ('version', m.version::text), ('status', m.status), ('step', m.step),
-                         ('error', m.error)
-                 ) as g (kind, key)
-                 where key is not null
-                 group by kind, key
-             ), ranked as (
-                 select *, row_number() over (partition by kind order by count desc, key) as rank
-                 from grouped
-             )
-             select kind, key, count
-             from ranked
-             where rank <= 100
-             union all
-             select 'total', '', count(*)
-             from matching
-             order by kind, count desc, key"
-        );
-        let query: QueryAs<'_, Postgres, (String, String, i64), PgArguments> =
-            sqlx::query_as(sqlx::AssertSqlSafe(query));
-        let rows = bind(query, account, selection, &positions).fetch_all(&self.pool).await?;
-        let mut dry = DryRun::default();
-        for (kind, key, count) in rows {
-            let groups = match kind.as_str() {
-                "version" => &mut dry.by_version,
-                "status" => &mut dry.by_status,
-                "step" => &mut dry.by_step,
-                "error" => &mut dry.by_error,
-                _ => {
-                    dry.total = count;
-                    continue;
+        let mut counts = Counts::default();
+        let end = match selection {
+            Selection::Filter(search) => {
+                if !self.has_definition_of(account, search).await? {
+                    return Ok(None);
                 }
-            };
-            groups.push(Group { key, count });
+                self.find_matching(account, search, |found| counts.add(found)).await?
+            }
+            Selection::Instances(ids) => {
+                for ids in in_order(ids.clone()).chunks(PAGE) {
+                    self.load_instances(account, ids).await?.into_iter().for_each(|found| counts.add(found));
+                }
+                End::All
+            }
+        };
+        Ok(Some(counts.into_dry_run(end != End::All)))
+    }
+
+    async fn has_definition_of(
+        &self,
+        account: &AccountId,
+        search: &InstanceSearch,
+    ) -> Result<bool, StoreError> {
+        match search.definition {
+            Some(definition) => self.definition_exists(account, definition).await,
+            None => Ok(true),
         }
-        Ok(Some(dry))
+    }
+
+    /// Shows everything that is found, at most [`LARGEST`].
+    async fn find_matching(
+        &self,
+        account: &AccountId,
+        search: &InstanceSearch,
+        mut show: impl FnMut(FoundInstance),
+    ) -> Result<End, StoreError> {
+        let begun = Instant::now();
+        let (mut below, mut count) = (None, 0);
+        loop {
+            let left = PATIENCE.saturating_sub(begun.elapsed());
+            let page = self.search_instances(account, search, below, PAGE, left).await?;
+            for found in page.items {
+                if count == LARGEST {
+                    return Ok(End::TooMany);
+                }
+                count += 1;
+                show(found);
+            }
+            let Some(next) = page.next else { return Ok(End::All) };
+            if begun.elapsed() >= PATIENCE {
+                return Ok(End::TooSlow);
+            }
+            below = Some(next);
+        }
     }
 }
 
-/// Answers how many; beyond [`LARGEST`] not all. Ids that are none of an instance are items all the same.
-pub(super) async fn write_items(
-    connection: &mut PgConnection,
-    account: &AccountId,
-    batch: Uuid,
-    selection: &Selection,
-    positions: &Positions,
-) -> Result<u64, StoreError> {
-    if let Selection::Instances(ids) = selection {
-        let written = sqlx::query(
-            "insert into batch_items (batch_id, n, instance_id)
-             select $1, row_number() over (order by id), id
-             from (select distinct id from unnest($2::bytea[]) as id) as given",
-        )
-        .bind(batch)
-        .bind(ids.iter().map(|id| &id.as_bytes()[..]).collect::<Vec<_>>())
-        .execute(connection)
-        .await?;
-        return Ok(written.rows_affected());
-    }
-    let query = format!(
-        "with matching as materialized ({MATCHING} limit {}),
-         written as (
-             insert into batch_items (batch_id, n, instance_id)
-             select $12, row_number() over (order by id), id
-             from matching
-         )
-         select count(*) from matching",
-        LARGEST + 1
-    );
-    let query: QueryAs<'_, Postgres, (i64,), PgArguments> = sqlx::query_as(sqlx::AssertSqlSafe(query));
-    let (count,) = bind(query, account, selection, positions).bind(batch).fetch_one(connection).await?;
-    Ok(count.unsigned_abs())
+fn in_order(mut ids: Vec<InstanceId>) -> Vec<InstanceId> {
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }
 
-/// Planned anew for each selection, with what it says and without what it does not.
-fn bind<'q, T: for<'r> FromRow<'r, sqlx::postgres::PgRow>>(
-    query: QueryAs<'q, Postgres, T, PgArguments>,
-    account: &'q AccountId,
-    selection: &'q Selection,
-    positions: &'q Positions,
-) -> QueryAs<'q, Postgres, T, PgArguments> {
-    let (filter, ids): (Option<&BatchFilter>, Option<Vec<&[u8]>>) = match selection {
-        Selection::Filter(filter) => (Some(filter), None),
-        Selection::Instances(ids) => (None, Some(ids.iter().map(|id| &id.as_bytes()[..]).collect())),
-    };
-    query
-        .persistent(false)
-        .bind(account.as_str())
-        .bind(ids)
-        .bind(filter.map(|filter| filter.definition))
-        .bind(filter.and_then(|filter| filter.version))
-        .bind(filter.and_then(|filter| filter.status.map(trunkline_workflow::InstanceStatus::as_str)))
-        .bind(filter.and_then(|filter| filter.started_from))
-        .bind(filter.and_then(|filter| filter.started_before))
-        .bind(filter.and_then(|filter| filter.step.as_deref()))
-        .bind(&positions.versions)
-        .bind(&positions.steps)
-        .bind(filter.and_then(|filter| filter.error.as_deref()))
+#[derive(Default)]
+struct Counts {
+    total: usize,
+    versions: HashMap<(DefinitionId, Version), (String, usize)>,
+    statuses: HashMap<InstanceStatus, ((), usize)>,
+    steps: HashMap<String, ((), usize)>,
+    errors: HashMap<Fingerprint, (String, usize)>,
+}
+
+impl Counts {
+    fn add(&mut self, found: FoundInstance) {
+        self.total += 1;
+        let FoundInstance { definition, version, name, status, failure, .. } = found;
+        self.versions.entry((definition, version)).or_insert((name, 0)).1 += 1;
+        self.statuses.entry(status).or_default().1 += 1;
+        if let Some(failure) = failure {
+            self.steps.entry(failure.step).or_default().1 += 1;
+            self.errors.entry(failure.fingerprint).or_insert((failure.message, 0)).1 += 1;
+        }
+    }
+
+    fn into_dry_run(self, has_more: bool) -> DryRun {
+        let version =
+            |((definition, version), (name, count))| VersionCount { definition, name, version, count };
+        let error = |(fingerprint, (message, count))| ErrorCount { fingerprint, message, count };
+        DryRun {
+            total: self.total,
+            has_more,
+            by_version: largest(self.versions).map(version).collect(),
+            by_status: largest(self.statuses).map(|(status, ((), count))| (status, count)).collect(),
+            by_step: largest(self.steps).map(|(step, ((), count))| StepCount { step, count }).collect(),
+            by_error: largest(self.errors).map(error).collect(),
+        }
+    }
+}
+
+/// The most frequent first.
+fn largest<K: Eq + Hash + Ord, T>(groups: HashMap<K, (T, usize)>) -> impl Iterator<Item = (K, (T, usize))> {
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by(|a, b| (Reverse(a.1.1), &a.0).cmp(&(Reverse(b.1.1), &b.0)));
+    groups.into_iter().take(GROUPS)
 }

@@ -71,6 +71,32 @@ impl Store {
         row.map(DispatchState::try_from).transpose()
     }
 
+    /// The workflow that this one runs again, and those that run it again, the oldest first.
+    pub async fn dispatch_reruns(
+        &self,
+        account: &AccountId,
+        instance: InstanceId,
+    ) -> Result<(Option<Uuid>, Vec<Uuid>), StoreError> {
+        let rows: Vec<(bool, Uuid, DateTime<Utc>)> = sqlx::query_as(
+            "select true as is_origin, d.id, d.created_at
+             from reruns r
+             join dispatches d on d.instance_id = r.origin
+             where r.instance_id = $2 and d.account_id = $1
+             union all
+             select false, d.id, d.created_at
+             from reruns r
+             join dispatches d on d.instance_id = r.instance_id
+             where r.origin = $2 and d.account_id = $1
+             order by created_at",
+        )
+        .bind(account.as_str())
+        .bind(&instance.as_bytes()[..])
+        .fetch_all(&self.pool)
+        .await?;
+        let origin = rows.iter().find(|row| row.0).map(|row| row.1);
+        Ok((origin, rows.into_iter().filter(|row| !row.0).map(|row| row.1).collect()))
+    }
+
     /// The newest first; with a status only those that have it.
     pub async fn list_dispatches(
         &self,

@@ -76,6 +76,20 @@ impl Store {
         Ok(page)
     }
 
+    /// Those of the ids that are instances of the account.
+    pub(crate) async fn load_instances(
+        &self,
+        account: &AccountId,
+        ids: &[InstanceId],
+    ) -> Result<Vec<FoundInstance>, StoreError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(LOOKED_AT) {
+            let every = InstanceSearch::default();
+            found.extend(self.look_at(account, &every, ids, &mut HashMap::new()).await?);
+        }
+        Ok(found)
+    }
+
     /// `None`: nothing can be found.
     async fn choose_way(
         &self,

@@ -25,6 +25,8 @@ pub enum StartAt {
     Start,
     /// By its id.
     Step(String),
+    /// Of a workflow of the Workflows API, counted from 1.
+    Message(usize),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,6 +80,7 @@ impl StartAt {
             Self::Failed => json!("failed"),
             Self::Start => json!("start"),
             Self::Step(id) => json!({ "step": id }),
+            Self::Message(number) => json!({ "message": number }),
         }
     }
 }
@@ -97,11 +100,19 @@ fn read_from(value: &Value) -> Result<StartAt, Malformed> {
         Value::String(word) if word == "failed" => Some(StartAt::Failed),
         Value::String(word) if word == "start" => Some(StartAt::Start),
         Value::Object(members) if members.len() == 1 => {
-            members.get("step").and_then(Value::as_str).map(|id| StartAt::Step(id.to_owned()))
+            let step = members.get("step").and_then(Value::as_str).map(|id| StartAt::Step(id.to_owned()));
+            let number = members.get("message").and_then(Value::as_u64).filter(|number| *number >= 1);
+            let number = number.map(|number| usize::try_from(number).unwrap_or(usize::MAX));
+            step.or(number.map(StartAt::Message))
         }
         _ => None,
     }
-    .ok_or_else(|| Malformed::whole("`from` must be `failed`, `start` or an object with `step`, a step's id"))
+    .ok_or_else(|| {
+        Malformed::whole(
+            "`from` must be `failed`, `start` or an object with `step`, a step's id, or with `message`, the number of \
+             a message",
+        )
+    })
 }
 
 fn read_version(value: &Value) -> Result<OnVersion, Malformed> {
@@ -135,6 +146,7 @@ mod tests {
             json!({"from": "failed", "version": "same", "context": {}}),
             json!({"from": "start", "version": "newest", "context": {"a": null}}),
             json!({"from": {"step": "x"}, "version": 7, "context": {"a": [1]}}),
+            json!({"from": {"message": 2}, "version": "same", "context": {}}),
         ] {
             assert_eq!(read(&value).unwrap().to_value(), value);
         }
@@ -142,6 +154,9 @@ mod tests {
         for wrong in [
             json!({"from": "end"}),
             json!({"from": {"step": 1}}),
+            json!({"from": {"message": 0}}),
+            json!({"from": {"message": "2"}}),
+            json!({"from": {"message": 2, "step": "x"}}),
             json!({"from": {"step": "x", "body": 1}}),
             json!({"version": 0}),
             json!({"version": "7"}),

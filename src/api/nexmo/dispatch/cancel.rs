@@ -34,7 +34,7 @@ pub async fn cancel(
     let found = state.store.find_dispatch(&caller.account, id).await?.ok_or(Problem::NotFound)?;
     match state.store.cancel_dispatch(&caller.account, &found, &caller.by()).await? {
         // What is refused has ended.
-        Controlled::Done | Controlled::Refused(_) => Ok(StatusCode::NO_CONTENT),
+        Controlled::Done { .. } | Controlled::Refused(_) => Ok(StatusCode::NO_CONTENT),
         Controlled::NotFound => Err(Problem::NotFound),
     }
 }

@@ -23,6 +23,11 @@ pub struct DispatchView {
 pub struct DispatchDetails {
     #[serde(flatten)]
     pub dispatch: DispatchView,
+    /// The workflow that this one runs again.
+    #[schema(required)]
+    pub rerun_of: Option<Uuid>,
+    /// Workflows that run it again, the oldest first.
+    pub reruns: Vec<Uuid>,
     #[serde(rename = "_links")]
     pub links: DispatchLinks,
 }

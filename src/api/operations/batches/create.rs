@@ -12,6 +12,7 @@ use super::view::{BatchView, DryRunView};
 use crate::api::auth::{Account, Caller, Operator};
 use crate::api::body::LongBody;
 use crate::api::error::{AccountErrors, ApiError, BodyErrors, ErrorBody};
+use crate::api::idempotency::{IdempotencyHeader, RequestKey};
 use crate::api::json::Json;
 use crate::api::path;
 use crate::api::state::ApiState;
@@ -20,13 +21,13 @@ use crate::api::state::ApiState;
 ///
 /// The instances that match at this moment are written down; workers then go through them at the rate that is allowed,
 /// and each is done, skipped or failed exactly once. With `dryRun` nothing is written and the answer says how many
-/// there are. A filter always names a definition, and what matches none is refused.
+/// there are. A filter has at least one condition, and what matches none is refused.
 #[utoipa::path(
     post,
     path = "/api/v1/accounts/{accountId}/batches",
     operation_id = "create-batch",
     tag = "Operations",
-    params(Account),
+    params(Account, IdempotencyHeader),
     request_body = BatchSchema,
     responses(
         (status = 200, description = "With `dryRun`: the counts.", body = DryRunView),
@@ -35,6 +36,7 @@ use crate::api::state::ApiState;
         (status = 400, description = "A member is invalid, or there is no such instance, or there are too many.",
          body = ErrorBody),
         (status = 404, description = "There is no such definition.", body = ErrorBody),
+        (status = 409, description = "The `Idempotency-Key` was used with another request.", body = ErrorBody),
         AccountErrors,
         BodyErrors,
     )
@@ -42,19 +44,22 @@ use crate::api::state::ApiState;
 pub async fn create(
     State(state): State<ApiState>,
     Operator(Caller { account, mut by }): Operator,
+    key: RequestKey,
     LongBody(body): LongBody,
 ) -> Result<Response, ApiError> {
     let BatchInput { new, is_dry, reason } = BatchInput::read(&body.json_object()?)?;
     let no_definition = || match &new.selection {
-        Selection::Filter(filter) => ApiError::DefinitionNotFound(filter.definition),
-        Selection::Instances(_) => ApiError::InvalidParameter("instances"),
+        Selection::Filter(search) => search.definition.map(ApiError::DefinitionNotFound),
+        Selection::Instances(_) => None,
     };
+    let no_definition = || no_definition().unwrap_or(ApiError::InvalidParameter("filter"));
     if is_dry {
         let dry = state.store.try_batch(&account, &new.selection).await?.ok_or_else(no_definition)?;
         return Ok(Json(DryRunView::from(dry)).into_response());
     }
     by.reason = reason.or(by.reason);
-    match state.store.create_batch(&account, &new, &by).await? {
+    let key = key.for_body(&account, &body.0);
+    match state.store.create_batch(&account, &new, key.as_ref(), &by).await? {
         Created::Batch(batch) => {
             let location = path::of_batch(&account, batch.id);
             Ok((StatusCode::CREATED, [(LOCATION, location)], Json(BatchView::new(*batch)?)).into_response())
@@ -64,5 +69,9 @@ pub async fn create(
         Created::TooLarge => {
             Err(Malformed::whole("it matches more than 100,000 instances: narrow it").into())
         }
+        Created::TooSlow => {
+            Err(Malformed::whole("what it matches is not found in time: name a definition, or times").into())
+        }
+        Created::KeyReused => Err(ApiError::KeyReused),
     }
 }

@@ -2,16 +2,15 @@
 //! instances than its author meant.
 
 use serde_json::{Map, Value};
-use trunkline_store::batches::{BatchAction, BatchFilter, LARGEST, NewBatch, Selection};
+use trunkline_store::batches::{BatchAction, LARGEST, NewBatch, Selection};
+use trunkline_workflow::InstanceId;
 use trunkline_workflow::control::Command;
 use trunkline_workflow::rerun::Choice;
 use trunkline_workflow::strict_json::Malformed;
-use trunkline_workflow::{DefinitionId, InstanceId, InstanceStatus, Version};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
+use super::filter::{FilterSchema, read_filter};
 use crate::api::operations::instances::rerun::RerunSchema;
-use crate::api::timestamp;
 
 /// Items a second, unless the body says how many.
 const USUAL_RATE: i64 = 100;
@@ -65,28 +64,6 @@ enum ActionName {
     Terminate,
 }
 
-/// Instances of one definition for which all of it holds.
-#[derive(ToSchema)]
-#[schema(as = BatchFilter, rename_all = "camelCase")]
-#[expect(dead_code, reason = "a description")]
-struct FilterSchema {
-    definition_id: Uuid,
-    #[schema(minimum = 1)]
-    version: Option<i32>,
-    /// In any letter case.
-    status: Option<String>,
-    /// The step that failed, or that the instance stands at.
-    step: Option<String>,
-    /// A part of the error that ended it.
-    error: Option<String>,
-    /// Inclusive.
-    #[schema(format = DateTime)]
-    started_from: Option<String>,
-    /// Exclusive.
-    #[schema(format = DateTime)]
-    started_before: Option<String>,
-}
-
 impl BatchInput {
     pub fn read(members: &Map<String, Value>) -> Result<Self, Malformed> {
         known(
@@ -96,7 +73,7 @@ impl BatchInput {
         )?;
         let given = |name: &str| members.get(name).filter(|value| !value.is_null());
         let selection = match (given("filter"), given("instances")) {
-            (Some(filter), None) => Selection::Filter(read_filter(filter)?),
+            (Some(filter), None) => Selection::Filter(Box::new(read_filter(filter)?)),
             (None, Some(ids)) => Selection::Instances(read_ids(ids)?),
             _ => return Err(wrong("one of `filter` and `instances` must be there")),
         };
@@ -126,11 +103,11 @@ impl BatchInput {
     }
 }
 
-fn wrong(detail: impl Into<String>) -> Malformed {
+pub(super) fn wrong(detail: impl Into<String>) -> Malformed {
     Malformed::whole(detail)
 }
 
-fn known(members: &Map<String, Value>, of: &str, names: &[&str]) -> Result<(), Malformed> {
+pub(super) fn known(members: &Map<String, Value>, of: &str, names: &[&str]) -> Result<(), Malformed> {
     match members.keys().find(|name| !names.contains(&name.as_str())) {
         Some(name) => Err(wrong(format!("`{name}` is no member of {of}"))),
         None => Ok(()),
@@ -152,45 +129,6 @@ fn read_action(action: Option<&Value>, rerun: Option<&Value>) -> Result<BatchAct
         Some(_) => Err(wrong("`rerun` is for the action `rerun` alone")),
         None => Ok(BatchAction::Command(command)),
     }
-}
-
-fn read_filter(filter: &Value) -> Result<BatchFilter, Malformed> {
-    let members = filter.as_object().ok_or_else(|| wrong("`filter` must be an object"))?;
-    known(
-        members,
-        "a filter",
-        &["definitionId", "version", "status", "step", "error", "startedFrom", "startedBefore"],
-    )?;
-    let given = |name: &str| members.get(name).filter(|value| !value.is_null());
-    let text = |name: &str| match given(name) {
-        None => Ok(None),
-        Some(Value::String(text)) if !text.is_empty() => Ok(Some(text.as_str())),
-        Some(_) => Err(wrong(format!("`{name}` must be a text"))),
-    };
-    let time = |name: &str| {
-        let at = text(name)?
-            .map(|at| timestamp::parse(at).ok_or_else(|| wrong(format!("`{name}` must be a time"))));
-        at.transpose()
-    };
-    let definition = text("definitionId")?.and_then(|id| DefinitionId::try_parse(id).ok());
-    let version = given("version").map(|version| {
-        let version = version.as_i64().filter(|version| *version >= 1);
-        let version = version.map(|version| Version::try_from(version).unwrap_or(Version::MAX));
-        version.ok_or_else(|| wrong("`version` must be a version's number"))
-    });
-    let status = text("status")?.map(|status| {
-        InstanceStatus::parse(status).ok_or_else(|| wrong("`status` must be the status of an instance"))
-    });
-    Ok(BatchFilter {
-        definition: definition
-            .ok_or_else(|| wrong("`definitionId` of the filter must be a definition's id"))?,
-        version: version.transpose()?,
-        status: status.transpose()?,
-        step: text("step")?.map(str::to_owned),
-        error: text("error")?.map(str::to_owned),
-        started_from: time("startedFrom")?,
-        started_before: time("startedBefore")?,
-    })
 }
 
 fn read_ids(ids: &Value) -> Result<Vec<InstanceId>, Malformed> {

@@ -2,6 +2,7 @@
 
 pub mod control;
 pub mod create;
+mod filter;
 mod input;
 pub mod items;
 pub mod list;

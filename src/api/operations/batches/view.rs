@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use trunkline_store::batches::{Batch, BatchAction, BatchItem, BatchState, DryRun, Group};
-use trunkline_workflow::Version;
+use trunkline_store::batches::{
+    Batch, BatchAction, BatchItem, BatchState, DryRun, ErrorCount, StepCount, VersionCount,
+};
+use trunkline_workflow::{InstanceStatus, Version};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -105,58 +107,77 @@ impl ProgressView {
 #[serde(rename_all = "camelCase")]
 #[schema(as = BatchDryRun)]
 pub struct DryRunView {
-    /// More than 100,000 are refused without `dryRun`.
-    total: i64,
-    by_version: Vec<VersionCount>,
-    by_status: Vec<StatusCount>,
+    /// At most 100,000 are counted.
+    total: usize,
+    /// Not all were counted: they are more than a batch may have, or it took too long. Such a batch is refused.
+    has_more: bool,
+    by_version: Vec<VersionCountView>,
+    by_status: Vec<StatusCountView>,
     /// By the step that failed; the 100 most frequent.
-    by_step: Vec<StepCount>,
+    by_step: Vec<StepCountView>,
     /// By the error that ended them; the 100 most frequent.
-    by_error: Vec<ErrorCount>,
+    by_error: Vec<ErrorCountView>,
 }
 
 #[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(as = BatchVersionCount)]
-struct VersionCount {
+struct VersionCountView {
+    definition_id: Uuid,
+    /// Of the definition.
+    name: String,
     #[schema(value_type = i32, minimum = 1)]
     version: Version,
-    count: i64,
+    count: usize,
 }
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = BatchStatusCount)]
-struct StatusCount {
-    status: String,
-    count: i64,
+struct StatusCountView {
+    status: &'static str,
+    count: usize,
 }
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = BatchStepCount)]
-struct StepCount {
+struct StepCountView {
     step: String,
-    count: i64,
+    count: usize,
 }
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = BatchErrorCount)]
-struct ErrorCount {
+struct ErrorCountView {
+    /// What all of them have in common.
+    fingerprint: String,
+    /// One of them.
     error: String,
-    count: i64,
+    count: usize,
 }
 
 impl From<DryRun> for DryRunView {
     fn from(dry: DryRun) -> Self {
-        let version = |Group { key, count }| VersionCount { version: key.parse().unwrap_or_default(), count };
+        let version = |VersionCount { definition, name, version, count }| VersionCountView {
+            definition_id: definition,
+            name,
+            version,
+            count,
+        };
+        let step = |StepCount { step, count }| StepCountView { step, count };
+        let error = |ErrorCount { fingerprint, message, count }: ErrorCount| ErrorCountView {
+            fingerprint: fingerprint.to_string(),
+            error: message,
+            count,
+        };
+        let status =
+            |(status, count): (InstanceStatus, usize)| StatusCountView { status: status.as_str(), count };
         Self {
             total: dry.total,
+            has_more: dry.has_more,
             by_version: dry.by_version.into_iter().map(version).collect(),
-            by_status: dry
-                .by_status
-                .into_iter()
-                .map(|g| StatusCount { status: g.key, count: g.count })
-                .collect(),
-            by_step: dry.by_step.into_iter().map(|g| StepCount { step: g.key, count: g.count }).collect(),
-            by_error: dry.by_error.into_iter().map(|g| ErrorCount { error: g.key, count: g.count }).collect(),
+            by_status: dry.by_status.into_iter().map(status).collect(),
+            by_step: dry.by_step.into_iter().map(step).collect(),
+            by_error: dry.by_error.into_iter().map(error).collect(),
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::api::{page, path};
 const PATIENCE: Duration = Duration::from_secs(1);
 const CONTEXT: &str = "context.";
 /// Values of the context in one search.
-const MOST_VALUES: usize = 8;
+pub const MOST_VALUES: usize = 8;
 
 /// For the OpenAPI document.
 #[derive(IntoParams)]
@@ -97,10 +97,7 @@ pub async fn list(
 }
 
 fn read(query: &Query) -> Result<InstanceSearch, ApiError> {
-    let word = |text: &str| {
-        let usable = (1..=LONGEST_VALUE).contains(&text.chars().count()) && !text.contains('\0');
-        usable.then(|| text.to_owned())
-    };
+    let word = |text: &str| is_usable(text).then(|| text.to_owned());
     Ok(InstanceSearch {
         id: query.read("id", |text| text.parse().ok())?,
         status: query.read("status", InstanceStatus::parse)?,
@@ -118,14 +115,24 @@ fn read(query: &Query) -> Result<InstanceSearch, ApiError> {
 }
 
 fn read_context(query: &Query) -> Result<Vec<(String, String)>, ApiError> {
-    let usable = |path: &str, value: &str| {
-        let fits = |text: &str| text.chars().count() <= LONGEST_VALUE && !text.contains('\0');
-        !path.is_empty() && fits(path) && fits(value)
-    };
     let values: Vec<(String, String)> =
         query.beginning_with(CONTEXT).map(|(path, value)| (path.to_owned(), value.to_owned())).collect();
-    if values.len() > MOST_VALUES || !values.iter().all(|(path, value)| usable(path, value)) {
+    if values.len() > MOST_VALUES || !values.iter().all(|(path, value)| is_usable_value(path, value)) {
         return Err(ApiError::InvalidParameter("context"));
     }
     Ok(values)
+}
+
+/// A text that something can be compared with.
+pub fn is_usable(text: &str) -> bool {
+    !text.is_empty() && fits(text)
+}
+
+/// A value of the context with its path.
+pub fn is_usable_value(path: &str, value: &str) -> bool {
+    is_usable(path) && fits(value)
+}
+
+fn fits(text: &str) -> bool {
+    text.chars().count() <= LONGEST_VALUE && !text.contains('\0')
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use trunkline_store::reruns::Rerun;
 use trunkline_workflow::rerun::Choice;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::api::auth::{Account, Caller, Operator};
 use crate::api::body::Body;
@@ -23,13 +24,14 @@ use crate::api::state::ApiState;
 #[schema(as = Rerun)]
 #[expect(dead_code, reason = "describes what `Choice::read` reads")]
 pub struct RerunSchema {
-    /// `failed` (the failed step, and beside it everything that ended with it), `start`, or `{"step": id}`.
+    /// `failed` (the failed step, and beside it everything that ended with it), `start`, or `{"step": id}`. Of a
+    /// workflow of the Workflows API `{"message": number}`, counted from 1, and `failed` is the last that was begun.
     #[schema(value_type = Option<Object>, default = "failed")]
     from: Option<Value>,
     /// `same`, `newest` or a number.
     #[schema(value_type = Option<Object>, default = "same")]
     version: Option<Value>,
-    /// Members that replace those of the context; `null` removes one.
+    /// Members that replace those of the context; `null` removes one. Not of workflows of the Workflows API.
     #[schema(value_type = Option<Object>)]
     context: Option<Map<String, Value>>,
 }
@@ -41,6 +43,9 @@ pub struct RerunSchema {
 pub struct StartedView {
     #[schema(pattern = "^[0-9a-f]{24}$", example = "66b1f0c2a94d5e0f1c2b3a4d")]
     instance_id: String,
+    /// Of a workflow of the Workflows API: the new one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dispatch_uuid: Option<Uuid>,
 }
 
 /// Run an ended instance again
@@ -48,6 +53,10 @@ pub struct StartedView {
 /// Starts a new instance, on the same version unless another one is asked for. From the failed step it goes on as if
 /// the failure had not happened, with the context of that moment: that step begins again, and so do the steps of other
 /// paths that ended with the instance. From the start it begins with the context that the instance was started with.
+///
+/// A workflow of the Workflows API is run again as a workflow of its own, which is told under its own `dispatch_uuid`:
+/// the message that it is to begin with is sent, and those behind it when that one does not get through; those before it
+/// are not sent again. That of a step `Failover` is run again with the step's instance alone.
 #[utoipa::path(
     post,
     path = "/api/v1/accounts/{accountId}/instances/{instanceId}/rerun",
@@ -76,9 +85,9 @@ pub async fn rerun(
     let choice = if body.is_absent() { Choice::default() } else { Choice::read(&body.json_object()?)? };
     let key = key.for_body(&account, &body.0);
     match state.store.rerun(&account, origin, &choice, key.as_ref(), &by).await? {
-        Rerun::Started { instance, definition } => {
+        Rerun::Started { instance, definition, dispatch } => {
             let location = path::of_instance(&account, definition, instance);
-            let view = StartedView { instance_id: instance.to_string() };
+            let view = StartedView { instance_id: instance.to_string(), dispatch_uuid: dispatch };
             Ok((StatusCode::CREATED, [(LOCATION, location)], Json(view)).into_response())
         }
         Rerun::NotFound => Err(ApiError::WorkflowNotFound(origin)),

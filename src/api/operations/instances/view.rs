@@ -48,6 +48,9 @@ pub struct ExplanationView {
 #[schema(as = RerunLink)]
 struct RerunLinkView {
     instance_id: String,
+    /// Of a workflow of the Workflows API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dispatch_uuid: Option<Uuid>,
     /// From where it was asked to be run again, and on which version.
     #[schema(value_type = Object)]
     choice: Box<RawValue>,
@@ -200,6 +203,7 @@ impl RerunLinkView {
     fn new(link: RerunLink) -> Result<Self, ApiError> {
         Ok(Self {
             instance_id: link.instance.to_string(),
+            dispatch_uuid: link.dispatch,
             choice: RawValue::from_string(link.choice)?,
             at: Timestamp(link.at),
         })
