@@ -18,9 +18,10 @@ use crate::api::state::ApiState;
 #[expect(dead_code, reason = "describes what `list` reads")]
 pub struct Filter {
     /// Only this action.
-    #[param(example = "definition.update")]
+    #[param(example = "definition.update", min_length = 1)]
     action: Option<String>,
     /// Only what was done to this.
+    #[param(min_length = 1)]
     object: Option<String>,
     /// Only older lines: the `id` of the last one of the page before.
     #[param(minimum = 1)]

@@ -35,7 +35,7 @@ pub struct Search {
     status: Option<InstanceStatusSchema>,
     definition_id: Option<Uuid>,
     #[param(minimum = 1)]
-    version: Option<i32>,
+    version: Option<i64>,
     /// The step that the instance failed at, or, while it is unfinished, is at.
     step: Option<String>,
     /// A part of the error's message, in any letter case.
