@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use trunkline_connectors::outbound::{AddressPolicy, OutboundClient, OutboundRequest, call_failed};
+use trunkline_connectors::outbound::{
+    AddressPolicy, OutboundClient, OutboundRequest, OutboundResponse, call_failed,
+};
 
 use super::error::CliError;
 
@@ -28,24 +30,70 @@ impl Server {
     }
 
     pub(super) async fn get(&self, path: &str) -> Result<Value, CliError> {
-        self.call("GET", path, None).await
+        self.call("GET", path, None, &[]).await
     }
 
     pub(super) async fn post(&self, path: &str, body: Vec<u8>) -> Result<Value, CliError> {
-        self.call("POST", path, Some(body)).await
+        self.call("POST", path, Some(body), &[]).await
     }
 
     pub(super) async fn put(&self, path: &str, body: Vec<u8>) -> Result<Value, CliError> {
-        self.call("PUT", path, Some(body)).await
+        self.call("PUT", path, Some(body), &[]).await
+    }
+
+    /// With more headers; those without a value are left out.
+    pub(super) async fn post_with(
+        &self,
+        path: &str,
+        body: Vec<u8>,
+        headers: &[(&str, Option<&str>)],
+    ) -> Result<Value, CliError> {
+        self.call("POST", path, Some(body), headers).await
+    }
+
+    /// As [`Server::post_with`].
+    pub(super) async fn patch_with(
+        &self,
+        path: &str,
+        body: Vec<u8>,
+        headers: &[(&str, Option<&str>)],
+    ) -> Result<Value, CliError> {
+        self.call("PATCH", path, Some(body), headers).await
     }
 
     /// The answer, `null` when it has no body. Any status but 2xx is an error with the server's words.
-    async fn call(&self, method: &str, path: &str, body: Option<Vec<u8>>) -> Result<Value, CliError> {
+    async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Vec<u8>>,
+        headers: &[(&str, Option<&str>)],
+    ) -> Result<Value, CliError> {
+        let response = self.send(method, path, body, headers).await?;
+        let answer: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        if response.is_success() {
+            return Ok(answer);
+        }
+        let message = answer["message"].as_str().unwrap_or(&response.reason).to_owned();
+        let call = format!("{method} {}{path}", self.url);
+        Err(CliError::Refused { call, status: response.status, message })
+    }
+
+    /// The answer whatever its status.
+    pub(super) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Vec<u8>>,
+        more: &[(&str, Option<&str>)],
+    ) -> Result<OutboundResponse, CliError> {
         let url = format!("{}{path}", self.url);
         let mut headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
         if let Some(key) = &self.key {
             headers.push(("Authorization".to_owned(), format!("Bearer {key}")));
         }
+        let given = more.iter().filter_map(|(name, value)| Some(((*name).to_owned(), (*value)?.to_owned())));
+        headers.extend(given);
         let request = OutboundRequest {
             method: method.to_owned(),
             url: url.clone(),
@@ -55,12 +103,6 @@ impl Server {
             follow_redirects: false,
         };
         let response = self.http.send(request).await;
-        let response = response.map_err(|error| CliError::Call(call_failed(&error, method, &url)))?;
-        let answer: Value = serde_json::from_slice(&response.body).unwrap_or_default();
-        if response.is_success() {
-            return Ok(answer);
-        }
-        let message = answer["message"].as_str().unwrap_or(&response.reason).to_owned();
-        Err(CliError::Refused { call: format!("{method} {url}"), status: response.status, message })
+        response.map_err(|error| CliError::Call(call_failed(&error, method, &url)))
     }
 }

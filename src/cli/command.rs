@@ -9,8 +9,8 @@ use super::evaluator::EvaluatorChild;
 use super::ignore_blank_environment::ignore_blank_environment;
 use super::settings::LogSettings;
 use super::{
-    account, application, completions, connector, credentials, definition, dev, instance, key, master_key,
-    migrate, name_environment, serve, sim, verify, webhook, worker, workers,
+    account, application, batch, completions, connector, credentials, definition, dev, doctor, instance, key,
+    master_key, migrate, name_environment, rerun, serve, sim, verify, webhook, worker, workers,
 };
 
 /// A self-hosted automation server for messaging, on PostgreSQL
@@ -42,6 +42,9 @@ enum Command {
     Workers(workers::WorkersCommand),
     Definition(definition::DefinitionCommand),
     Instance(instance::InstanceCommand),
+    Rerun(rerun::Rerun),
+    Batch(batch::BatchCommand),
+    Doctor(doctor::Doctor),
     Verify(verify::Verify),
     Sim(sim::Sim),
     Completions(completions::Completions),
@@ -85,6 +88,9 @@ pub fn run(cli: Cli) -> Result<ExitCode, CliError> {
             Command::Workers(workers) => workers.run().await,
             Command::Definition(definition) => return definition.run().await,
             Command::Instance(instance) => return instance.run().await,
+            Command::Rerun(rerun) => rerun.run().await,
+            Command::Batch(batch) => return batch.run().await,
+            Command::Doctor(doctor) => return doctor.run().await,
             Command::Verify(verify) => return verify.run().await,
             Command::Sim(sim) => sim.run().await,
             Command::Completions(completions) => completions.run(),

@@ -87,6 +87,14 @@ pub enum CliError {
     SeveralDefinitions { name: String },
     #[error("there is no definition `{0}`")]
     NoDefinition(uuid::Uuid),
+    #[error("which instances: by conditions, or by `--instance`")]
+    NoSelection,
+    #[error("no instance matches")]
+    NoInstances,
+    #[error("a batch has at most 100,000 instances: narrow it by more conditions, times for example")]
+    TooManyInstances,
+    #[error("there is no terminal to ask at: `--yes` does it without asking, `--dry-run` only counts")]
+    NobodyToAsk,
     #[error("{0}")]
     Call(String),
     #[error("{call} was answered with {status}: {message}")]

@@ -1,8 +1,10 @@
 //! The program as people start it: its flags, its words, its life from start to signal.
 
 mod applications;
+mod batches;
 mod connectors;
 mod dev;
+mod doctor;
 mod examples;
 mod instances;
 mod official_client;

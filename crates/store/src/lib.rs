@@ -13,6 +13,7 @@ pub mod cluster;
 pub mod connectors;
 pub mod control;
 pub mod definitions;
+pub mod diagnose;
 pub mod dispatches;
 pub mod error;
 pub mod events;

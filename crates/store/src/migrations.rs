@@ -114,6 +114,11 @@ fn explain(error: MigrateError) -> StoreError {
     }
 }
 
+/// Of every migration of this binary.
+pub(crate) fn versions() -> impl Iterator<Item = i64> {
+    MIGRATOR.iter().map(|migration| migration.version)
+}
+
 /// `NotMigrated` unless every migration of this binary is applied.
 pub(crate) async fn check(pool: &PgPool) -> Result<(), StoreError> {
     let applied: Vec<i64> =

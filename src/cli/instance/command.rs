@@ -70,6 +70,6 @@ pub(super) async fn explain(api: &AccountApi, id: InstanceId) -> Result<Value, C
     api.server.get(&api.path(&format!("/instances/{id}"))).await
 }
 
-fn parse_instance(text: &str) -> Result<InstanceId, String> {
+pub(in crate::cli) fn parse_instance(text: &str) -> Result<InstanceId, String> {
     text.parse().map_err(|error: trunkline_workflow::ids::MalformedInstanceId| error.to_string())
 }
