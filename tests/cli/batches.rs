@@ -128,8 +128,8 @@ async fn many_instances_are_counted_confirmed_and_followed() {
     let page = batch(&["items", id, "--limit", "2", "--state", "done"]).succeeded();
     assert!(page.stderr.contains("--after 2"), "{page:?}");
     assert!(batch(&["items", id, "--state", "failed"]).succeeded().stderr.contains("No instance."));
-    let list = batch(&["list"]).succeeded().stdout;
-    assert!(list.lines().nth(1).unwrap().starts_with(&format!("{id}  rerun   done   3  ")), "{list}");
+    let listed = batch(&["list"]).succeeded().stdout;
+    assert!(listed.lines().nth(1).unwrap().starts_with(&format!("{id}  rerun   done   3  ")), "{listed}");
     batch(&["abort", id]).failed(1, "cannot be aborted because it is done");
 
     // What failed and cannot be run again from there is told by the exit code.
