@@ -456,3 +456,52 @@ async fn a_repeated_request_makes_one_batch() {
     let start = app.account_request(Method::POST, &format!("/definitions/{definition}/workflows"));
     Answer::of(start.header("Idempotency-Key", "k").json(&json!({}))).await.expect_error(409, 1000);
 }
+
+#[tokio::test]
+async fn what_was_decided_twice_or_miscounted_is_named() {
+    const ONCE: &str =
+        "an item of a batch was decided at most once: it has the re-run that it says, and no other";
+    const COUNTED: &str = "a batch that has ended says what became of its items";
+    const NOTHING_LEFT: &str = "a batch that is done has nothing left to be decided";
+    let engine = Engine::start().await;
+    let app = &engine.app;
+    let definition = app.define(gated()).await;
+    failed_instances(app, &definition, 2).await;
+    let made = batch(app, json!({"action": "rerun", "filter": {"definitionId": definition}})).await;
+    carried_out(app, &made).await;
+    engine.run_until_idle().await;
+    for (breaks, rules, mends) in [
+        (
+            "insert into reruns (instance_id, origin, account_id, choice, batch_id)
+             select set_byte(instance_id, 11, get_byte(instance_id, 11) # 255), origin, account_id, choice, batch_id
+             from reruns
+             limit 1",
+            &[ONCE][..],
+            "delete from reruns r where not exists (select from instances i where i.id = r.instance_id)",
+        ),
+        (
+            "update batch_items set state = 'skipped', reason = 'x' where n = 1",
+            &[ONCE, COUNTED],
+            "update batch_items set state = 'done', reason = null where n = 1",
+        ),
+        ("update batches set done = 1", &[COUNTED], "update batches set done = 2"),
+        (
+            "update batch_items set state = 'pending', decided_at = null, rerun = null where n = 1",
+            &[ONCE, COUNTED, NOTHING_LEFT],
+            "update batch_items i
+             set state = 'done', decided_at = now(), rerun = r.instance_id
+             from reruns r
+             where r.origin = i.instance_id and i.n = 1",
+        ),
+    ] {
+        let execute = async |statement: &'static str| {
+            assert!(sqlx::query(statement).execute(app.store().pool()).await.unwrap().rows_affected() > 0);
+        };
+        execute(breaks).await;
+        let broken = app.store().verify().await.unwrap();
+        let broken: Vec<&str> = broken.iter().map(|violation| violation.rule).collect();
+        assert_eq!(broken, rules, "{breaks}");
+        execute(mends).await;
+    }
+    engine.finish().await;
+}
