@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use trunkline_store::batches::ITEM_STATES;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::path::BatchPath;
 use super::view::{ItemView, ItemsView};
@@ -18,14 +18,25 @@ use crate::api::state::ApiState;
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes what `items` reads")]
 pub struct Which {
-    /// Only those: `pending`, `done`, `skipped` or `failed`.
-    state: Option<String>,
+    /// Only those.
+    #[param(inline)]
+    state: Option<ItemStateName>,
     /// Only those behind this number: `next` of the page before.
     #[param(minimum = 0, default = 0)]
     after: Option<i32>,
     /// How many to return at most.
     #[param(minimum = 1, maximum = 500, default = 100)]
     limit: Option<i64>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "a description")]
+enum ItemStateName {
+    Pending,
+    Done,
+    Skipped,
+    Failed,
 }
 
 /// List the instances of a batch

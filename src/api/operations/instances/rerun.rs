@@ -24,16 +24,59 @@ use crate::api::state::ApiState;
 #[schema(as = Rerun)]
 #[expect(dead_code, reason = "describes what `Choice::read` reads")]
 pub struct RerunSchema {
-    /// `failed` (the failed step, and beside it everything that ended with it), `start`, or `{"step": id}`. Of a
-    /// workflow of the Workflows API `{"message": number}`, counted from 1, and `failed` is the last that was begun.
-    #[schema(value_type = Option<Object>, default = "failed")]
-    from: Option<Value>,
-    /// `same`, `newest` or a number.
-    #[schema(value_type = Option<Object>, default = "same")]
-    version: Option<Value>,
+    /// `failed`, when it is not said.
+    from: Option<FromSchema>,
+    /// `same`, when it is not said.
+    version: Option<VersionSchema>,
     /// Members that replace those of the context; `null` removes one. Not of workflows of the Workflows API.
     #[schema(value_type = Option<Object>)]
     context: Option<Map<String, Value>>,
+}
+
+/// `failed` (the failed step, and beside it everything that ended with it), `start`, or a step. Of a workflow of the
+/// Workflows API `failed` is the last message that was begun, and instead of a step it begins at a message.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RerunFrom)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "a description")]
+enum FromSchema {
+    Word(FromWord),
+    Step {
+        /// Its id in the definition.
+        step: String,
+    },
+    Message {
+        /// Counted from 1.
+        #[schema(minimum = 1)]
+        message: u32,
+    },
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = RerunFromWord)]
+#[serde(rename_all = "lowercase")]
+#[expect(dead_code, reason = "a description")]
+enum FromWord {
+    Failed,
+    Start,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = RerunVersion)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "a description")]
+enum VersionSchema {
+    Word(VersionWord),
+    Number(#[schema(minimum = 1)] i32),
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = RerunVersionWord)]
+#[serde(rename_all = "lowercase")]
+#[expect(dead_code, reason = "a description")]
+enum VersionWord {
+    Same,
+    Newest,
 }
 
 /// The new instance.
