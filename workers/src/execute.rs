@@ -36,7 +36,6 @@ const INTERRUPTED: &str = "Step interrupted.";
 /// The evaluator could not answer; its children are being started again.
 const EVALUATOR_PAUSE: Duration = Duration::from_secs(1);
 
-#[derive(Clone)]
 pub(crate) struct Executor {
     pub(crate) store: Store,
     pub(crate) tools: Tools,

@@ -69,7 +69,9 @@ pub(crate) async fn run(
     jobs: mpsc::UnboundedReceiver<Held>,
     finished: mpsc::UnboundedSender<Finished>,
 ) {
-    let worker = WorkerBuilder::new(name).backend(Queue { jobs, finished }).build(Execute { executor });
+    let worker = WorkerBuilder::new(name)
+        .backend(Queue { jobs, finished })
+        .build(Execute { executor: Arc::new(executor) });
     if let Err(error) = worker.run().await {
         tracing::error!(error = %error, "the worker's frame stopped");
     }
@@ -185,7 +187,7 @@ where
 /// The innermost service: executes one job.
 #[derive(Clone)]
 struct Execute {
-    executor: Executor,
+    executor: Arc<Executor>,
 }
 
 impl Service<Task<Held>> for Execute {

@@ -6,7 +6,7 @@ use trunkline_store::Store;
 use crate::support::until;
 
 /// Words of the statement that completes steps; the server shows only the beginning of what it is asked.
-pub const COMPLETION: &str = "next_n, next_step";
+pub const COMPLETION: &str = "as next_n";
 
 pub struct Blockade {
     transaction: Transaction<'static, Postgres>,

@@ -231,23 +231,24 @@ pub(crate) fn is_send(step_type: StepType) -> bool {
     )
 }
 
+/// What sends is boxed: its state is large, and a step that only decides would carry it about.
 pub(crate) async fn execute(step_type: StepType, input: Input<'_>) -> Activity {
     match step_type {
-        StepType::Sms => sms::execute(input).await,
-        StepType::ChatAppsMessage => chat_apps_message::execute(input).await,
-        StepType::HttpRequest => http_request::execute(input).await,
+        StepType::Sms => Box::pin(sms::execute(input)).await,
+        StepType::ChatAppsMessage => Box::pin(chat_apps_message::execute(input)).await,
+        StepType::HttpRequest => Box::pin(http_request::execute(input)).await,
         StepType::Branch | StepType::Jump => Activity::Done(json!({})),
         StepType::If => r#if::execute(&input),
         StepType::Wait => wait::execute(&input),
         StepType::WaitForReply => wait_for_reply::execute(&input),
-        StepType::VoiceMessage => voice_message::execute(input).await,
+        StepType::VoiceMessage => Box::pin(voice_message::execute(input)).await,
         StepType::WaitForDtmf => wait_for_dtmf::execute(&input),
         StepType::WaitForReceipt => wait_for_receipt::execute(&input),
-        StepType::SendToConverse => send_to_converse::execute(input).await,
-        StepType::Failover => failover::execute(input).await,
-        StepType::SendMessage => send_message::execute(input).await,
+        StepType::SendToConverse => Box::pin(send_to_converse::execute(input)).await,
+        StepType::Failover => Box::pin(failover::execute(input)).await,
+        StepType::SendMessage => Box::pin(send_message::execute(input)).await,
         StepType::WaitForStatus => wait_for_status::execute(&input),
-        StepType::ReportOutcome => report_outcome::execute(input).await,
+        StepType::ReportOutcome => Box::pin(report_outcome::execute(input)).await,
     }
 }
 
