@@ -67,7 +67,7 @@ enum FromWord {
 #[expect(dead_code, reason = "a description")]
 enum VersionSchema {
     Word(VersionWord),
-    Number(#[schema(minimum = 1)] i32),
+    Number(i32),
 }
 
 #[derive(Serialize, ToSchema)]
