@@ -10,3 +10,4 @@ mod production;
 mod program;
 mod quota;
 mod settings;
+mod traces;
