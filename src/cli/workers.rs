@@ -84,10 +84,11 @@ async fn list(all: bool, output: Output, database: &DatabaseSettings) -> Result<
 }
 
 fn as_table(workers: Vec<Worker>) -> String {
-    let rows: Vec<[String; 8]> = metrics::fleet(workers)
+    let rows: Vec<[String; 9]> = metrics::fleet(workers)
         .into_iter()
         .map(|worker| {
             let mut lease = String::new();
+            let pool = pool(worker.accounts.as_deref(), worker.except_accounts.as_deref());
             write!(lease, "{:.0} s ago", worker.lease_age_seconds).expect("a string takes all");
             [
                 one_line(&worker.name),
@@ -98,10 +99,22 @@ fn as_table(workers: Vec<Worker>) -> String {
                 lease,
                 time(&worker.started_at.into()),
                 worker.version,
+                one_line(&pool),
             ]
         })
         .collect();
-    table(["name", "incarnation", "state", "busy", "slots", "seen", "started (UTC)", "version"], &rows)
+    table(
+        ["name", "incarnation", "state", "busy", "slots", "seen", "started (UTC)", "version", "accounts"],
+        &rows,
+    )
+}
+
+fn pool(accounts: Option<&[String]>, except: Option<&[String]>) -> String {
+    match (accounts, except) {
+        (Some(accounts), _) => accounts.join(","),
+        (None, Some(except)) => format!("all but {}", except.join(",")),
+        (None, None) => "all".to_owned(),
+    }
 }
 
 async fn drain(name: &str, draining: bool, database: &DatabaseSettings) -> Result<(), CliError> {

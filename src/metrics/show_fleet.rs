@@ -30,6 +30,11 @@ pub struct FleetWorker {
     pub lease_age_seconds: f64,
     pub started_at: String,
     pub draining: bool,
+    /// Whose steps it executes; without both, those of all accounts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accounts: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub except_accounts: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gone_at: Option<String>,
 }
@@ -44,6 +49,8 @@ impl From<Worker> for FleetWorker {
             busy: worker.busy,
             started_at: text(&worker.started_at),
             draining: worker.draining,
+            accounts: worker.accounts,
+            except_accounts: worker.except_accounts,
             gone_at: worker.lost_at.as_ref().map(text),
             name: worker.name,
             version: worker.version,

@@ -1,11 +1,11 @@
 //! Claims jobs while there is room and somebody may have something.
 //!
 //! ```text
-//!            ┌────────── full batch: there may be more ──────────┐
-//!            ▼                                                   │
-//!   wait for room ──► claim up to the free slots ──► hand over ──┤
-//!            ▲                                                   │ less than asked: the queue is empty
-//!            └── wait for a hint, at most a poll interval ◄──────┘
+//!            ┌────────────── there may be more ──────────────────────┐
+//!            ▼                                                       │
+//!   wait for room ──► claim what the turns say ([`crate::turns`]) ───┤
+//!            ▲                                                       │ nobody has anything
+//!            └── wait for a hint, at most a poll interval ◄──────────┘
 //! ```
 //!
 //! A claim or a completion whose answer was lost may have leased jobs to us that we know nothing of, and its
@@ -18,7 +18,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, watch};
-use trunkline_store::jobs::{self, LeasedJob, LowWaterMark};
+use trunkline_store::jobs::{self, LeasedJob};
+use trunkline_store::pools::Accounts;
 use trunkline_store::{HotConnection, Store, StoreError};
 
 use crate::lease::{Backoff, Lease, within};
@@ -26,9 +27,8 @@ use crate::measure::MEASURES;
 use crate::queue::Held;
 use crate::settings::Settings;
 use crate::slots::Slots;
+use crate::turns::{LOOK, Most, Next, Turns};
 
-/// Jobs claimed in one statement at most: a larger batch costs little less per job.
-const BATCH: usize = 128;
 /// Under load, slots become free one by one; a claim waits this long for a batch of them to gather.
 const GATHER: Duration = Duration::from_millis(2);
 /// Empty claims in a row after which a worker counts as idle.
@@ -46,29 +46,47 @@ pub(crate) struct Claimer {
     pub(crate) draining: watch::Receiver<bool>,
 }
 
+/// What the next claim needs to know.
+struct Life {
+    lease: Arc<Lease>,
+    connection: Option<HotConnection>,
+    turns: Turns,
+    /// When it was last seen to what we hold without knowing.
+    released_at: Instant,
+}
+
 impl Claimer {
     /// Claims under one lease until it is lost or the worker drains. Only the pauses are cut short, never
     /// a statement: what it claims must reach us.
     pub(crate) async fn run(&self, lease: &Arc<Lease>) {
-        let mut connection: Option<HotConnection> = None;
-        let mut mark = LowWaterMark::default();
+        let most = Most { slots: self.settings.slots, per_account: self.settings.slots_per_account };
+        let mut life = Life {
+            lease: lease.clone(),
+            connection: None,
+            turns: Turns::new(most, self.settings.accounts.clone()),
+            released_at: Instant::now(),
+        };
         let mut pause = Backoff::default();
         let mut empty_claims = 0_u32;
-        let mut released_at = Instant::now();
         loop {
-            let Some(limit) = self.unless_over(lease, self.room()).await else { return };
-            let claim = self.claim(lease, &mut connection, limit, &mut mark, &mut released_at);
-            match within(CLAIM_LIMIT, claim).await {
-                Ok(claimed) => {
+            let Some(next) = self.unless_over(lease, self.room(&mut life.turns)).await else { return };
+            match within(CLAIM_LIMIT, self.claim(&mut life, next)).await {
+                Ok(Claimed { jobs, may_be_more }) => {
                     pause = Backoff::default();
-                    empty_claims = if claimed == 0 { empty_claims.saturating_add(1) } else { 0 };
-                    if claimed < limit && self.unless_over(lease, self.idle(empty_claims)).await.is_none() {
+                    empty_claims = if jobs == 0 { empty_claims.saturating_add(1) } else { 0 };
+                    if may_be_more {
+                        continue;
+                    }
+                    let is_somebody_waiting = life.turns.is_anybody_waiting();
+                    let idle = self.idle(empty_claims, is_somebody_waiting);
+                    if self.unless_over(lease, idle).await.is_none() {
                         return;
                     }
+                    life.turns.waited();
                 }
                 Err(error) => {
                     MEASURES.claims_failed.increment(1);
-                    connection = None;
+                    life.connection = None;
                     pause.report(&error, "cannot claim jobs; trying again");
                     if self.unless_over(lease, pause.wait()).await.is_none() {
                         return;
@@ -88,62 +106,107 @@ impl Claimer {
         }
     }
 
-    async fn claim(
-        &self,
-        lease: &Arc<Lease>,
-        connection: &mut Option<HotConnection>,
-        limit: usize,
-        mark: &mut LowWaterMark,
-        released_at: &mut Instant,
-    ) -> Result<usize, StoreError> {
+    /// One claim, with the looks that come before it.
+    async fn claim(&self, life: &mut Life, mut next: Next) -> Result<Claimed, StoreError> {
+        let Life { lease, connection, turns, released_at } = life;
+        let is_new = connection.is_none();
         let connection = match connection {
             Some(connection) => connection,
             None => connection.insert(self.store.hot_connection().await?),
         };
-        if released_at.elapsed() > BETWEEN_RELEASES {
+        let is_time = released_at.elapsed() > BETWEEN_RELEASES;
+        if is_time {
             let released = jobs::release_others(connection, lease.incarnation, &self.slots.in_use()).await?;
             if released > 0 {
                 tracing::warn!(jobs = released, "gave back jobs whose claim or completion was not answered");
             }
             *released_at = Instant::now();
         }
+        if (is_time || is_new) && turns.wonders_who_is_there() {
+            turns.be_told(jobs::is_only_account(connection).await?);
+        }
+        while next == Next::Look {
+            let begun = Instant::now();
+            let found = match turns.look() {
+                (Accounts::Only(_), _, asked) => jobs::find_waiting_among(connection, &asked).await?,
+                (_, after, passed) => jobs::find_waiting(connection, after, &passed, LOOK).await?,
+            };
+            turns.looked(found, begun.elapsed());
+            next = self.next(turns);
+        }
         let begun = Instant::now();
-        let claimed = jobs::claim(connection, lease.incarnation, limit, mark).await?;
+        let claimed = match &next {
+            Next::Any(limit) => {
+                let mark = turns.mark_of_anybody();
+                let claimed = jobs::claim(connection, lease.incarnation, *limit, mark).await?;
+                turns.learn(*limit, &claimed);
+                claimed
+            }
+            Next::Shares(shares) => {
+                let mut marked = turns.with_marks(shares);
+                let claimed = jobs::claim_shares(connection, lease.incarnation, &mut marked).await?;
+                turns.learn_shares(shares, &claimed);
+                claimed
+            }
+            Next::Look | Next::Nothing => return Ok(Claimed { jobs: 0, may_be_more: false }),
+        };
         let count = claimed.len();
         measure(&claimed, begun);
         for job in claimed {
-            let slot = Arc::new(self.slots.take(job.instance));
+            let slot = Arc::new(self.slots.take(job.instance, &job.account));
             let context = context(&job);
             let held = Held { job: Arc::new(job), context, lease: lease.clone(), streak: 0, slot };
             if self.jobs.send(held).is_err() {
                 // Nobody executes any more; the worker is about to end.
-                return Ok(0);
+                return Ok(Claimed { jobs: 0, may_be_more: false });
             }
         }
-        Ok(count)
+        let was_asked_for_by_name = matches!(next, Next::Shares(_));
+        Ok(Claimed { jobs: count, may_be_more: was_asked_for_by_name || count >= next.jobs() })
     }
 
-    /// Until there are free slots, a batch of them if that does not take long.
-    async fn room(&self) -> usize {
+    /// Until there are free slots, a batch of them if that does not take long; then what to do with them.
+    async fn room(&self, turns: &mut Turns) -> Next {
         while self.slots.free() == 0 {
             self.slots.freed().await;
         }
-        if self.slots.free() < BATCH.min(self.settings.slots) {
-            tokio::time::sleep(GATHER).await;
+        let next = self.next(turns);
+        let jobs = next.jobs();
+        if jobs == 0 || jobs >= turns.batch() {
+            return next;
         }
-        self.slots.free().clamp(1, BATCH)
+        tokio::time::sleep(GATHER).await;
+        self.next(turns)
     }
 
-    /// The queue was empty a moment ago. The longer it is, the less often an idle worker looks; a hint
-    /// brings it back at once.
-    async fn idle(&self, empty_claims: u32) {
+    fn next(&self, turns: &mut Turns) -> Next {
+        let free = self.slots.free();
+        let next = self.slots.of_accounts(|held| turns.next(free, held));
+        self.slots.tell_whether_accounts_wait(turns.is_anybody_waiting());
+        next
+    }
+
+    /// Nobody had anything a moment ago. The longer it is so, the less often an idle worker looks; a hint brings it
+    /// back at once, and so does a freed slot when somebody waits who holds as many as it may.
+    async fn idle(&self, empty_claims: u32, is_somebody_waiting: bool) {
         let interval = if empty_claims > IDLE_AFTER {
             self.settings.poll_interval * 2
         } else {
             self.settings.poll_interval
         };
-        let _ = tokio::time::timeout(interval, self.store.wake().hinted()).await;
+        let sign = async {
+            tokio::select! {
+                () = self.store.wake().hinted() => {}
+                () = self.slots.freed(), if is_somebody_waiting => {}
+            }
+        };
+        let _ = tokio::time::timeout(interval, sign).await;
     }
+}
+
+struct Claimed {
+    jobs: usize,
+    may_be_more: bool,
 }
 
 fn measure(claimed: &[LeasedJob], begun: Instant) {

@@ -21,6 +21,7 @@ use trunkline_workflow::{InstanceId, Outcome};
 use crate::lease::{Backoff, within};
 use crate::measure::{MEASURES, Tally};
 use crate::queue::{End, Finished, Held};
+use crate::slots::Slots;
 
 /// Jobs written in one transaction at most.
 const BATCH: usize = 128;
@@ -29,6 +30,8 @@ const WRITE_LIMIT: Duration = Duration::from_secs(15);
 /// Jobs in a row on one path before it is given up to whoever claims it: a loop without waits must not
 /// keep a slot from others (U-09).
 const MAX_STREAK: u32 = 200;
+/// The same for the paths of an account that has more slots than others who wait.
+const CROWDED_STREAK: u32 = 20;
 
 /// One of the connections that write. Several share the queue of finished jobs.
 pub(crate) struct Completer {
@@ -36,6 +39,7 @@ pub(crate) struct Completer {
     pub(crate) finished: Arc<Mutex<mpsc::UnboundedReceiver<Finished>>>,
     pub(crate) jobs: mpsc::WeakUnboundedSender<Held>,
     pub(crate) draining: watch::Receiver<bool>,
+    pub(crate) slots: Slots,
 }
 
 /// A finished job on its way into the database.
@@ -65,7 +69,7 @@ impl Completer {
             tally.count();
             let mut lives: HashMap<Incarnation, Vec<Pending>> = HashMap::new();
             for finished in batch.drain(..) {
-                if let Some(pending) = pending(finished, draining) {
+                if let Some(pending) = self.pending(finished, draining) {
                     lives.entry(pending.held.lease.incarnation).or_default().push(pending);
                 }
             }
@@ -185,6 +189,19 @@ impl Completer {
         Ok(())
     }
 
+    fn pending(&self, finished: Finished, draining: bool) -> Option<Pending> {
+        let Finished { held, end, took: _ } = finished;
+        let End::Outcome { outcome, graph, context } = end else { return None };
+        let keep = !draining && !held.lease.is_draining() && !self.is_others_turn(&held);
+        let completion = Completion { job: held.job.clone(), graph, outcome, keep };
+        Some(Pending { held, completion, context })
+    }
+
+    fn is_others_turn(&self, held: &Held) -> bool {
+        held.streak >= MAX_STREAK
+            || held.streak >= CROWDED_STREAK && self.slots.crowds_others_out(&held.job.account)
+    }
+
     fn go_on(&self, held: Held, job: LeasedJob, context: HeldContext) {
         let next = Held { job: Arc::new(job), context, streak: held.streak + 1, ..held };
         // No frame left to execute it: the lease's end gives it back.
@@ -192,14 +209,6 @@ impl Completer {
             let _ = jobs.send(next);
         }
     }
-}
-
-fn pending(finished: Finished, draining: bool) -> Option<Pending> {
-    let Finished { held, end, took: _ } = finished;
-    let End::Outcome { outcome, graph, context } = end else { return None };
-    let keep = !draining && !held.lease.is_draining() && held.streak < MAX_STREAK;
-    let completion = Completion { job: held.job.clone(), graph, outcome, keep };
-    Some(Pending { held, completion, context })
 }
 
 fn cause(error: &StoreError) -> String {

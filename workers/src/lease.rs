@@ -181,8 +181,8 @@ pub(crate) async fn within<T>(
 async fn register(store: &Store, settings: &Settings, draining: bool) -> Result<Incarnation, StoreError> {
     let mut connection = store.hot_connection().await?;
     let version = env!("CARGO_PKG_VERSION");
-    workers::register(&mut connection, &settings.name, settings.slots, version, settings.lease, draining)
-        .await
+    let worker = (settings.name.as_str(), settings.slots, version);
+    workers::register_in_pool(&mut connection, worker, settings.lease, draining, &settings.accounts).await
 }
 
 /// Pauses between attempts to reach the database: 50 ms to 2 s, each shortened at random so that workers

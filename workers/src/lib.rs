@@ -14,6 +14,7 @@ mod settings;
 mod slots;
 mod steps;
 mod tools;
+mod turns;
 mod upkeep;
 mod worker;
 

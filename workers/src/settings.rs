@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
+use trunkline_store::pools::Accounts;
+
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Shown to people; need not be unique.
     pub name: String,
     /// Paths held at the same time.
     pub slots: usize,
+    /// Of them, those that one account may hold; `None`: three quarters, or all while there is no other account.
+    pub slots_per_account: Option<usize>,
+    /// Whose jobs it takes.
+    pub accounts: Accounts,
     /// How long the others believe in this worker without a sign of life.
     pub lease: Duration,
     /// An idle worker looks this often; hints make it look at once.
@@ -23,6 +29,8 @@ impl Default for Settings {
         Self {
             name: "worker".to_owned(),
             slots: 256,
+            slots_per_account: None,
+            accounts: Accounts::All,
             lease: Duration::from_secs(15),
             poll_interval: Duration::from_millis(500),
             grace: Duration::from_secs(20),

@@ -50,6 +50,7 @@ pub async fn run(
             finished: received_finished.clone(),
             jobs: jobs.downgrade(),
             draining: draining.clone(),
+            slots: slots.clone(),
         };
         parts.spawn(completer.run());
     }

@@ -1,7 +1,11 @@
 //! Jobs, as a worker gets them: claimed in batches, each with what is needed to execute it.
 
+mod claim;
+mod find_waiting;
+mod low_water_mark;
+
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnection, PgRow};
@@ -13,6 +17,10 @@ use trunkline_workflow::{AccountId, DefinitionId, InstanceId, JobId, Version};
 use crate::StoreError;
 use crate::waits::Resume;
 use crate::workers::Incarnation;
+
+pub use claim::{Share, claim, claim_shares};
+pub use find_waiting::{Passed, Waiting, find_waiting, find_waiting_among, is_only_account};
+pub use low_water_mark::LowWaterMark;
 
 /// A job that this worker holds.
 #[derive(Debug, Clone)]
@@ -72,80 +80,6 @@ impl FromRow<'_, PgRow> for LeasedJob {
     }
 }
 
-/// Where to begin looking: everything ready before it has been claimed already.
-///
-/// A claim that always began at the oldest ready job would read past the index entries of all jobs done
-/// since the oldest open snapshot. The mark stays behind the newest claim by longer than a start's
-/// transaction takes; now and then a claim begins at the beginning, for jobs whose claim was undone.
-#[derive(Debug, Default)]
-pub struct LowWaterMark {
-    ready_at: DateTime<Utc>,
-    began_at_the_beginning: Option<Instant>,
-}
-
-const BETWEEN_FULL: Duration = Duration::from_secs(5);
-const MARK_LAG: chrono::TimeDelta = chrono::TimeDelta::seconds(5);
-
-impl LowWaterMark {
-    /// Where the next claim begins, and whether that is the beginning.
-    fn begin(&mut self) -> (DateTime<Utc>, bool) {
-        if self.began_at_the_beginning.is_none_or(|at| at.elapsed() > BETWEEN_FULL) {
-            self.began_at_the_beginning = Some(Instant::now());
-            return (DateTime::UNIX_EPOCH, true);
-        }
-        (self.ready_at, false)
-    }
-
-    /// A claim from the beginning may set the mark back: it found jobs that were written late, or by a
-    /// database whose clock was set back.
-    fn advance(&mut self, newest: DateTime<Utc>, from_beginning: bool) {
-        let mark = newest - MARK_LAG;
-        self.ready_at = if from_beginning { mark } else { self.ready_at.max(mark) };
-    }
-}
-
-/// Claims up to `limit` ready jobs for this worker, oldest first; none if it is lost or draining.
-pub async fn claim(
-    connection: &mut PgConnection,
-    worker: Incarnation,
-    limit: usize,
-    mark: &mut LowWaterMark,
-) -> Result<Vec<LeasedJob>, StoreError> {
-    let (begin, from_beginning) = mark.begin();
-    let rows = sqlx::query(
-        "with picked as materialized (
-             select instance_id, path
-             from jobs
-             where worker is null and not queued and not held and ready_at >= $3
-                 and exists (select from workers where id = $1 and lost_at is null and not draining)
-             order by ready_at
-             limit $2
-             for update skip locked
-         ), claimed as (
-             update jobs j
-             set worker = $1, attempt = j.attempt + 1, started_at = coalesce(j.started_at, now())
-             from picked p
-             where j.instance_id = any (array[p.instance_id]) and j.path = p.path
-             returning j.*
-         )
-         select c.instance_id, c.account_id, i.definition_id, i.version, c.path, c.n, c.step, c.scope,
-             c.attempt, c.started_at, c.issued, c.alone, c.resume, i.data, i.trace, c.ready_at,
-             i.started_at as instance_started_at, now() as now
-         from claimed c
-         join instances i on i.id = any (array[c.instance_id])",
-    )
-    .bind(worker.0)
-    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-    .bind(begin)
-    .fetch_all(connection)
-    .await?;
-    let ready_at = rows.iter().map(|row| row.try_get("ready_at")).collect::<Result<Vec<_>, _>>()?;
-    if let Some(newest) = ready_at.into_iter().max() {
-        mark.advance(newest, from_beginning);
-    }
-    Ok(rows.iter().map(LeasedJob::from_row).collect::<Result<_, _>>()?)
-}
-
 /// Gives back what this worker holds without knowing of it: everything but the instances in its hands.
 pub async fn release_others(
     connection: &mut PgConnection,
@@ -199,24 +133,4 @@ pub async fn reload(
     .fetch_all(connection)
     .await?;
     Ok(jobs)
-}
-
-#[cfg(test)]
-mod tests {
-    use chrono::TimeZone;
-
-    use super::*;
-
-    #[test]
-    fn the_mark_follows_claims_and_goes_back_when_the_beginning_has_older_jobs() {
-        let at = |seconds| Utc.timestamp_opt(seconds, 0).unwrap();
-        let mut mark = LowWaterMark::default();
-        assert_eq!(mark.begin(), (at(0), true), "the first claim begins at the beginning");
-        mark.advance(at(1_000), true);
-        assert_eq!(mark.begin(), (at(995), false));
-        mark.advance(at(900), false);
-        assert_eq!(mark.begin(), (at(995), false), "a late job does not hold the mark back");
-        mark.advance(at(900), true);
-        assert_eq!(mark.begin(), (at(895), false), "jobs below it were found");
-    }
 }

@@ -28,6 +28,7 @@ pub mod migrations;
 pub mod nexmo_accounts;
 pub mod nexmo_secrets;
 pub mod partitions;
+pub mod pools;
 pub mod reruns;
 pub mod reseal;
 pub mod schedules;

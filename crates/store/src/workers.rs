@@ -16,6 +16,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgConnection;
 
+use crate::pools::Accounts;
 use crate::waits::Resume;
 use crate::{Store, StoreError};
 
@@ -33,6 +34,9 @@ pub struct Worker {
     pub busy: i64,
     pub version: String,
     pub draining: bool,
+    /// Whose jobs it takes; `None`: those of all but `except_accounts`.
+    pub accounts: Option<Vec<String>>,
+    pub except_accounts: Option<Vec<String>>,
     pub started_at: DateTime<Utc>,
     /// When it last gave a sign of life; `None`: not since it was registered.
     pub renewed_at: Option<DateTime<Utc>>,
@@ -97,7 +101,7 @@ pub enum Renewal {
     Lost,
 }
 
-/// Begins a life. `draining`: it was told so in the life before.
+/// Begins a life of one that takes the jobs of all accounts. `draining`: it was told so in the life before.
 pub async fn register(
     connection: &mut PgConnection,
     name: &str,
@@ -106,9 +110,21 @@ pub async fn register(
     lease: Duration,
     draining: bool,
 ) -> Result<Incarnation, StoreError> {
+    register_in_pool(connection, (name, slots, version), lease, draining, &Accounts::All).await
+}
+
+/// Begins a life of one that takes the jobs of these accounts.
+pub async fn register_in_pool(
+    connection: &mut PgConnection,
+    (name, slots, version): (&str, usize, &str),
+    lease: Duration,
+    draining: bool,
+    accounts: &Accounts,
+) -> Result<Incarnation, StoreError> {
+    let (only, except) = accounts.columns();
     let id = sqlx::query_scalar(
-        "insert into workers (name, slots, version, leased_until, draining)
-         values ($1, $2, $3, now() + $4 * interval '1 microsecond', $5)
+        "insert into workers (name, slots, version, leased_until, draining, accounts, except_accounts)
+         values ($1, $2, $3, now() + $4 * interval '1 microsecond', $5, $6, $7)
          returning id",
     )
     .bind(name)
@@ -116,6 +132,8 @@ pub async fn register(
     .bind(version)
     .bind(micros(lease))
     .bind(draining)
+    .bind(only)
+    .bind(except)
     .fetch_one(connection)
     .await?;
     Ok(Incarnation(id))
@@ -195,7 +213,8 @@ impl Store {
     pub async fn list_workers(&self, gone_for: Duration) -> Result<Vec<Worker>, StoreError> {
         let workers = sqlx::query_as(
             "select w.id, w.name, w.slots, (select count(*) from jobs j where j.worker = w.id) as busy,
-                 w.version, w.draining, w.started_at, w.renewed_at, w.leased_until, w.lost_at, now() as now
+                 w.version, w.draining, w.accounts, w.except_accounts, w.started_at, w.renewed_at, w.leased_until,
+                 w.lost_at, now() as now
              from workers w
              where w.lost_at is null or w.lost_at > now() - $1 * interval '1 microsecond'
              order by w.name, w.id",

@@ -1,5 +1,6 @@
 //! What can be set, a part per file; commands take the parts they need. Wrong values are refused at start.
 
+mod accounts;
 mod api;
 mod base_url;
 mod database;

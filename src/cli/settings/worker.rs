@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use trunkline_connectors::outbound::{AddressPolicy, OutboundClient};
 use trunkline_expressions::{Evaluator, EvaluatorCommand, Limits};
+use trunkline_store::pools::Accounts;
 use trunkline_workers::{ConnectorUse, Settings, Tools};
 
+use super::accounts::{AccountList, parse_accounts};
 use super::networks::{Networks, parse_networks};
 use super::rules::RulesSettings;
 
@@ -26,6 +28,27 @@ pub struct WorkerSettings {
         value_parser = clap::value_parser!(u32).range(1..=10_000)
     )]
     slots: u32,
+    /// Steps of one account that it holds at the same time, so that one whose endpoints are slow cannot fill it
+    /// [default: three quarters of the slots, or all while there is no other account]
+    #[arg(
+        long,
+        env = "TRUNKLINE_SLOTS_PER_ACCOUNT",
+        value_name = "COUNT",
+        value_parser = clap::value_parser!(u32).range(1..=10_000)
+    )]
+    slots_per_account: Option<u32>,
+    /// Accounts whose steps it executes, and no others' [default: all]
+    #[arg(
+        long,
+        env = "TRUNKLINE_WORKER_ACCOUNTS",
+        value_name = "ACCOUNT,…",
+        value_parser = parse_accounts,
+        conflicts_with = "except_accounts"
+    )]
+    accounts: Option<AccountList>,
+    /// Accounts whose steps it leaves to other workers [default: none]
+    #[arg(long, env = "TRUNKLINE_WORKER_EXCEPT_ACCOUNTS", value_name = "ACCOUNT,…", value_parser = parse_accounts)]
+    except_accounts: Option<AccountList>,
     /// Seconds without a sign of life after which other workers take over its steps
     #[arg(
         long,
@@ -95,7 +118,13 @@ impl WorkerSettings {
     pub fn settings(&self) -> Settings {
         Settings {
             name: self.name.clone().unwrap_or_else(default_name),
-            slots: usize::try_from(self.slots).expect("the range is far below any limit"),
+            slots: count(self.slots),
+            slots_per_account: self.slots_per_account.map(count),
+            accounts: match (&self.accounts, &self.except_accounts) {
+                (Some(accounts), _) => Accounts::Only(accounts.0.clone()),
+                (None, Some(accounts)) => Accounts::Except(accounts.0.clone()),
+                (None, None) => Accounts::All,
+            },
             lease: Duration::from_secs(self.lease),
             poll_interval: Duration::from_millis(self.poll),
             grace: Duration::from_secs(self.grace),
@@ -128,6 +157,10 @@ pub(crate) fn evaluators(children: Option<u16>, timeout: Duration) -> Evaluator 
         children,
         Limits { timeout, ..Limits::default() },
     )
+}
+
+fn count(slots: u32) -> usize {
+    usize::try_from(slots).expect("the range is far below any limit")
 }
 
 fn default_name() -> String {

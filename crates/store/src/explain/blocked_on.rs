@@ -31,15 +31,19 @@ pub enum BlockedOn {
         worker: String,
         leased_until: DateTime<Utc>,
     },
-    /// A worker will take it; `ahead` jobs, up to [`MOST_AHEAD`], have been ready for longer.
+    /// A worker will take it; `ahead` jobs of the account, up to [`MOST_AHEAD`], have been ready for longer. Accounts
+    /// take turns, so those of others say nothing.
     Queued {
         ahead: i64,
+        /// That take the account's jobs.
         workers: i64,
         since: DateTime<Utc>,
     },
     /// Nobody is there to take it.
     NoWorker {
         ahead: i64,
+        /// Live workers that do not take the account's jobs.
+        others: i64,
         since: DateTime<Utc>,
     },
     /// Another path of the instance is at work: one step at a time.
@@ -125,6 +129,7 @@ pub(super) struct JobRow {
     is_silent: bool,
     ahead: i64,
     workers: i64,
+    others: i64,
 }
 
 impl JobRow {
@@ -140,13 +145,23 @@ impl JobRow {
                      from (
                          select
                          from jobs r
-                         where r.worker is null and not r.queued and not r.held and r.ready_at < j.ready_at
+                         where r.account_id = j.account_id and coalesce(r.worker, 0) = 0 and not r.queued
+                             and not r.held and r.ready_at < j.ready_at
                          limit $2
                      ) as ready
                  ) else 0 end as ahead,
-                 (select count(*) from workers where lost_at is null and leased_until > now() and not draining) as workers
+                 live.workers, live.others
              from jobs j
              left join workers w on w.id = j.worker
+             cross join lateral (
+                 select count(*) filter (where takes) as workers, count(*) filter (where not takes) as others
+                 from (
+                     select coalesce(j.account_id = any(l.accounts), true)
+                         and coalesce(j.account_id <> all(l.except_accounts), true) as takes
+                     from workers l
+                     where l.lost_at is null and l.leased_until > now() and not l.draining
+                 ) as each
+             ) live
              where j.instance_id = $1
              order by j.n",
         )
@@ -167,7 +182,9 @@ impl JobRow {
             }
             _ if self.held => BlockedOn::Suspended(suspended.cloned()),
             _ if self.queued => BlockedOn::Turn,
-            _ if self.workers == 0 => BlockedOn::NoWorker { ahead: self.ahead, since: self.ready_at },
+            _ if self.workers == 0 => {
+                BlockedOn::NoWorker { ahead: self.ahead, others: self.others, since: self.ready_at }
+            }
             _ => BlockedOn::Queued { ahead: self.ahead, workers: self.workers, since: self.ready_at },
         }
     }
@@ -290,11 +307,20 @@ impl fmt::Display for BlockedOn {
             ),
             Self::Queued { ahead, workers, since } => {
                 let more = if *ahead == MOST_AHEAD { " or more" } else { "" };
-                write!(f, "Queued since {} behind {ahead}{more} jobs; live workers: {workers}.", time(since))
+                write!(
+                    f,
+                    "Queued since {} behind {ahead}{more} jobs of the account; live workers: {workers}.",
+                    time(since)
+                )
             }
-            Self::NoWorker { since, .. } => {
+            Self::NoWorker { since, others: 0, .. } => {
                 write!(f, "Ready since {}, and there is no live worker to take it.", time(since))
             }
+            Self::NoWorker { since, others, .. } => write!(
+                f,
+                "Ready since {}, and there is no live worker of a pool that takes it; others: {others}.",
+                time(since)
+            ),
             Self::Turn => f.write_str("Another path of the instance is at work; one step at a time."),
             Self::Suspended(None) => f.write_str("The instance is suspended."),
             Self::Suspended(Some(by)) => {

@@ -263,7 +263,7 @@ impl From<BlockedOn> for BlockedOnView {
             BlockedOn::Queued { ahead, workers, since } => {
                 Self { ahead: Some(ahead), workers: Some(workers), since: at(since), ..view("queued") }
             }
-            BlockedOn::NoWorker { ahead, since } => {
+            BlockedOn::NoWorker { ahead, since, .. } => {
                 Self { ahead: Some(ahead), workers: Some(0), since: at(since), ..view("noWorker") }
             }
             BlockedOn::Turn => view("turn"),

@@ -1,0 +1,127 @@
+//! Claims: of whatever has been ready for longest, and by account, when there is more to do than is taken.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{FromRow, Row};
+use trunkline_workflow::AccountId;
+
+use super::{LeasedJob, LowWaterMark};
+use crate::StoreError;
+use crate::workers::Incarnation;
+
+/// What one account may get of a claim.
+#[derive(Debug)]
+pub struct Share<'a> {
+    pub account: &'a AccountId,
+    pub limit: usize,
+    /// The account's own.
+    pub mark: &'a mut LowWaterMark,
+}
+
+/// Leases what `$picked` selects, for worker `$1`.
+macro_rules! lease {
+    ($picked:literal) => {
+        concat!(
+            "with picked as materialized (",
+            $picked,
+            "), claimed as (
+                 update jobs j
+                 set worker = $1, attempt = j.attempt + 1, started_at = coalesce(j.started_at, now())
+                 from picked p
+                 where j.instance_id = any (array[p.instance_id]) and j.path = p.path
+                 returning j.*
+             )
+             select c.instance_id, c.account_id, i.definition_id, i.version, c.path, c.n, c.step, c.scope,
+                 c.attempt, c.started_at, c.issued, c.alone, c.resume, i.data, i.trace, c.ready_at,
+                 i.started_at as instance_started_at, now() as now
+             from claimed c
+             join instances i on i.id = any (array[c.instance_id])"
+        )
+    };
+}
+
+const OF_ANYBODY: &str = lease!(
+    "select instance_id, path
+     from jobs
+     where worker is null and not queued and not held and ready_at >= $3
+         and exists (select from workers where id = $1 and lost_at is null and not draining)
+     order by ready_at
+     limit $2
+     for update skip locked"
+);
+
+/// In the words of the index jobs_of_account.
+const OF_ACCOUNTS: &str = lease!(
+    "select j.instance_id, j.path
+     from unnest($2::text[], $3::bigint[], $4::timestamptz[]) as share (account_id, most, begins)
+     cross join lateral (
+         select instance_id, path
+         from jobs
+         where account_id = share.account_id and coalesce(worker, 0) = 0 and not queued and not held
+             and ready_at >= share.begins
+         order by ready_at
+         limit share.most
+         for update skip locked
+     ) j
+     where exists (select from workers where id = $1 and lost_at is null and not draining)"
+);
+
+/// Claims up to `limit` ready jobs for this worker, oldest first; none if it is lost or draining.
+pub async fn claim(
+    connection: &mut PgConnection,
+    worker: Incarnation,
+    limit: usize,
+    mark: &mut LowWaterMark,
+) -> Result<Vec<LeasedJob>, StoreError> {
+    let (begin, from_beginning) = mark.begin();
+    let rows = sqlx::query(OF_ANYBODY)
+        .bind(worker.0)
+        .bind(as_bigint(limit))
+        .bind(begin)
+        .fetch_all(connection)
+        .await?;
+    let ready_at = rows.iter().map(ready_at).collect::<Result<Vec<_>, _>>()?;
+    if let Some(newest) = ready_at.into_iter().max() {
+        mark.advance(newest, from_beginning);
+    }
+    Ok(rows.iter().map(LeasedJob::from_row).collect::<Result<_, _>>()?)
+}
+
+/// Claims of each account up to its limit, oldest first; none if the worker is lost or draining. An account is named
+/// once.
+pub async fn claim_shares(
+    connection: &mut PgConnection,
+    worker: Incarnation,
+    shares: &mut [Share<'_>],
+) -> Result<Vec<LeasedJob>, StoreError> {
+    let begins: Vec<(DateTime<Utc>, bool)> = shares.iter_mut().map(|share| share.mark.begin()).collect();
+    let rows = sqlx::query(OF_ACCOUNTS)
+        .bind(worker.0)
+        .bind(shares.iter().map(|share| share.account.as_str()).collect::<Vec<_>>())
+        .bind(shares.iter().map(|share| as_bigint(share.limit)).collect::<Vec<_>>())
+        .bind(begins.iter().map(|(begin, _)| *begin).collect::<Vec<_>>())
+        .fetch_all(connection)
+        .await?;
+    let mut newest: HashMap<&str, DateTime<Utc>> = HashMap::new();
+    for row in &rows {
+        let ready_at = ready_at(row)?;
+        let newest = newest.entry(row.try_get("account_id")?).or_insert(ready_at);
+        *newest = ready_at.max(*newest);
+    }
+    for (share, (_, from_beginning)) in shares.iter_mut().zip(begins) {
+        if let Some(newest) = newest.get(share.account.as_str()) {
+            share.mark.advance(*newest, from_beginning);
+        }
+    }
+    Ok(rows.iter().map(LeasedJob::from_row).collect::<Result<_, _>>()?)
+}
+
+fn ready_at(row: &PgRow) -> Result<DateTime<Utc>, sqlx::Error> {
+    row.try_get("ready_at")
+}
+
+fn as_bigint(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
