@@ -25,6 +25,9 @@ fn help_lists_every_setting_with_its_default() {
     let of_worker = [
         ("TRUNKLINE_WORKER_NAME", "the machine's name and the process id"),
         ("TRUNKLINE_WORKER_SLOTS", "256"),
+        ("TRUNKLINE_SLOTS_PER_ACCOUNT", "three quarters of the slots"),
+        ("TRUNKLINE_WORKER_ACCOUNTS", "all"),
+        ("TRUNKLINE_WORKER_EXCEPT_ACCOUNTS", "none"),
         ("TRUNKLINE_LEASE_SECONDS", "15"),
         ("TRUNKLINE_POLL_MILLISECONDS", "500"),
         ("TRUNKLINE_RETENTION_DAYS", "90"),
@@ -86,6 +89,9 @@ fn a_wrong_value_is_refused_by_name() {
         ("worker", "TRUNKLINE_WORKER_NAME", "a\tb"),
         ("worker", "TRUNKLINE_WORKER_SLOTS", "0"),
         ("worker", "TRUNKLINE_WORKER_SLOTS", "many"),
+        ("worker", "TRUNKLINE_SLOTS_PER_ACCOUNT", "0"),
+        ("worker", "TRUNKLINE_WORKER_ACCOUNTS", "acme,"),
+        ("worker", "TRUNKLINE_WORKER_EXCEPT_ACCOUNTS", "a b"),
         ("worker", "TRUNKLINE_LEASE_SECONDS", "1"),
         ("worker", "TRUNKLINE_POLL_MILLISECONDS", "0"),
         ("worker", "TRUNKLINE_RETENTION_DAYS", "0"),
@@ -106,6 +112,8 @@ fn a_wrong_value_is_refused_by_name() {
         ended.failed(code, name);
     }
     run(&dir, &["worker", "--slots", "0"], &[("DATABASE_URL", url)]).failed(2, "'--slots <COUNT>'");
+    let both = ["worker", "--accounts", "a", "--except-accounts", "b"];
+    run(&dir, &both, &[("DATABASE_URL", url)]).failed(2, "--except-accounts");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod credentials;
 mod deaths;
 mod definitions;
 mod error_codes;
+mod fair_claims;
 mod idempotency;
 mod instances;
 mod master_keys;

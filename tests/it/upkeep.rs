@@ -220,6 +220,21 @@ async fn the_hot_statements_are_served_by_their_indexes() {
              order by ready_at limit 10 for update skip locked",
             "jobs_ready",
         ),
+        (
+            "select from unnest('{a}'::text[]) as share (account_id) cross join lateral (
+                 select from jobs
+                 where account_id = share.account_id and coalesce(worker, 0) = 0 and not queued and not held
+                     and ready_at >= now()
+                 order by ready_at limit 10 for update skip locked
+             ) j",
+            "jobs_of_account",
+        ),
+        (
+            "select account_id from jobs
+             where coalesce(worker, 0) = 0 and not queued and not held and account_id > 'a' and account_id < 'b'
+             order by account_id limit 1",
+            "Index Only Scan using jobs_of_account",
+        ),
         ("select from waits where due_at <= now() order by due_at limit 10", "waits_due"),
         ("select from waits where account_id = 'a' and key = any('{k}') and due_at > now()", "waits_key"),
         ("update jobs set worker = null where worker = any('{1}')", "jobs_leased"),

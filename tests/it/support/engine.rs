@@ -53,6 +53,11 @@ impl Engine {
         engine
     }
 
+    /// A test that brings workers of its own.
+    pub async fn start_without_worker() -> Self {
+        Self::prepare(ApiConfig::default()).await
+    }
+
     /// Everything but the worker.
     async fn prepare(config: ApiConfig) -> Self {
         let app = TestApp::start_with(config).await;

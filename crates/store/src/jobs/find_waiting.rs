@@ -134,7 +134,7 @@ pub async fn find_waiting_among(
 
 /// Whether nobody shares the installation.
 pub async fn is_only_account(connection: &mut PgConnection) -> Result<bool, StoreError> {
-    Ok(sqlx::query_scalar("select count(*) < 2 from (select from accounts limit 2) as some")
+    Ok(sqlx::query_scalar("select count(*) < 2 from (select from accounts limit 2) as two")
         .fetch_one(connection)
         .await?)
 }
