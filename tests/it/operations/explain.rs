@@ -24,6 +24,14 @@ async fn without_a_worker_a_job_says_so_and_how_many_are_ahead() {
     let definition = app.define(sample::pong()).await;
     app.start_instance(&definition, json!({})).await;
     let second = app.start_instance(&definition, json!({"n": 2})).await;
+    // Accounts take turns: what another one has to do is not ahead.
+    sqlx::query(
+        "insert into jobs (instance_id, path, account_id, n, step, issued, alone, ready_at)
+         values ('\\x000000000000000000000000', 1, 'other', 1, 0, 1, true, now() - interval '1 h')",
+    )
+    .execute(app.store().pool())
+    .await
+    .unwrap();
     let explanation = explain(&app, &second).await;
     assert_eq!(explanation["definition"], json!({"id": definition, "name": "Sample", "version": 1}));
     assert_eq!((&explanation["status"], &explanation["data"]["n"]), (&json!("Runnable"), &json!(2)));
@@ -40,6 +48,11 @@ async fn without_a_worker_a_job_says_so_and_how_many_are_ahead() {
         (&queued["reason"], &queued["ahead"], &queued["workers"]),
         (&json!("queued"), &json!(1), &json!(1))
     );
+
+    let pool = "update workers set accounts = '{other}'";
+    sqlx::query(pool).execute(app.store().pool()).await.unwrap();
+    let nobodys = explain(&app, &second).await["steps"][0]["blockedOn"].clone();
+    assert_eq!((&nobodys["reason"], &nobodys["workers"]), (&json!("noWorker"), &json!(0)));
 
     for (leased_until, reason) in [("1 h", "running"), ("-1 s", "rescue")] {
         for statement in [

@@ -52,7 +52,7 @@ const OF_ANYBODY: &str = lease!(
      for update skip locked"
 );
 
-/// In the words of the index jobs_of_account.
+/// In the words of the index `jobs_of_account`.
 const OF_ACCOUNTS: &str = lease!(
     "select j.instance_id, j.path
      from unnest($2::text[], $3::bigint[], $4::timestamptz[]) as share (account_id, most, begins)
