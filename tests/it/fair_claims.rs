@@ -76,6 +76,13 @@ async fn finished(store: &Store) -> Vec<String> {
 }
 
 const OPEN: &str = "select count(*) from instances where completed_at is null";
+const DONE: &str = "select count(*) from instances where completed_at is not null";
+const OPEN_OF_LATE: &str =
+    "select count(*) from instances where account_id = 'late' and completed_at is null";
+const HELD_OF_SLOW: &str = "select count(*) from jobs where account_id = 'slow' and worker is not null";
+const OPEN_OF_QUICK: &str =
+    "select count(*) from instances where account_id = 'quick' and completed_at is null";
+const OPEN_BUT_OF_A: &str = "select count(*) from instances where account_id <> 'a' and completed_at is null";
 
 async fn until_all_ended(store: &Store) {
     until("all have ended", || async { count(store, OPEN).await == 0 }).await;
@@ -109,11 +116,9 @@ async fn a_newcomer_is_found_while_a_flood_is_worked_off() {
     start(engine.app.store(), &flood, 20_000).await;
     engine.start_worker(with_slots(16));
     let store = engine.app.store();
-    const DONE: &str = "select count(*) from instances where completed_at is not null";
     until("the flood is under way", || async { count(store, DONE).await > 200 }).await;
     start(store, &late, 3).await;
-    const LATE: &str = "select count(*) from instances where account_id = 'late' and completed_at is null";
-    until("the newcomers have ended", || async { count(store, LATE).await == 0 }).await;
+    until("the newcomers have ended", || async { count(store, OPEN_OF_LATE).await == 0 }).await;
     assert!(count(store, OPEN).await > 5_000, "they waited for the flood");
     engine.finish().await;
 }
@@ -188,12 +193,14 @@ async fn a_slow_endpoint_of_one_account_does_not_fill_a_worker() {
     let quick = tenant(app, "quick", &one_step()).await;
     start(store, &slow, 200).await;
     let _worker = WorkerProcess::start_with(app.database_url(), &[("TRUNKLINE_WORKER_SLOTS", "8")]);
-    const CALLS: &str = "select count(*) from jobs where account_id = 'slow' and worker is not null";
-    until("the slow one has all that it may have", || async { count(store, CALLS).await == 6 }).await;
+    until("the slow one has all that it may have", || async { count(store, HELD_OF_SLOW).await == 6 }).await;
     start(store, &quick, 100).await;
-    const LEFT: &str = "select count(*) from instances where account_id = 'quick' and completed_at is null";
-    until("the quick ones have ended", || async { count(store, LEFT).await == 0 }).await;
-    assert_eq!((count(store, CALLS).await, engine.endpoint.received().len()), (6, 6), "no more, no less");
+    until("the quick ones have ended", || async { count(store, OPEN_OF_QUICK).await == 0 }).await;
+    assert_eq!(
+        (count(store, HELD_OF_SLOW).await, engine.endpoint.received().len()),
+        (6, 6),
+        "no more, no less"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -255,8 +262,7 @@ async fn pools_take_the_jobs_of_their_accounts_and_say_so() {
     until("the other pool is idle", || async { ended().await == of(&["b", "c"]) }).await;
     start(store, &tenants[1], 10).await;
     start(store, &tenants[2], 10).await;
-    const A_ONLY: &str = "select count(*) from instances where account_id <> 'a' and completed_at is null";
-    until("both go on", || async { count(store, A_ONLY).await == 0 }).await;
+    until("both go on", || async { count(store, OPEN_BUT_OF_A).await == 0 }).await;
     assert_eq!(count(store, OPEN).await, 50, "nobody takes those of a");
 
     let fleet = store.list_workers(Duration::ZERO).await.unwrap();

@@ -87,7 +87,8 @@ pub(crate) struct Turns {
     accounts: Accounts,
     /// Nobody shares the installation, or the pool is one account's.
     is_alone: bool,
-    is_in_turns: bool,
+    /// Claims name accounts.
+    is_by_name: bool,
     of_anybody: LowWaterMark,
     known: HashMap<AccountId, Known>,
     /// Counts uses of `known`, so that the longest unused leave.
@@ -117,7 +118,7 @@ impl Turns {
         Self {
             most,
             is_alone: is_dedicated,
-            is_in_turns: accounts != Accounts::All,
+            is_by_name: accounts != Accounts::All,
             accounts,
             of_anybody: LowWaterMark::default(),
             known: HashMap::new(),
@@ -154,12 +155,12 @@ impl Turns {
     pub(crate) fn next(&mut self, free: usize, held: &HashMap<AccountId, usize>) -> Next {
         let most = self.most.of_one(self.is_alone);
         let free = free.min(BATCH);
-        if !self.is_in_turns {
+        if !self.is_by_name {
             let headroom = most.saturating_sub(held.values().copied().max().unwrap_or(0));
             if headroom >= free.min(HEADROOM).min(most) {
                 return Next::Any(free.min(headroom));
             }
-            self.is_in_turns = true;
+            self.is_by_name = true;
         }
         let is_due = || {
             let pause = BETWEEN_LOOKS.max(self.look_took * LOOKS_TAKE);
@@ -221,7 +222,7 @@ impl Turns {
             self.know(&job.account).claimed += 1;
         }
         if claimed.len() >= limit {
-            self.is_in_turns = true;
+            self.is_by_name = true;
             self.claimed_in_round = claimed.len();
         }
     }
@@ -292,7 +293,7 @@ impl Turns {
             self.claimed_in_round = 0;
         }
         if began_at_the_beginning && came_to_the_end && found_nobody && self.queue.is_empty() {
-            self.is_in_turns = self.accounts != Accounts::All;
+            self.is_by_name = self.accounts != Accounts::All;
             if let Some(now) = found.now {
                 self.of_anybody.nothing_at(now);
             }
