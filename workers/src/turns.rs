@@ -360,6 +360,7 @@ mod tests {
             data: None,
             instance_started_at: chrono::DateTime::UNIX_EPOCH,
             waited: Duration::ZERO,
+            trace: None,
         };
         vec![job; count]
     }
