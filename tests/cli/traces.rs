@@ -99,7 +99,7 @@ fn attribute(span: &Span, key: &str) -> String {
 }
 
 fn hex(id: &[u8]) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
+    id.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 async fn check_service(dev: &Dev, collector: &Collector, phone: &str, caller: Option<&str>) {

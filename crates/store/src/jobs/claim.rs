@@ -20,7 +20,7 @@ pub struct Share<'a> {
     pub mark: &'a mut LowWaterMark,
 }
 
-/// Leases what `$picked` selects, for worker `$1`.
+/// Leases the places in the table that `$picked` selects, for worker `$1`: they are locked, so nothing moves.
 macro_rules! lease {
     ($picked:literal) => {
         concat!(
@@ -29,8 +29,7 @@ macro_rules! lease {
             "), claimed as (
                  update jobs j
                  set worker = $1, attempt = j.attempt + 1, started_at = coalesce(j.started_at, now())
-                 from picked p
-                 where j.instance_id = any (array[p.instance_id]) and j.path = p.path
+                 where j.ctid = any (array(select place from picked))
                  returning j.*
              )
              select c.instance_id, c.account_id, i.definition_id, i.version, c.path, c.n, c.step, c.scope,
@@ -43,7 +42,7 @@ macro_rules! lease {
 }
 
 const OF_ANYBODY: &str = lease!(
-    "select instance_id, path
+    "select ctid as place
      from jobs
      where worker is null and not queued and not held and ready_at >= $3
          and exists (select from workers where id = $1 and lost_at is null and not draining)
@@ -54,10 +53,10 @@ const OF_ANYBODY: &str = lease!(
 
 /// In the words of the index `jobs_of_account`.
 const OF_ACCOUNTS: &str = lease!(
-    "select j.instance_id, j.path
+    "select j.place
      from unnest($2::text[], $3::bigint[], $4::timestamptz[]) as share (account_id, most, begins)
      cross join lateral (
-         select instance_id, path
+         select ctid as place
          from jobs
          where account_id = share.account_id and coalesce(worker, 0) = 0 and not queued and not held
              and ready_at >= share.begins
