@@ -25,6 +25,7 @@ mod recent;
 pub mod router;
 pub mod state;
 mod timestamp;
+mod trace_requests;
 pub mod webhooks;
 
 pub use router::router;

@@ -18,6 +18,7 @@ use super::nexmo::{self, Problem};
 use super::operations::{audit, batches, instances};
 use super::rate_limit::{RateLimit, limit_rate};
 use super::state::ApiState;
+use super::trace_requests::trace_requests;
 use super::webhooks::{dtmf, inbound_message, message_status, messages, voice};
 use super::{auth, docs, health, openapi};
 
@@ -42,6 +43,7 @@ pub fn router(state: ApiState) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(log_refusals))
         .layer(from_fn(count_requests))
+        .layer(from_fn(trace_requests))
         .with_state(state)
 }
 

@@ -101,6 +101,8 @@ pub enum CliError {
     Refused { call: String, status: u16, message: String },
     #[error("the {0} ended on its own")]
     EndedEarly(&'static str),
+    #[error("spans cannot be exported: {0}")]
+    Traces(String),
     #[error("cannot {action} `{}`", path.display())]
     File { action: &'static str, path: PathBuf, source: io::Error },
     #[error("cannot {action}")]

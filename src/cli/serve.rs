@@ -3,7 +3,7 @@
 use trunkline_connectors::clock;
 
 use super::error::CliError;
-use super::settings::{ListenSettings, MetricsSettings, SealingStoreSettings};
+use super::settings::{ListenSettings, MetricsSettings, SealingStoreSettings, TraceSettings};
 use super::shutdown::Shutdown;
 use super::{listen, reach_database};
 use crate::api::{self, ApiState};
@@ -17,6 +17,8 @@ pub struct Serve {
     #[command(flatten)]
     metrics: MetricsSettings,
     #[command(flatten)]
+    traces: TraceSettings,
+    #[command(flatten)]
     store: SealingStoreSettings,
 }
 
@@ -26,6 +28,7 @@ impl Serve {
     pub(super) async fn run(self) -> Result<(), CliError> {
         let shutdown = Shutdown::on_signal()?;
         self.metrics.begin();
+        let _tracing = self.traces.begin()?;
         let store = self.store.open()?;
         let measuring = self.metrics.serve(metrics::of_server(store.clone()), &shutdown).await?;
         let state = ApiState::new(store.clone(), clock::now, self.server.api_config());

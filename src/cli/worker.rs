@@ -2,7 +2,7 @@
 
 use super::error::CliError;
 use super::reach_database;
-use super::settings::{MetricsSettings, SealingStoreSettings, WorkerSettings};
+use super::settings::{MetricsSettings, SealingStoreSettings, TraceSettings, WorkerSettings};
 use super::shutdown::Shutdown;
 use crate::metrics;
 
@@ -14,6 +14,8 @@ pub struct Worker {
     #[command(flatten)]
     metrics: MetricsSettings,
     #[command(flatten)]
+    traces: TraceSettings,
+    #[command(flatten)]
     store: SealingStoreSettings,
 }
 
@@ -22,6 +24,7 @@ impl Worker {
     pub(super) async fn run(self) -> Result<(), CliError> {
         let shutdown = Shutdown::on_signal()?;
         self.metrics.begin();
+        let _tracing = self.traces.begin()?;
         let store = self.store.open()?;
         let settings = self.work.settings();
         let tools = self.work.tools();

@@ -12,3 +12,4 @@ mod production;
 mod program;
 mod quota;
 mod settings;
+mod traces;

@@ -15,7 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use trunkline_connectors::outbound::{AddressPolicy, OutboundClient, OutboundRequest};
+use trunkline_connectors::outbound::{AddressPolicy, OutboundClient, OutboundRequest, Traces};
 use trunkline_store::cluster;
 
 /// For anything that a slow machine may take its time for.
@@ -217,6 +217,13 @@ impl Client {
     fn with_authorization(url: &str, authorization: Option<String>) -> Self {
         let http = OutboundClient::new(AddressPolicy { allow_private: true, allowed: Vec::new() });
         Self { http, url: url.to_owned(), authorization }
+    }
+
+    /// As part of the trace that it is called in.
+    pub async fn call_traced(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+        let http = self.http.traced(Traces::HandedOn);
+        let traced = Self { http, url: self.url.clone(), authorization: self.authorization.clone() };
+        traced.call(method, path, body).await
     }
 
     /// Status and body, `null` when that is no JSON.

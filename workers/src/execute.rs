@@ -16,6 +16,7 @@ use trunkline_expressions::EvaluationError;
 use trunkline_store::Store;
 use trunkline_store::messages::Sent;
 use trunkline_store::waits::Resume;
+use trunkline_telemetry::traces::{self, Span, SpanKind};
 use trunkline_workflow::context::{MAX_DEPTH, RESERVED, depth};
 use trunkline_workflow::graph::{Landing, Step};
 use trunkline_workflow::retry::RetryPolicy;
@@ -24,6 +25,7 @@ use trunkline_workflow::{Outcome, route};
 use crate::connectors::Connectors;
 use crate::definitions::{Compiled, CompiledStep, Definitions, Found};
 use crate::lease::Backoff;
+use crate::measure;
 use crate::queue::{End, Held};
 use crate::steps::{self, Activity, Input};
 use crate::tools::{InterruptedSends, Tools};
@@ -54,7 +56,7 @@ impl Executor {
             Ok(compiled) => compiled,
             Err(outcome) => return end(held, outcome),
         };
-        match self.run(held, context, &compiled).await {
+        match self.run_traced(held, context, &compiled).await {
             Some((outcome, context)) => End::Outcome {
                 outcome: without_nul(outcome),
                 graph: compiled.graph.clone(),
@@ -92,6 +94,44 @@ impl Executor {
                 }
             }
         }
+    }
+
+    /// With a span, if the instance was started under a trace or somebody collects spans.
+    async fn run_traced(
+        &self,
+        held: &Held,
+        context: &Arc<Map<String, Value>>,
+        compiled: &Compiled,
+    ) -> Option<(Outcome, Arc<Map<String, Value>>)> {
+        let job = &held.job;
+        if job.trace.is_none() && !traces::is_exporting() {
+            return self.run(held, context, compiled).await;
+        }
+        let step = compiled.graph.steps.get(job.path.step);
+        let name = step.map_or("step", |step| step.step_type.name());
+        let mut span = Span::begin(SpanKind::Consumer, name, job.trace.as_deref());
+        span.set("trunkline.account.id", job.account.as_str().to_owned());
+        span.set("trunkline.instance.id", job.instance.to_string());
+        span.set("trunkline.definition.id", job.definition.to_string());
+        span.set("trunkline.definition.version", i64::from(job.version));
+        span.set("trunkline.step.id", step.map(|step| step.id.clone()).unwrap_or_default());
+        span.set("trunkline.attempt", i64::from(job.path.attempt));
+        let run = Box::pin(self.run(held, context, compiled));
+        let ran = match span.context().cloned() {
+            Some(own) => own.scope(run).await,
+            None => run.await,
+        };
+        match &ran {
+            Some((outcome, _)) => {
+                let outcome = measure::name(outcome);
+                span.set("trunkline.outcome", outcome);
+                if outcome == measure::FAILED {
+                    span.fail("");
+                }
+            }
+            None => span.set("trunkline.outcome", measure::ABANDONED),
+        }
+        ran
     }
 
     /// `None`: the worker is no longer believed.

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use trunkline_connectors::outbound::{OutboundClient, OutboundError, OutboundResponse};
+use trunkline_connectors::outbound::{OutboundClient, OutboundError, OutboundResponse, Traces};
 use trunkline_store::callbacks::Delivery;
 use trunkline_store::transitions::Ended;
 use trunkline_telemetry::{Counter, Histogram, counter, declared, histogram};
@@ -118,6 +118,14 @@ impl Tally {
     }
 }
 
+pub(crate) const FAILED: &str = OUTCOMES[5];
+pub(crate) const ABANDONED: &str = OUTCOMES[6];
+
+/// What an execution came to, in a word.
+pub(crate) fn name(outcome: &Outcome) -> &'static str {
+    OUTCOMES[position(outcome)]
+}
+
 fn position(outcome: &Outcome) -> usize {
     match outcome {
         Outcome::Completed { .. } => 0,
@@ -152,7 +160,9 @@ static ANSWERED: LazyLock<[([Counter; ANSWERS.len()], Histogram); PROVIDERS.len(
 impl Provider {
     /// The client, with its answers counted as this provider's.
     pub(crate) fn counted(self, client: &OutboundClient) -> OutboundClient {
-        client.observed(match self {
+        // Only what an author calls is his to trace on; providers learn nothing of it.
+        let traces = if self == Self::Http { Traces::HandedOn } else { Traces::Span };
+        client.traced(traces).observed(match self {
             Self::EightByEight => |answer, took| count(Self::EightByEight, answer, took),
             Self::MessagesApi => |answer, took| count(Self::MessagesApi, answer, took),
             Self::Converse => |answer, took| count(Self::Converse, answer, took),

@@ -1,10 +1,12 @@
 //! Jobs, as a worker gets them: claimed in batches, each with what is needed to execute it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{FromRow, Row};
+use trunkline_telemetry::traces::TraceContext;
 use trunkline_workflow::path::{Path, Place};
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId, JobId, Version};
 
@@ -31,6 +33,8 @@ pub struct LeasedJob {
     pub instance_started_at: DateTime<Utc>,
     /// How long it was ready before it was claimed.
     pub waited: Duration,
+    /// The trace that the instance was started under.
+    pub trace: Option<Arc<TraceContext>>,
 }
 
 impl LeasedJob {
@@ -63,6 +67,7 @@ impl FromRow<'_, PgRow> for LeasedJob {
             data: Some(row.try_get("data")?),
             instance_started_at: row.try_get("instance_started_at")?,
             waited: (now - ready_at).to_std().unwrap_or_default(),
+            trace: row.try_get::<Option<&str>, _>("trace")?.and_then(TraceContext::parse).map(Arc::new),
         })
     }
 }
@@ -124,7 +129,7 @@ pub async fn claim(
              returning j.*
          )
          select c.instance_id, c.account_id, i.definition_id, i.version, c.path, c.n, c.step, c.scope,
-             c.attempt, c.started_at, c.issued, c.alone, c.resume, i.data, c.ready_at,
+             c.attempt, c.started_at, c.issued, c.alone, c.resume, i.data, i.trace, c.ready_at,
              i.started_at as instance_started_at, now() as now
          from claimed c
          join instances i on i.id = any (array[c.instance_id])",
@@ -183,7 +188,7 @@ pub async fn reload(
 ) -> Result<Vec<LeasedJob>, StoreError> {
     let jobs = sqlx::query_as(
         "select j.instance_id, j.account_id, i.definition_id, i.version, j.path, j.n, j.step, j.scope,
-             j.attempt, j.started_at, j.issued, j.alone, j.resume, i.data, j.ready_at,
+             j.attempt, j.started_at, j.issued, j.alone, j.resume, i.data, i.trace, j.ready_at,
              i.started_at as instance_started_at, now() as now
          from jobs j
          join instances i on i.id = j.instance_id

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use sqlx::postgres::PgConnection;
 use sqlx::{PgExecutor, PgPool};
 use tokio::sync::{mpsc, oneshot};
+use trunkline_telemetry::traces::{Span, SpanKind, TraceContext};
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId, Version};
 use uuid::Uuid;
 
@@ -206,13 +207,18 @@ pub(crate) struct Rows {
     definitions: Vec<DefinitionId>,
     versions: Vec<Version>,
     data: Vec<String>,
+    traces: Vec<Option<String>>,
     bytes: usize,
 }
 
 impl Rows {
     pub(crate) fn new(instances: Vec<NewInstance>) -> Self {
         let mut rows = Self::default();
+        // Whoever starts them waits for it here; what nobody traced begins a trace of its own.
+        let trace = TraceContext::current();
         for instance in instances {
+            let begun = || Span::begin(SpanKind::Producer, "start", None).context().cloned();
+            rows.traces.push(trace.clone().or_else(begun).map(|trace| trace.to_string()));
             rows.ids.push(new_id());
             rows.accounts.push(instance.account.as_str().to_owned());
             rows.definitions.push(instance.definition);
@@ -231,6 +237,7 @@ impl Rows {
         self.definitions.append(&mut other.definitions);
         self.versions.append(&mut other.versions);
         self.data.append(&mut other.data);
+        self.traces.append(&mut other.traces);
         self.bytes += other.bytes;
     }
 }
@@ -249,11 +256,11 @@ pub(crate) async fn write(executor: impl PgExecutor<'_>, rows: &Rows) -> Result<
     sqlx::query(
         "with new as (
              select *
-             from unnest($1::bytea[], $2::text[], $3::uuid[], $4::int[], $5::text[])
-                 as t (id, account_id, definition_id, version, data)
+             from unnest($1::bytea[], $2::text[], $3::uuid[], $4::int[], $5::text[], $6::text[])
+                 as t (id, account_id, definition_id, version, data, trace)
          ), started as (
-             insert into instances (id, account_id, definition_id, version, status, data)
-             select id, account_id, definition_id, version, 'Runnable', data
+             insert into instances (id, account_id, definition_id, version, status, data, trace)
+             select id, account_id, definition_id, version, 'Runnable', data, trace
              from new
          ), counted as (
              insert into usage_counts as counts (account_id, year, month, shard, started)
@@ -274,6 +281,7 @@ pub(crate) async fn write(executor: impl PgExecutor<'_>, rows: &Rows) -> Result<
     .bind(&rows.definitions)
     .bind(&rows.versions)
     .bind(&rows.data)
+    .bind(rows.traces.iter().any(Option::is_some).then_some(&rows.traces))
     .execute(executor)
     .await?;
     Ok(())

@@ -1,4 +1,4 @@
-//! What Trunkline measures of itself, for Prometheus.
+//! What Trunkline tells of itself: what it measures, for Prometheus, and [`traces`].
 //!
 //! [`declared`] is the one list of names, labels and help texts. Whoever records takes a handle from
 //! [`counter`], [`gauge`] or [`histogram`] once and keeps it: recording is an atomic operation or two then. Until
@@ -6,6 +6,7 @@
 
 pub mod declared;
 mod recorder;
+pub mod traces;
 
 pub use declared::{Kind, Metric};
 pub use metrics::{Counter, Gauge, Histogram};

@@ -10,7 +10,7 @@ use super::run_all::run_all;
 use super::seed_master_key::{remove_master_key, seed_master_key};
 use crate::cli::error::CliError;
 use crate::cli::listen;
-use crate::cli::settings::{DEFAULT_ADDRESS, MasterKeySettings, PoolSettings, Secret};
+use crate::cli::settings::{DEFAULT_ADDRESS, MasterKeySettings, PoolSettings, Secret, TraceSettings};
 use crate::cli::shell_word::{shell_word, this_program};
 use crate::cli::shutdown::Shutdown;
 
@@ -39,6 +39,8 @@ pub struct Dev {
     #[command(flatten)]
     pool: PoolSettings,
     #[command(flatten)]
+    traces: TraceSettings,
+    #[command(flatten)]
     master_key: MasterKeySettings,
 }
 
@@ -46,6 +48,7 @@ impl Dev {
     pub(in crate::cli) async fn run(self) -> Result<(), CliError> {
         let begun = Instant::now();
         trunkline_telemetry::install();
+        let _tracing = self.traces.begin()?;
         let address = resolve_loopback(&self.listen).await?;
         let url = self.database_url.as_ref().map(Secret::reveal).filter(|url| !url.trim().is_empty());
         if self.reset && url.is_some() {

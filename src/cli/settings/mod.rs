@@ -11,6 +11,7 @@ mod metrics;
 mod networks;
 mod rules;
 mod secret;
+mod traces;
 mod worker;
 mod workflows_api;
 
@@ -25,5 +26,6 @@ pub use master_key::{MasterKeySettings, SealingStoreSettings};
 pub use metrics::MetricsSettings;
 pub(super) use networks::{Networks, parse_networks};
 pub use secret::Secret;
+pub use traces::TraceSettings;
 pub use worker::WorkerSettings;
 pub(super) use worker::evaluators;

@@ -42,6 +42,16 @@ fn without_credentials(url: &str) -> String {
 }
 
 impl OutboundError {
+    /// Its kind, for traces: nothing of what was called.
+    pub(super) fn in_a_word(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "refused",
+            Self::NotSent(_) => "not sent",
+            Self::Unknown(_) => "unknown",
+            Self::TooLarge => "too large",
+        }
+    }
+
     /// The error of one hop. After a redirect the first server has already had the request, so
     /// "not sent" is no longer true of the whole.
     pub(super) fn of_hop(error: &reqwest::Error, redirected: bool) -> Self {

@@ -18,4 +18,6 @@ pub use address_policy::{AddressPolicy, parse_network};
 pub use describe_failure::{OutboundError, call_failed};
 pub use ipnet::IpNet;
 pub use parse_json_body::parse_json_body;
-pub use send_request::{MAX_RESPONSE_BYTES, Observer, OutboundClient, OutboundRequest, OutboundResponse};
+pub use send_request::{
+    MAX_RESPONSE_BYTES, Observer, OutboundClient, OutboundRequest, OutboundResponse, Traces,
+};

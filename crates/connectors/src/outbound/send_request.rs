@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use hyper::ext::ReasonPhrase;
 use reqwest::{Method, header};
 use rustls::{ClientConfig, RootCertStore};
+use trunkline_telemetry::traces::{Span, SpanKind, TRACEPARENT, TraceContext};
 
 use super::address_policy::AddressPolicy;
 use super::describe_failure::OutboundError;
@@ -86,6 +87,19 @@ pub struct OutboundClient {
     http: reqwest::Client,
     policy: Arc<AddressPolicy>,
     observer: Option<Observer>,
+    traces: Traces,
+}
+
+/// What a request is to the trace of the work that sends it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Traces {
+    /// Nothing.
+    #[default]
+    None,
+    /// A span, of which the other side learns nothing.
+    Span,
+    /// A span that goes on at the other side: the request says so, unless it says something of its own.
+    HandedOn,
 }
 
 /// Told of every request's end, and how long it took.
@@ -111,7 +125,7 @@ impl OutboundClient {
             .pool_max_idle_per_host(POOL_IDLE_PER_HOST)
             .build()
             .expect("the settings are constants, and the TLS configuration is ready-made");
-        Self { http, policy, observer: None }
+        Self { http, policy, observer: None, traces: Traces::None }
     }
 
     /// Sends the request once and follows its redirects.
@@ -120,7 +134,10 @@ impl OutboundClient {
     /// effect.
     pub async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, OutboundError> {
         let begun = Instant::now();
-        let answer = self.send_in_time(request).await;
+        let answer = match TraceContext::current().filter(|_| self.traces != Traces::None) {
+            Some(parent) => self.send_traced(request, &parent).await,
+            None => self.send_in_time(request).await,
+        };
         if let Some(observer) = self.observer {
             observer(answer.as_ref(), begun.elapsed());
         }
@@ -131,6 +148,41 @@ impl OutboundClient {
     #[must_use]
     pub fn observed(&self, observer: Observer) -> Self {
         Self { observer: Some(observer), ..self.clone() }
+    }
+
+    /// The same client, on the same connections, whose requests belong to traces.
+    #[must_use]
+    pub fn traced(&self, traces: Traces) -> Self {
+        Self { traces, ..self.clone() }
+    }
+
+    async fn send_traced(
+        &self,
+        mut request: OutboundRequest,
+        parent: &TraceContext,
+    ) -> Result<OutboundResponse, OutboundError> {
+        let mut span = Span::begin(SpanKind::Client, request.method.clone(), Some(parent));
+        span.set("http.request.method", request.method.clone());
+        // Paths and queries hold ids and keys.
+        if let Ok(url) = reqwest::Url::parse(request.url.trim()) {
+            span.set("server.address", url.host_str().unwrap_or_default().to_owned());
+            span.set("server.port", url.port_or_known_default().map_or(0, i64::from));
+        }
+        let given = request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(TRACEPARENT));
+        if let Some(context) = span.context().filter(|_| self.traces == Traces::HandedOn && !given) {
+            request.headers.push((TRACEPARENT.to_owned(), context.to_string()));
+        }
+        let answer = self.send_in_time(request).await;
+        match &answer {
+            Ok(response) => {
+                span.set("http.response.status_code", i64::from(response.status));
+                if response.status >= 400 {
+                    span.fail("");
+                }
+            }
+            Err(error) => span.fail(error.in_a_word()),
+        }
+        answer
     }
 
     async fn send_in_time(&self, request: OutboundRequest) -> Result<OutboundResponse, OutboundError> {

@@ -123,6 +123,7 @@ fn successor(
         data: None,
         instance_started_at: job.instance_started_at,
         waited: Duration::ZERO,
+        trace: job.trace.clone(),
     }
 }
 
