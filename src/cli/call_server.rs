@@ -9,7 +9,8 @@ use trunkline_connectors::outbound::{
 
 use super::error::CliError;
 
-const TIMEOUT: Duration = Duration::from_secs(20);
+/// Longer than the server looks for the instances of a batch.
+const TIMEOUT: Duration = Duration::from_secs(40);
 
 /// A server and who we are to it.
 pub(super) struct Server {

@@ -57,7 +57,7 @@ async fn check_server(store: &Store) -> Result<Vec<Finding>, StoreError> {
     let ours = begun + (clock::now() - begun) / 2;
     let mut findings = vec![
         Finding::ok("database", format!("PostgreSQL {} answers", state.version)),
-        finding::clock("clock", "the database's clock", (state.now - ours).as_seconds_f64()),
+        finding::clock("database clock", "the database's clock", (state.now - ours).as_seconds_f64()),
     ];
     let used = format!("{} of {} connections are in use", state.connections, state.max_connections);
     let todo = "raise `max_connections`, lower `TRUNKLINE_DATABASE_CONNECTIONS`, or put a pooler in between";
@@ -146,13 +146,17 @@ async fn check_workers(store: &Store) -> Result<Vec<Finding>, StoreError> {
     let todo = "that is fine for the time of an upgrade; then replace the others";
     findings.extend(match all[..] {
         [] => None,
-        [OURS] => Some(Finding::ok("version", format!("the workers are {OURS}, as this program"))),
-        [one] => {
-            Some(Finding::warning("version", format!("the workers are {one}, this program {OURS}"), todo))
-        }
-        _ => {
-            Some(Finding::warning("version", format!("the workers are of versions {}", all.join(", ")), todo))
-        }
+        [OURS] => Some(Finding::ok("worker version", format!("the workers are {OURS}, as this program"))),
+        [one] => Some(Finding::warning(
+            "worker version",
+            format!("the workers are {one}, this program {OURS}"),
+            todo,
+        )),
+        _ => Some(Finding::warning(
+            "worker version",
+            format!("the workers are of versions {}", all.join(", ")),
+            todo,
+        )),
     });
     Ok(findings)
 }

@@ -47,23 +47,25 @@ fn compare_clocks(answer: &OutboundResponse, begun: DateTime<Utc>) -> Option<Fin
     let theirs = DateTime::parse_from_rfc2822(answer.header("date")?).ok()?.to_utc();
     let ours = begun + (clock::now() - begun) / 2;
     let ahead = (theirs - ours).as_seconds_f64() + 0.5;
-    Some(finding::clock("clock", "the server's clock", ahead))
+    Some(finding::clock("server clock", "the server's clock", ahead))
 }
 
 async fn compare_versions(api: &AccountApi) -> Finding {
     let answer = api.server.get("/openapi.json").await.unwrap_or_default();
     match answer["info"]["version"].as_str() {
         Some(theirs) if theirs == OURS => {
-            Finding::ok("version", format!("the server is {OURS}, as this program"))
+            Finding::ok("server version", format!("the server is {OURS}, as this program"))
         }
         Some(theirs) => Finding::warning(
-            "version",
+            "server version",
             format!("the server is {theirs}, this program {OURS}"),
             "use the program of the server's version, but for the time of an upgrade",
         ),
-        None => {
-            Finding::warning("version", "the server does not say its version", "see whether it is Trunkline")
-        }
+        None => Finding::warning(
+            "server version",
+            "the server does not say its version",
+            "see whether it is Trunkline",
+        ),
     }
 }
 

@@ -63,9 +63,9 @@ impl Doctor {
 
 fn print(findings: &[Finding]) {
     for Finding { check, state, found, todo } in findings {
-        println!("{:8} {check:12} {}", state.as_str(), one_line(found));
+        println!("{:8} {check:14} {}", state.as_str(), one_line(found));
         if let Some(todo) = todo {
-            println!("{:21} -> {}", "", one_line(todo));
+            println!("{:23} -> {}", "", one_line(todo));
         }
     }
 }

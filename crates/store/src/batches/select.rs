@@ -12,7 +12,7 @@ use crate::search::{Fingerprint, FoundInstance, InstanceSearch};
 use crate::{Store, StoreError};
 
 /// How long instances are looked for: somebody waits for the answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(25);
 /// Instances that are held in memory with what is known of them.
 const PAGE: usize = 5_000;
 /// Of each kind of groups the largest are shown.

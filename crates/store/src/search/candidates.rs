@@ -12,6 +12,7 @@ use crate::waits::read_id;
 /// Rows that one piece looks at.
 const WALKED: i64 = 5_000;
 const PARKED: i64 = 2_000;
+/// At least: as many as a page has.
 const NAMED: i64 = 500;
 
 /// A piece of them.
@@ -78,9 +79,15 @@ pub(super) struct Candidates<'a> {
     pub(super) account: &'a AccountId,
     pub(super) status: Option<InstanceStatus>,
     pub(super) definition: Option<DefinitionId>,
+    /// How many are asked for.
+    pub(super) page: usize,
 }
 
 impl Candidates<'_> {
+    fn named_rows(&self) -> i64 {
+        i64::try_from(self.page).unwrap_or(WALKED).clamp(NAMED, WALKED)
+    }
+
     pub(super) async fn next(&self, way: &Way, range: Range) -> Result<Piece, StoreError> {
         match way {
             Way::One(id) => {
@@ -97,13 +104,13 @@ impl Candidates<'_> {
             }
             Way::Step(step) => {
                 let failed = sqlx::query_as(statements::FAILURES_OF_STEP);
-                let failed = self.failures(failed, NAMED, range, Some(step), None).await?;
+                let failed = self.failures(failed, self.named_rows(), range, Some(step), None).await?;
                 Ok(failed.or(self.unfinished(range).await?))
             }
             Way::Unfinished => self.unfinished(range).await,
             Way::Terminated { stopped } => {
                 let failed = sqlx::query_as(statements::FAILURES);
-                let failed = self.failures(failed, NAMED, range, None::<i64>, None).await?;
+                let failed = self.failures(failed, self.named_rows(), range, None::<i64>, None).await?;
                 Ok(failed.or(self.named(&[*stopped], range).await?))
             }
             Way::Terms { terms, followed } if range.below <= *followed => self.named(terms, range).await,
@@ -157,11 +164,11 @@ impl Candidates<'_> {
             .bind(self.account.as_str())
             .bind(&range.below.as_bytes()[..])
             .bind(&range.from.as_bytes()[..])
-            .bind(NAMED)
+            .bind(self.named_rows())
             .bind(terms)
             .fetch_all(self.pool)
             .await?;
-        Ok(Piece::of(read_ids(&ids)?, NAMED))
+        Ok(Piece::of(read_ids(&ids)?, self.named_rows()))
     }
 
     /// `by` is the statement's own parameter, where it has one.

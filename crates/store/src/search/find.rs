@@ -16,8 +16,9 @@ use crate::{Store, StoreError};
 
 /// Of an account with more versions its instances are walked down.
 const MOST_VERSIONS: usize = 64;
-/// Candidates that are looked at together.
+/// Candidates that are looked at together; more for a longer page.
 const LOOKED_AT: usize = 250;
+const MOST_LOOKED_AT: usize = 2_500;
 /// What an id's second may be apart from the database's time of the start.
 const SKEW: i64 = 600;
 /// Terms with more instances count as equally many.
@@ -51,13 +52,13 @@ impl Store {
         let begun = Instant::now();
         let mut page = SearchPage { items: Vec::new(), next: None };
         let Some(way) = self.choose_way(account, search).await? else { return Ok(page) };
-        let candidates =
-            Candidates { pool: &self.pool, account, status: search.status, definition: search.definition };
+        let (status, definition) = (search.status, search.definition);
+        let candidates = Candidates { pool: &self.pool, account, status, definition, page: limit };
         let mut graphs = HashMap::new();
         let mut range = range(search, below);
         while range.below > range.from {
             let piece = candidates.next(&way, range).await?;
-            for ids in piece.ids.chunks(LOOKED_AT) {
+            for ids in piece.ids.chunks(limit.clamp(LOOKED_AT, MOST_LOOKED_AT)) {
                 for found in self.look_at(account, search, ids, &mut graphs).await? {
                     if page.items.len() == limit {
                         page.next = page.items.last().map(|last| last.id);
@@ -83,7 +84,7 @@ impl Store {
         ids: &[InstanceId],
     ) -> Result<Vec<FoundInstance>, StoreError> {
         let mut found = Vec::with_capacity(ids.len());
-        for ids in ids.chunks(LOOKED_AT) {
+        for ids in ids.chunks(MOST_LOOKED_AT) {
             let every = InstanceSearch::default();
             found.extend(self.look_at(account, &every, ids, &mut HashMap::new()).await?);
         }
