@@ -52,7 +52,7 @@ impl LimitsCommand {
         };
         match self.output {
             Output::Json => print_json(&limits),
-            Output::Table => sentences(&limits).iter().for_each(|sentence| println!("{sentence}")),
+            Output::Table => println!("{}", sentences(&limits).join("\n")),
         }
         Ok(())
     }

@@ -50,14 +50,15 @@ impl Known {
 }
 
 type Answer = oneshot::Sender<Result<Leave, Arc<StoreError>>>;
+/// Accounts for which somebody asks, and those who ask next.
+type Gathering = HashMap<AccountId, Vec<(Ask, Answer)>>;
 
 #[derive(Clone)]
 pub(crate) struct Limits {
     store: Store,
     known: Arc<RwLock<Known>>,
     loaded: watch::Sender<bool>,
-    /// Accounts for which somebody asks, and those who ask next.
-    gathering: Arc<Mutex<HashMap<AccountId, Vec<(Ask, Answer)>>>>,
+    gathering: Arc<Mutex<Gathering>>,
 }
 
 impl Limits {
@@ -160,7 +161,7 @@ impl Limits {
         self.known.read().expect("nothing panics while it holds this")
     }
 
-    fn gather(&self) -> MutexGuard<'_, HashMap<AccountId, Vec<(Ask, Answer)>>> {
+    fn gather(&self) -> MutexGuard<'_, Gathering> {
         self.gathering.lock().expect("nothing panics while it holds this")
     }
 }

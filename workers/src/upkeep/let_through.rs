@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use trunkline_store::Store;
-use trunkline_store::limits::LetThrough;
+use trunkline_store::limits::{LetThrough, QueueMark};
 
 use crate::lease::{Backoff, Lease};
 
@@ -20,6 +20,7 @@ const BETWEEN_ELECTIONS: Duration = Duration::from_secs(3);
 pub(super) async fn run(store: &Store, lease: &Lease) {
     let mut pause = Backoff::default();
     let mut elected_at: Option<tokio::time::Instant> = None;
+    let mut mark = QueueMark::default();
     loop {
         let result = async {
             if elected_at.is_none_or(|at| at.elapsed() > BETWEEN_ELECTIONS) {
@@ -30,7 +31,7 @@ pub(super) async fn run(store: &Store, lease: &Lease) {
                 }
                 elected_at = Some(now);
             }
-            store.let_through().await.map(Some)
+            store.let_through(&mut mark).await.map(Some)
         };
         match result.await {
             Ok(found) => {

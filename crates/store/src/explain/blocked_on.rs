@@ -395,17 +395,7 @@ impl fmt::Display for BlockedOn {
             }
             Self::Bodies => f.write_str("Waits for the steps in its body."),
             Self::RateLimited { limit, sender, rate, until } => {
-                let (messages, per) = (rate.messages, rate.per.as_str());
-                match sender {
-                    Some(sender) => write!(f, "Sender {sender}")?,
-                    None => write!(f, "The {limit}")?,
-                }
-                let verb = if limit == "recipient" { "gets" } else { "sends" };
-                write!(
-                    f,
-                    " {verb} no more than {messages} messages per {per}: waits until about {}.",
-                    time(until)
-                )
+                tell_rate(f, limit, sender.as_deref(), *rate, &time(until))
             }
             Self::QuietHours { until, window, zone } => {
                 write!(f, "Quiet hours, {window} in {zone}: waits until {}.", time(until))
@@ -430,4 +420,21 @@ fn tell_who(f: &mut fmt::Formatter<'_>, by: Option<&SuspendedBy>) -> fmt::Result
         Some(reason) => write!(f, ": {reason}"),
         None => f.write_str("."),
     }
+}
+
+fn tell_rate(
+    f: &mut fmt::Formatter<'_>,
+    limit: &str,
+    sender: Option<&str>,
+    rate: Rate,
+    until: &str,
+) -> fmt::Result {
+    match sender {
+        Some(sender) => write!(f, "Sender {sender}")?,
+        None => write!(f, "The {limit}")?,
+    }
+    let verb = if limit == "recipient" { "gets" } else { "sends" };
+    let plural = if rate.messages == 1 { "" } else { "s" };
+    let per = rate.per.as_str();
+    write!(f, " {verb} no more than {} message{plural} per {per}: waits until about {until}.", rate.messages)
 }

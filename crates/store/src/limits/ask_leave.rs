@@ -355,7 +355,9 @@ impl Round {
             }
             self.changed.insert(name);
         }
-        self.lines.values_mut().for_each(|line| line.leave(job));
+        for line in self.lines.values_mut() {
+            line.leave(job);
+        }
         if self.settings.limits_concurrency_of(ask.definition) {
             if self.under_way.insert(job) {
                 *self.effects.entry(ask.definition).or_default() += 1;

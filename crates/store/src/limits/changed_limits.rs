@@ -45,13 +45,19 @@ impl Store {
         .bind(micros(OVERLAP))
         .fetch_all(&self.pool)
         .await?;
-        let limits =
-            limits.into_iter().map(|(account, settings)| Ok((AccountId::new(account), parse(&settings)?)));
+        // What a newer release wrote, or a foreign hand, must not keep workers from all the rest.
+        let limits = limits.into_iter().filter_map(|(account, settings)| {
+            let settings = parse(&settings);
+            let report = |error: &StoreError| {
+                tracing::error!(account.id = account, error = %error, "limits cannot be read, and what was known holds");
+            };
+            Some((AccountId::new(account.as_str()), settings.inspect_err(report).ok()?))
+        });
         let definitions = states.into_iter().map(|(account, definition, state)| {
             Ok((AccountId::new(account), definition, DefinitionState::read(&state)?))
         });
         Ok(Changed {
-            limits: limits.collect::<Result<_, StoreError>>()?,
+            limits: limits.collect(),
             definitions: definitions.collect::<Result<_, StoreError>>()?,
             at,
         })

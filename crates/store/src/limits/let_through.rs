@@ -20,6 +20,10 @@ const MOST_QUEUES: i64 = 1_000;
 /// After which every worker knows that a definition is paused no more.
 const NOTICED: Duration = Duration::from_millis(1_500);
 
+/// Where a round ended that did not come to the end: account and queue.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QueueMark(Option<(String, String)>);
+
 /// What a round found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LetThrough {
@@ -41,13 +45,14 @@ struct Waiting {
 impl Store {
     /// Makes the first of each queue ready, as many as there is room for. Safe to run twice: who is ready asks, and
     /// only then counts.
-    pub async fn let_through(&self) -> Result<LetThrough, StoreError> {
+    pub async fn let_through(&self, mark: &mut QueueMark) -> Result<LetThrough, StoreError> {
+        let (account, queue) = mark.0.take().unwrap_or_default();
         let queues: Vec<(String, String)> = sqlx::query_as(
             "with recursive queues as (
                  (
                      select account_id, queue
                      from leaves
-                     where not by_time and queue is not null
+                     where not by_time and queue is not null and (account_id, queue) > ($2, $3)
                      order by account_id, queue
                      limit 1
                  )
@@ -68,8 +73,13 @@ impl Store {
              limit $1",
         )
         .bind(MOST_QUEUES)
+        .bind(account)
+        .bind(queue)
         .fetch_all(&self.pool)
         .await?;
+        if i64::try_from(queues.len()).is_ok_and(|length| length == MOST_QUEUES) {
+            mark.0 = queues.last().cloned();
+        }
         let mut count = self.look_over().await?;
         if queues.is_empty() && count == 0 {
             return Ok(LetThrough::Nobody);

@@ -26,4 +26,4 @@ mod wait_for_definition;
 pub use ask_leave::{Ask, Leave};
 pub use changed_limits::Changed;
 pub use definition_states::{DefinitionState, StateChange};
-pub use let_through::LetThrough;
+pub use let_through::{LetThrough, QueueMark};

@@ -95,7 +95,9 @@ fn a_window() -> impl Strategy<Value = QuietHours> {
     let days = proptest::collection::vec(0_usize..7, 0..4);
     (time(), time(), proptest::sample::select(&ZONES[..]), days).prop_map(|(from, to, zone, chosen)| {
         let mut days = Weekdays::default();
-        chosen.into_iter().for_each(|day| days.add(DAYS[day].1));
+        for day in chosen {
+            days.add(DAYS[day].1);
+        }
         QuietHours { from, to, time_zone: Some(zone.to_owned()), days, channels: Vec::new() }
     })
 }

@@ -70,15 +70,12 @@ impl Reader {
         let name = present(members, "sender").and_then(Value::as_str).map(str::trim);
         let fits =
             |name: &&str| !name.is_empty() && name.chars().count() <= LONGEST_SENDER && !name.contains('\0');
-        match name.filter(fits) {
-            Some(name) => Some(SenderLimit { sender: name.to_owned(), rates }),
-            None => {
-                let problem =
-                    format!("must be a subaccount, number or name of 1 to {LONGEST_SENDER} characters");
-                self.flaw(join(place, "sender"), problem);
-                None
-            }
+        let name = name.filter(fits);
+        if name.is_none() {
+            let problem = format!("must be a subaccount, number or name of 1 to {LONGEST_SENDER} characters");
+            self.flaw(join(place, "sender"), problem);
         }
+        Some(SenderLimit { sender: name?.to_owned(), rates })
     }
 
     fn definition(&mut self, members: &Map<String, Value>, place: &str) -> Option<DefinitionLimit> {

@@ -64,7 +64,7 @@ async fn a_message_that_waits_says_for_what_and_goes_when_the_limit_does() {
         assert_eq!((&reason["most"], &reason["per"]), (&json!(1), &json!("hour")));
         assert!(reason["until"].is_string());
         let message = reason["message"].as_str().unwrap();
-        assert!(message.starts_with("Sender acme_sms sends no more than 1 messages per hour: "), "{message}");
+        assert!(message.starts_with("Sender acme_sms sends no more than 1 message per hour: "), "{message}");
     }
     assert_eq!(engine.outbox().await.len(), 1);
     engine.app.put("/limits", json!({})).await.expect(200);
@@ -200,5 +200,27 @@ async fn who_waits_goes_on_with_another_worker() {
     engine.start_worker(Settings { lease: Duration::from_secs(10), ..Settings::default() });
     until_complete(&engine, &instances).await;
     assert_eq!(engine.outbox().await.len(), 8);
+    engine.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_without_limits_asks_nobody() {
+    let engine = limited(json!({"timeZone": "UTC"})).await;
+    let (other, _) = engine.app.other_account("other").await;
+    sqlx::query("insert into limits (account_id, settings) values ($1, '{\"concurrency\": 1}')")
+        .bind(other.as_str())
+        .execute(engine.app.store().pool())
+        .await
+        .unwrap();
+    let definition = sends(&engine).await;
+    let instances = start(&engine, &definition, 5).await;
+    until_complete(&engine, &instances).await;
+    let rows: i64 = sqlx::query_scalar(
+        "select (select count(*) from leaves) + (select count(*) from rates) + (select count(*) from effects)",
+    )
+    .fetch_one(engine.app.store().pool())
+    .await
+    .unwrap();
+    assert_eq!(rows, 0);
     engine.finish().await;
 }
