@@ -147,7 +147,8 @@ async fn diff(api: &AccountApi, file: &Path, id: Option<Uuid>, output: Output) -
 
 async fn set_state(api: &AccountApi, which: Which, verb: &str, output: Output) -> Result<(), CliError> {
     let path = api.path(&format!("/definitions/{}/{verb}", which.id));
-    let state = api.server.post_with(&path, Vec::new(), &[("Trunkline-Reason", which.reason.as_deref())]).await?;
+    let state =
+        api.server.post_with(&path, Vec::new(), &[("Trunkline-Reason", which.reason.as_deref())]).await?;
     match output {
         Output::Json => print_json(&state),
         Output::Table => {
