@@ -152,7 +152,7 @@ async fn set_state(api: &AccountApi, which: Which, verb: &str, output: Output) -
     match output {
         Output::Json => print_json(&state),
         Output::Table => {
-            println!("Definition {} is {}.", cell(&state["definitionId"]), cell(&state["state"]))
+            println!("Definition {} is {}.", cell(&state["definitionId"]), cell(&state["state"]));
         }
     }
     Ok(())

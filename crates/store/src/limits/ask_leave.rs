@@ -511,8 +511,8 @@ fn rate_limited(queue: String, party: &Party, rate: Rate, until: DateTime<Utc>) 
 }
 
 async fn read_asked(connection: &mut PgConnection, asks: &[Ask]) -> Result<HashMap<Job, Asked>, StoreError> {
-    type Row = (Vec<u8>, i32, Option<DateTime<Utc>>, bool);
-    let rows: Vec<Row> = sqlx::query_as(
+    type Found = (Vec<u8>, i32, Option<DateTime<Utc>>, bool);
+    let rows: Vec<Found> = sqlx::query_as(
         "select l.instance_id, l.n, l.given_at, l.queue is not null
          from leaves l
          join unnest($1::bytea[], $2::int[]) as t (instance_id, n) using (instance_id, n)",

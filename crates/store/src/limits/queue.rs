@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 use sqlx::postgres::PgConnection;
 use trunkline_workflow::limits::{Channel, Party, Rate, Settings};
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId};
+use uuid::Uuid;
 
 use crate::StoreError;
 use crate::waits::read_id;
@@ -24,7 +25,8 @@ pub(super) fn of_rate(account: &AccountId, party: &Party, rate: Rate) -> String 
         Party::Recipient(name) => {
             let digest =
                 Sha256::new_with_prefix(account.as_str()).chain_update("\0").chain_update(name).finalize();
-            let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+            let half: [u8; 16] = digest[..16].try_into().expect("a digest has 32 bytes");
+            let hex = Uuid::from_bytes(half).simple();
             format!("recipient/{per}/{hex}")
         }
     }

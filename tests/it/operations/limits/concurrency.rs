@@ -117,8 +117,8 @@ async fn many_workers_have_no_more_under_way_and_a_death_leaves_nothing() {
         let (store, account) = (open_store(app.database_url()), app.account().clone());
         tokio::spawn(async move {
             let mut connection = store.hot_connection().await.unwrap();
-            let (name, lease) = (format!("w{number}"), Duration::from_secs(60));
-            let worker = workers::register(&mut connection, &name, 10, "0", lease, false).await.unwrap();
+            let (name, long) = (format!("w{number}"), Duration::from_secs(60));
+            let worker = workers::register(&mut connection, &name, 10, "0", long, false).await.unwrap();
             let claimed =
                 jobs::claim(&mut connection, worker, 10, &mut LowWaterMark::default()).await.unwrap();
             let mut leaves = Vec::new();
