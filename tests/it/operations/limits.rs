@@ -14,7 +14,7 @@ use crate::support::{Engine, sample, until};
 
 /// With a worker that knows these limits when it begins.
 async fn limited(limits: Value) -> Engine {
-    let mut engine = Engine::without_worker().await;
+    let mut engine = Engine::start_without_worker().await;
     engine.app.put("/limits", limits).await.expect(200);
     engine.start_worker(Settings::default());
     engine

@@ -62,7 +62,7 @@ async fn steps_beyond_the_concurrency_wait_for_the_end_of_others() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_definition_that_is_slow_holds_up_itself_alone() {
-    let mut engine = Engine::without_worker().await;
+    let mut engine = Engine::start_without_worker().await;
     let (slow, quick) = (calls(&engine, "/slow").await, calls(&engine, "/quick").await);
     let limits = json!({"definitions": [{"definitionId": slow, "concurrency": 1}]});
     engine.app.put("/limits", limits).await.expect(200);

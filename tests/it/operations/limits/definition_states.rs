@@ -14,7 +14,7 @@ async fn tell(engine: &Engine, definition: &str, verb: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_paused_definition_takes_starts_and_executes_nothing_until_it_is_resumed() {
-    let mut engine = Engine::without_worker().await;
+    let mut engine = Engine::start_without_worker().await;
     let definition = sends(&engine).await;
     let path = format!("/definitions/{definition}");
     assert_eq!(
@@ -118,7 +118,7 @@ async fn schedules_of_a_drained_definition_start_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_definition_that_is_deleted_while_it_is_paused_leaves_nothing() {
-    let mut engine = Engine::without_worker().await;
+    let mut engine = Engine::start_without_worker().await;
     let definition = sends(&engine).await;
     tell(&engine, &definition, "pause").await;
     engine.start_worker(Settings::default());
