@@ -44,6 +44,9 @@ pub enum ApiError {
     /// Breaks one of V1–V15.
     #[error("{0}")]
     InvalidDefinition(String),
+    /// Each flaw with its place.
+    #[error("{0}")]
+    InvalidLimits(String),
     #[error("Request was not authenticated properly")]
     Unauthenticated,
     /// The platform's `Authorization` value is wrong: no scheme that a challenge could name.
@@ -62,6 +65,9 @@ pub enum ApiError {
     TooManyRequests,
     #[error("Definition {0} not found.")]
     DefinitionNotFound(DefinitionId),
+    /// Somebody wants nothing of it to be started any more.
+    #[error("Definition {0} is being drained: nothing of it is started until it is resumed.")]
+    DefinitionDraining(DefinitionId),
     #[error("Definition {0} is Trunkline's own: nobody changes, deletes or starts it.")]
     OwnDefinition(DefinitionId),
     #[error("Workflow {0} not found.")]
@@ -106,6 +112,7 @@ impl ApiError {
         match self {
             Self::InvalidParameter(_)
             | Self::InvalidBody(_)
+            | Self::InvalidLimits(_)
             | Self::IllegalTransition { .. }
             | Self::RerunRefused { .. }
             | Self::BatchRefused { .. } => (StatusCode::BAD_REQUEST, INVALID_PARAMETER),
@@ -121,7 +128,7 @@ impl ApiError {
             | Self::AccountNotFound(_)
             | Self::PathNotFound(_) => (StatusCode::NOT_FOUND, NOT_FOUND),
             Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, INVALID_PARAMETER),
-            Self::KeyReused => (StatusCode::CONFLICT, INVALID_PARAMETER),
+            Self::KeyReused | Self::DefinitionDraining(_) => (StatusCode::CONFLICT, INVALID_PARAMETER),
             Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, INVALID_PARAMETER),
             Self::BodyTooSlow => (StatusCode::REQUEST_TIMEOUT, INVALID_PARAMETER),
             Self::UnsupportedContentType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID_PARAMETER),

@@ -48,6 +48,21 @@ impl RequestKey {
         Some(IdempotencyKey { account: account.clone(), key, request })
     }
 
+    /// What the same request started before, where nothing may be started any more.
+    pub async fn started_before(
+        self,
+        state: &ApiState,
+        account: &AccountId,
+        body: &[u8],
+    ) -> Result<Option<Vec<InstanceId>>, ApiError> {
+        let Some(key) = self.for_body(account, body) else { return Ok(None) };
+        match state.store.started_before(&key).await? {
+            None => Ok(None),
+            Some(StartedOnce::Started(ids) | StartedOnce::Repeated(ids)) => Ok(Some(ids)),
+            Some(StartedOnce::Mismatch) => Err(ApiError::KeyReused),
+        }
+    }
+
     /// Starts them, or says what the same request started before, which may be the very start that used up
     /// the account's quota: such a repetition is no new start.
     pub async fn start(

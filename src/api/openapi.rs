@@ -11,7 +11,7 @@ use utoipa::{Modify, OpenApi};
 use super::automation::{definitions, steps, triggers, usage, workflows};
 use super::json::JSON;
 use super::nexmo::{applications, dispatch, messages as nexmo_messages};
-use super::operations::{audit, batches, instances};
+use super::operations::{audit, batches, definitions as definition_states, instances, limits};
 use super::{health, webhooks};
 
 #[derive(OpenApi)]
@@ -48,6 +48,12 @@ use super::{health, webhooks};
         batches::control::control,
         batches::items::items,
         audit::list::list,
+        limits::show::show,
+        limits::replace::replace,
+        definition_states::show_state::show_state,
+        definition_states::pause::pause,
+        definition_states::resume::resume,
+        definition_states::drain::drain,
         applications::list::list,
         applications::create::create,
         applications::show::show,
@@ -76,7 +82,7 @@ use super::{health, webhooks};
         (name = "Triggers", description = "Events that start instances of every definition they match."),
         (name = "Steps", description = "What scripts in steps can use."),
         (name = "Usage", description = "How much an account started, by month."),
-        (name = "Operations", description = "Which instances there are, why one waits, running it again, one or many, and who did what."),
+        (name = "Operations", description = "Which instances there are, why one waits, what is limited, running it again, one or many, and who did what."),
         (name = "Applications", description = "Clients of the Workflows and Messages API with keys of their own."),
         (name = "Dispatch", description = "The Workflows and Messages API: messages that fail over to the next one."),
         (name = "Webhooks", description = "Called by the messaging platform."),

@@ -15,7 +15,7 @@ use super::count_requests::count_requests;
 use super::error::ApiError;
 use super::log_refusals::log_refusals;
 use super::nexmo::{self, Problem};
-use super::operations::{audit, batches, instances};
+use super::operations::{audit, batches, definitions as definition_states, instances, limits};
 use super::rate_limit::{RateLimit, limit_rate};
 use super::state::ApiState;
 use super::trace_requests::trace_requests;
@@ -92,7 +92,24 @@ fn with_key(state: &ApiState) -> Router<ApiState> {
             get(batches::show::show).patch(batches::control::control),
         )
         .route("/api/v1/accounts/{accountId}/batches/{batchId}/items", get(batches::items::items))
-        .route("/api/v1/accounts/{accountId}/audit", get(audit::list::list));
+        .route("/api/v1/accounts/{accountId}/audit", get(audit::list::list))
+        .route("/api/v1/accounts/{accountId}/limits", get(limits::show::show).put(limits::replace::replace))
+        .route(
+            "/api/v1/accounts/{accountId}/definitions/{definitionId}/state",
+            get(definition_states::show_state::show_state),
+        )
+        .route(
+            "/api/v1/accounts/{accountId}/definitions/{definitionId}/pause",
+            post(definition_states::pause::pause),
+        )
+        .route(
+            "/api/v1/accounts/{accountId}/definitions/{definitionId}/resume",
+            post(definition_states::resume::resume),
+        )
+        .route(
+            "/api/v1/accounts/{accountId}/definitions/{definitionId}/drain",
+            post(definition_states::drain::drain),
+        );
     // The key comes first, so that nobody uses up another account's requests.
     let limited = match state.config.rate_limit {
         Some(rate) => {

@@ -53,6 +53,16 @@ impl Server {
     }
 
     /// As [`Server::post_with`].
+    pub(super) async fn put_with(
+        &self,
+        path: &str,
+        body: Vec<u8>,
+        headers: &[(&str, Option<&str>)],
+    ) -> Result<Value, CliError> {
+        self.call("PUT", path, Some(body), headers).await
+    }
+
+    /// As [`Server::post_with`].
     pub(super) async fn patch_with(
         &self,
         path: &str,

@@ -23,6 +23,7 @@ mod how_to_rerun;
 mod ignore_blank_environment;
 pub mod instance;
 pub mod key;
+pub mod limits;
 mod listen;
 pub mod master_key;
 pub mod migrate;

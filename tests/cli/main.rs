@@ -7,6 +7,7 @@ mod dev;
 mod doctor;
 mod examples;
 mod instances;
+mod limits;
 mod official_client;
 mod production;
 mod program;

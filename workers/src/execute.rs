@@ -25,6 +25,7 @@ use trunkline_workflow::{Outcome, route};
 use crate::connectors::Connectors;
 use crate::definitions::{Compiled, CompiledStep, Definitions, Found};
 use crate::lease::Backoff;
+use crate::limits::Limits;
 use crate::measure;
 use crate::queue::{End, Held};
 use crate::steps::{self, Activity, Input};
@@ -37,12 +38,15 @@ const MAX_ATTEMPTS: i32 = 20;
 const INTERRUPTED: &str = "Step interrupted.";
 /// The evaluator could not answer; its children are being started again.
 const EVALUATOR_PAUSE: Duration = Duration::from_secs(1);
+/// What waits for somebody to resume its definition looks by itself so often.
+const WHILE_PAUSED: Duration = Duration::from_secs(86_400);
 
 pub(crate) struct Executor {
     pub(crate) store: Store,
     pub(crate) tools: Tools,
     pub(crate) definitions: Definitions,
     pub(crate) connectors: Connectors,
+    pub(crate) limits: Limits,
 }
 
 impl Executor {
@@ -51,6 +55,9 @@ impl Executor {
             Ok(context) => context,
             Err(message) => return end(held, failed(message.clone())),
         };
+        if self.limits.is_paused(&held.job.account, held.job.definition) {
+            return self.wait_for_definition(held).await;
+        }
         let Some(compiled) = self.find(held).await else { return End::Abandoned };
         let compiled = match compiled {
             Ok(compiled) => compiled,
@@ -63,6 +70,26 @@ impl Executor {
                 context: Ok(context),
             },
             None => End::Abandoned,
+        }
+    }
+
+    /// Nothing of the job is done until its definition is resumed.
+    async fn wait_for_definition(&self, held: &Held) -> End {
+        let job = &held.job;
+        let mut pause = Backoff::default();
+        loop {
+            let (account, path) = (&job.account, job.path.path);
+            match self.store.wait_for_definition(account, job.definition, job.id(), path).await {
+                Ok(()) => {
+                    let message = "The definition is paused.".to_owned();
+                    return end(held, Outcome::Postponed { after: WHILE_PAUSED, message });
+                }
+                Err(_) if held.lease.is_lost() => return End::Abandoned,
+                Err(error) => {
+                    pause.report(&error, "cannot write down that a job waits; trying again");
+                    pause.wait().await;
+                }
+            }
         }
     }
 
@@ -232,6 +259,7 @@ impl Executor {
             tools: &self.tools,
             store: &self.store,
             connectors: &self.connectors,
+            limits: &self.limits,
             lease: &held.lease,
         };
         Ok(steps::execute(step.step_type, input).await)

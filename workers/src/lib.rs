@@ -8,6 +8,7 @@ mod definitions;
 mod deliver_callbacks;
 mod execute;
 mod lease;
+mod limits;
 mod measure;
 mod queue;
 mod settings;

@@ -16,6 +16,7 @@ use crate::definitions::Definitions;
 use crate::deliver_callbacks;
 use crate::execute::Executor;
 use crate::lease::Lease;
+use crate::limits::Limits;
 use crate::queue;
 use crate::settings::Settings;
 use crate::slots::Slots;
@@ -62,11 +63,14 @@ pub async fn run(
         draining.clone(),
     ));
     let fee = tools.rules.workflow_fee;
+    let limits = Limits::new(store.clone());
+    let following = tokio::spawn(limits.clone().follow());
     let executor = Executor {
         store: store.clone(),
         tools,
         definitions: Definitions::default(),
         connectors: Connectors::new(store.clone()),
+        limits: limits.clone(),
     };
     let name = settings.name.clone();
     parts.spawn(async move { queue::run(&name, executor, received_jobs, finished).await });
@@ -85,7 +89,7 @@ pub async fn run(
         draining: draining.clone(),
     };
     let lease = tokio::select! {
-        lease = live(&store, (&settings, fee), &claimer, &told_to_drain, &draining) => Ok(lease),
+        lease = live(&store, (&settings, fee), &claimer, &limits, &told_to_drain, &draining) => Ok(lease),
         // All parts work until the claimer is gone.
         _ = parts.join_next() => Err(Broken),
     };
@@ -104,6 +108,7 @@ pub async fn run(
         );
     }
     parts.abort_all();
+    following.abort();
     if let Some(life) = lease {
         life.keeping.abort();
         retire(&store, &life.lease).await;
@@ -122,10 +127,15 @@ async fn live(
     store: &Store,
     (settings, fee): (&Settings, Price),
     claimer: &Claimer,
+    limits: &Limits,
     told_to_drain: &Arc<AtomicBool>,
     draining: &watch::Receiver<bool>,
 ) -> Option<Life> {
     let mut stopping = draining.clone();
+    tokio::select! {
+        () = limits.until_known() => {}
+        _ = stopping.wait_for(|draining| *draining) => return None,
+    }
     loop {
         let lease = tokio::select! {
             lease = Lease::begin(store, settings, told_to_drain) => lease,

@@ -40,6 +40,8 @@ pub struct Definition {
 pub struct Found {
     pub version: Version,
     pub subaccount: Option<String>,
+    /// Nothing is started of it any more.
+    pub draining: bool,
 }
 
 /// A newest version that a trigger starts.
@@ -350,14 +352,20 @@ impl Store {
         // Two statements, so that each has one plan that never scans.
         let query = match version {
             None => sqlx::query_as(
-                "select version, subaccount_id
+                "select version, subaccount_id, exists (
+                     select from definition_states s
+                     where s.account_id = $1 and s.definition_id = $2 and s.state = 'draining'
+                 )
                  from definition_versions
                  where account_id = $1 and definition_id = $2 and newest",
             )
             .bind(account.as_str())
             .bind(id),
             Some(version) => sqlx::query_as(
-                "select version, subaccount_id
+                "select version, subaccount_id, exists (
+                     select from definition_states s
+                     where s.account_id = $1 and s.definition_id = $2 and s.state = 'draining'
+                 )
                  from definition_versions
                  where account_id = $1 and definition_id = $2 and version = $3 and deleted_at is null",
             )
@@ -365,8 +373,8 @@ impl Store {
             .bind(id)
             .bind(version),
         };
-        let found: Option<(Version, Option<String>)> = query.fetch_optional(&self.pool).await?;
-        Ok(found.map(|(version, subaccount)| Found { version, subaccount }))
+        let found: Option<(Version, Option<String>, bool)> = query.fetch_optional(&self.pool).await?;
+        Ok(found.map(|(version, subaccount, draining)| Found { version, subaccount, draining }))
     }
 
     /// The steps' JSON text, for those who run them: also of a version that was deleted meanwhile.
@@ -407,29 +415,42 @@ impl Store {
 }
 
 /// The definitions that an event starts (spec 6.2, 6.4): enabled in their newest version, and bound to no
-/// subaccount or to the event's own. An event without subaccount starts the unbound ones.
+/// subaccount or to the event's own. An event without subaccount starts the unbound ones. Those that are drained
+/// are not started, and the log says so.
 pub(crate) async fn triggered_by(
     executor: impl PgExecutor<'_>,
     account: &AccountId,
     trigger: Trigger,
     subaccount: Option<&str>,
 ) -> Result<Vec<Triggered>, StoreError> {
-    let rows: Vec<(DefinitionId, Version, Option<String>)> = sqlx::query_as(
-        "select definition_id, version, subaccount_id
-         from definition_versions
-         where account_id = $1 and trigger = $2 and newest and enabled
-           and (subaccount_id is null or subaccount_id = $3)
-         order by definition_id",
+    let rows: Vec<(DefinitionId, Version, Option<String>, bool)> = sqlx::query_as(
+        "select v.definition_id, v.version, v.subaccount_id, exists (
+             select from definition_states s
+             where s.account_id = $1 and s.definition_id = v.definition_id and s.state = 'draining'
+         )
+         from definition_versions v
+         where v.account_id = $1 and v.trigger = $2 and v.newest and v.enabled
+           and (v.subaccount_id is null or v.subaccount_id = $3)
+         order by v.definition_id",
     )
     .bind(account.as_str())
     .bind(trigger.as_str())
     .bind(subaccount)
     .fetch_all(executor)
     .await?;
-    Ok(rows
+    let (drained, triggered): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(.., draining)| *draining);
+    for (definition, ..) in drained {
+        report_drained(account, definition);
+    }
+    Ok(triggered
         .into_iter()
-        .map(|(definition, version, subaccount)| Triggered { definition, version, subaccount })
+        .map(|(definition, version, subaccount, _)| Triggered { definition, version, subaccount })
         .collect())
+}
+
+/// Something would have started it.
+pub(crate) fn report_drained(account: &AccountId, definition: DefinitionId) {
+    tracing::info!(account.id = %account, definition.id = %definition, "a drained definition was not started");
 }
 
 fn assemble(

@@ -140,12 +140,14 @@ impl Store {
         for row in read_finished(&mut snapshot, id).await? {
             explained.push((row.n, finished(id, row, &graph)));
         }
-        let suspended = SuspendedBy::read(&mut snapshot, account, id).await?;
+        let (instance, definition) = (id.to_string(), row.definition_id.to_string());
+        let suspended = SuspendedBy::read(&mut snapshot, account, "instance.suspend", &instance).await?;
         for row in JobRow::read(&mut snapshot, id).await? {
             explained.push((row.n, of_job(id, &row, &graph, suspended.as_ref())));
         }
+        let paused = SuspendedBy::read(&mut snapshot, account, "definition.pause", &definition).await?;
         for row in WaitRow::read(&mut snapshot, id).await? {
-            explained.push((row.n, of_wait(id, &row, &graph)));
+            explained.push((row.n, of_wait(id, &row, &graph, paused.as_ref())));
         }
         // Not started yet comes last.
         explained.sort_by_key(|(n, step)| (step.started_at.is_none(), step.started_at, *n));

@@ -22,6 +22,7 @@ pub mod inbound_messages;
 pub mod instances;
 pub mod jobs;
 pub mod keys;
+pub mod limits;
 pub mod measure;
 pub mod messages;
 pub mod migrations;

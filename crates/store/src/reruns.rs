@@ -97,6 +97,7 @@ struct OriginRow {
     data: String,
     started_data: Option<String>,
     steps: String,
+    draining: bool,
 }
 
 /// Writes nothing unless it answers `Started`; locks nothing that others want but the account's count, last.
@@ -108,6 +109,9 @@ pub(crate) async fn rerun_within(
     let Some(row) = find_origin(&mut *connection, wish).await? else { return Ok(Rerun::NotFound) };
     let status = InstanceStatus::parse(&row.status).ok_or_else(|| StoreError::Damaged(row.status.clone()))?;
     let Some(ended_at) = row.completed_at else { return Ok(Rerun::Refused(Refusal::NotEnded(status))) };
+    if row.draining {
+        return Ok(Rerun::Refused(Refusal::Draining));
+    }
     let plan = match plan(&mut *connection, unlocked, wish, &row, ended_at).await? {
         Ok(plan) => plan,
         Err(refusal) => return Ok(Rerun::Refused(refusal)),
@@ -219,7 +223,12 @@ async fn find_origin(
     wish: &Wish<'_>,
 ) -> Result<Option<OriginRow>, StoreError> {
     Ok(sqlx::query_as(
-        "select i.definition_id, i.version, i.status, i.completed_at, i.data, i.started_data, v.steps
+        "select i.definition_id, i.version, i.status, i.completed_at, i.data, i.started_data, v.steps,
+             exists (
+                 select from definition_states s
+                 where s.account_id = i.account_id and s.definition_id = i.definition_id
+                     and s.state = 'draining'
+             ) as draining
          from instances i
          join definition_versions v on v.account_id = i.account_id and v.definition_id = i.definition_id
              and v.version = i.version and v.deleted_at is null

@@ -14,6 +14,7 @@ use sqlx::PgConnection;
 use trunkline_workflow::schedule::Schedule;
 use trunkline_workflow::{AccountId, DefinitionId, Version, context};
 
+use crate::definitions::report_drained;
 use crate::starts::{self, NewInstance};
 use crate::{Store, StoreError, usage};
 
@@ -41,6 +42,7 @@ struct DueRow {
     time_zone: String,
     missed: String,
     next_at: DateTime<Utc>,
+    draining: bool,
     now: DateTime<Utc>,
 }
 
@@ -50,7 +52,11 @@ impl Store {
         let mut transaction = self.begin().await?;
         let rows: Vec<DueRow> = sqlx::query_as(
             "select s.account_id, s.definition_id, s.version, v.subaccount_id, s.cron, s.time_zone, s.missed,
-                 s.next_at, now() as now
+                 s.next_at, exists (
+                     select from definition_states d
+                     where d.account_id = s.account_id and d.definition_id = s.definition_id
+                         and d.state = 'draining'
+                 ) as draining, now() as now
              from schedules s
              join definition_versions v using (account_id, definition_id, version)
              where s.next_at <= now()
@@ -74,7 +80,10 @@ impl Store {
             let schedule = read(&account, row.definition_id, (&row.cron, &row.time_zone, &row.missed));
             let due = schedule.map(|schedule| schedule.due(row.next_at, row.now));
             let starts = due.iter().flat_map(|due| &due.starts);
-            if starts.clone().next().is_some() {
+            let is_due = starts.clone().next().is_some();
+            if is_due && row.draining {
+                report_drained(&account, row.definition_id);
+            } else if is_due {
                 let left = match left.entry(account.clone()) {
                     Entry::Occupied(left) => left.into_mut(),
                     Entry::Vacant(left) => {

@@ -61,7 +61,19 @@ impl Store {
         self.prune_terms_of_the_rest().await?;
         self.prune_reruns(retention).await?;
         self.prune_batches(micros(retention), BATCH).await?;
+        self.prune_effects().await?;
         Ok(dropped)
+    }
+
+    /// Of accounts whose concurrency nobody limits any more, so that nobody counts.
+    async fn prune_effects(&self) -> Result<(), StoreError> {
+        sqlx::query(
+            "delete from effects e
+             where not exists (select from jobs j where j.instance_id = e.instance_id and j.n = e.n)",
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 
     async fn drop_week(&self, instances: &str, retention: Duration) -> Result<bool, StoreError> {
@@ -131,6 +143,7 @@ impl Store {
     async fn prune_small(&self, retention: Duration) -> Result<(), StoreError> {
         let week = Duration::from_secs(7 * 86_400);
         let day = Duration::from_secs(86_400);
+        let hour = Duration::from_secs(3_600);
         // A workflow may live longer than ended ones are kept, and is reported with its messages when it ends.
         let unless_alive = "and not exists (
                  select from instances i
@@ -144,6 +157,8 @@ impl Store {
             // Of those that are older none is still to be made.
             ("callbacks", "id", "created_at", retention.max(week), ""),
             ("workers", "id", "lost_at", week, ""),
+            ("leaves", "ctid", "asked_at", week, unless_alive),
+            ("rates", "ctid", "over_at", hour, ""),
         ] {
             loop {
                 let removed = sqlx::query(sqlx::AssertSqlSafe(format!(
@@ -247,6 +262,8 @@ impl Store {
                 "delete from event_uses where instance_id = any($1)",
                 "delete from failures where instance_id = any($1)",
                 "delete from reruns where instance_id = any($1)",
+                "delete from leaves where instance_id = any($1)",
+                "delete from effects where instance_id = any($1)",
                 "update dispatches
                  set fate = case when instance_id = any($1) then 'error' else 'cancelled' end
                  where (instance_id = any($1) or parent = any($1)) and outcome is null and fate is null",

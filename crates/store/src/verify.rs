@@ -15,7 +15,7 @@ pub struct Violation {
 
 /// Each statement selects the offenders as text. They are taken from one snapshot, so a running system may
 /// be checked.
-const RULES: [(&str, &str); 18] = [
+const RULES: [(&str, &str); 19] = [
     (
         "every live instance has a job or a wait",
         "select encode(i.id, 'hex')
@@ -113,7 +113,22 @@ const RULES: [(&str, &str); 18] = [
          select encode(i.id, 'hex')
          from messages m
          join instances i on i.id = m.instance_id
-         where m.account_id <> i.account_id",
+         where m.account_id <> i.account_id
+         union all
+         select encode(i.id, 'hex')
+         from (
+             select instance_id, account_id from leaves
+             union all select instance_id, account_id from effects
+         ) l
+         join instances i on i.id = l.instance_id
+         where l.account_id <> i.account_id",
+    ),
+    (
+        "what waits for leave is parked until a time, or with a worker",
+        "select encode(l.instance_id, 'hex')
+         from leaves l
+         join waits w on w.instance_id = l.instance_id and w.n = l.n
+         where l.queue is not null and (w.kind <> 'retry' or w.path <> l.path or w.due_at is null)",
     ),
     (
         "every instance runs on a version that exists",

@@ -13,6 +13,7 @@ pub mod graph;
 pub mod identity;
 pub mod ids;
 pub mod inputs;
+pub mod limits;
 pub mod outcome;
 pub mod path;
 pub mod rerun;

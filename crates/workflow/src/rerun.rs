@@ -72,6 +72,8 @@ pub enum BeginningPlace {
 pub enum Refusal {
     #[error("it is {}, and only what has ended can be run again", .0.as_str())]
     NotEnded(InstanceStatus),
+    #[error("its definition is being drained: nothing of it is started until it is resumed")]
+    Draining,
     #[error("none of its steps failed: choose `start` or a step")]
     NoFailedStep,
     #[error("it was ended for the number of its steps: choose `start` or a step")]

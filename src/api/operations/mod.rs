@@ -1,5 +1,8 @@
-//! What is ours, beside the two APIs that we speak: why an instance waits, what is run again, and who did what.
+//! What is ours, beside the two APIs that we speak: why an instance waits, what an account may do at once, what is run
+//! again, and who did what.
 
 pub mod audit;
 pub mod batches;
+pub mod definitions;
 pub mod instances;
+pub mod limits;

@@ -15,7 +15,7 @@ use crate::cli::error::CliError;
 use crate::cli::output::{Output, cell, print_json};
 use crate::cli::settings::{AccountApi, ApiSettings};
 
-/// Check, save and fetch definitions kept in files
+/// Check, save and fetch definitions kept in files; pause, drain and resume them
 ///
 /// Talks to the server's API, not to its database. Exits with 0; with 1 when the server refuses or cannot be reached,
 /// when a file is not valid, and when `diff` finds a difference; with 2 when the command line is wrong.
@@ -50,6 +50,12 @@ enum Action {
         /// The definition
         id: Uuid,
     },
+    /// Have nothing of a definition executed until it is resumed; what is started waits
+    Pause(Which),
+    /// Have a definition run again
+    Resume(Which),
+    /// Have a definition's instances go on to their end, and start none any more
+    Drain(Which),
     /// Show what `push` would change: what is saved with `-`, what is in the file with `+`
     Diff {
         /// A definition as JSON
@@ -60,12 +66,24 @@ enum Action {
     },
 }
 
+#[derive(Debug, clap::Args)]
+struct Which {
+    /// The definition
+    id: Uuid,
+    /// Why, for the audit
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
 impl DefinitionCommand {
     pub(in crate::cli) async fn run(self) -> Result<ExitCode, CliError> {
         let api = self.api.open()?;
         match self.action {
             Action::Validate { file } => return validate_file(&api, read(&file)?, self.output).await,
             Action::Push { file, id } => push(&api, &file, id, self.output).await?,
+            Action::Pause(which) => set_state(&api, which, "pause", self.output).await?,
+            Action::Resume(which) => set_state(&api, which, "resume", self.output).await?,
+            Action::Drain(which) => set_state(&api, which, "drain", self.output).await?,
             Action::Pull { id } => print_json(&portable(&newest(&api, id).await?)),
             Action::Diff { file, id } => return diff(&api, &file, id, self.output).await,
         }
@@ -125,4 +143,17 @@ async fn diff(api: &AccountApi, file: &Path, id: Option<Uuid>, output: Output) -
         print!("{}", diff_lines(&text(&saved), &text(&mine)));
     }
     Ok(if saved == mine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn set_state(api: &AccountApi, which: Which, verb: &str, output: Output) -> Result<(), CliError> {
+    let path = api.path(&format!("/definitions/{}/{verb}", which.id));
+    let state =
+        api.server.post_with(&path, Vec::new(), &[("Trunkline-Reason", which.reason.as_deref())]).await?;
+    match output {
+        Output::Json => print_json(&state),
+        Output::Table => {
+            println!("Definition {} is {}.", cell(&state["definitionId"]), cell(&state["state"]));
+        }
+    }
+    Ok(())
 }

@@ -47,6 +47,9 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
         timeout: timeout(&members),
         follow_redirects: true,
     };
+    if let Err(activity) = input.leave(None).await {
+        return activity;
+    }
     if let Err(activity) = input.begin_effect().await {
         return activity;
     }

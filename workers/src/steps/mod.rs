@@ -17,7 +17,7 @@ mod wait_for_status;
 
 use std::time::Duration;
 
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 use trunkline_connectors::clock;
 use trunkline_connectors::correlation::receipt_key;
@@ -26,10 +26,12 @@ use trunkline_connectors::eight_by_eight::{EightByEight, SendFailure};
 use trunkline_connectors::messages_api::MessagesApi;
 use trunkline_store::events::{EventKind, Incoming, Recipients};
 use trunkline_store::jobs::LeasedJob;
+use trunkline_store::limits::{Ask, Leave};
 use trunkline_store::messages::{self, Sent};
 use trunkline_store::waits::Resume;
 use trunkline_store::{Store, StoreError};
 use trunkline_workflow::graph::Step;
+use trunkline_workflow::limits::{Channel, Outgoing};
 use trunkline_workflow::outcome::Wait;
 use trunkline_workflow::step::StepType;
 use trunkline_workflow::{Outcome, inputs};
@@ -38,6 +40,7 @@ use uuid::Uuid;
 use crate::await_event;
 use crate::connectors::{Connectors, NoConnector, why_unusable};
 use crate::lease::{Backoff, Lease};
+use crate::limits::Limits;
 use crate::tools::{ConnectorUse, Tools};
 
 /// A step about to be done.
@@ -50,6 +53,7 @@ pub(crate) struct Input<'a> {
     pub(crate) tools: &'a Tools,
     pub(crate) store: &'a Store,
     pub(crate) connectors: &'a Connectors,
+    pub(crate) limits: &'a Limits,
     pub(crate) lease: &'a Lease,
 }
 
@@ -96,6 +100,46 @@ impl Input<'_> {
             (Err(NoConnector::None), Some(fallback)) => Ok(fallback.clone()),
             (found, _) => found.map_err(|problem| no_connector(problem, self.job, "The Messages API")),
         }
+    }
+
+    /// Leave under the limits of the account, asked for when all else is ready. Since when the step has it, where
+    /// the account has limits that it comes under.
+    async fn leave(&self, send: Option<Outgoing>) -> Result<Option<DateTime<Utc>>, Activity> {
+        let job = self.job;
+        let Some(settings) = self.limits.of(&job.account) else { return Ok(None) };
+        let is_limited = send.is_some() && settings.limits_messages();
+        if !is_limited && !settings.limits_concurrency_of(job.definition) {
+            return Ok(None);
+        }
+        let ask = Ask {
+            instance: job.instance,
+            path: job.path.path,
+            n: job.path.n,
+            definition: job.definition,
+            worker: self.lease.incarnation,
+            send,
+        };
+        match self.insist(|| self.limits.ask(&job.account, ask.clone())).await? {
+            Leave::Given { at, after } => {
+                tokio::time::sleep(after).await;
+                Ok(Some(at))
+            }
+            Leave::Waits { after, .. } => {
+                let message = "The limits of the account do not allow it yet.".to_owned();
+                Err(Activity::Postponed { after, message })
+            }
+        }
+    }
+
+    /// Leave to send a message of the provider's own steps.
+    async fn leave_to_send(
+        &self,
+        channel: Channel,
+        senders: [Option<String>; 2],
+        recipient: Option<String>,
+    ) -> Result<(), Activity> {
+        let senders = senders.into_iter().flatten().collect();
+        self.leave(Some(Outgoing { channel, senders, recipient })).await.map(|_| ())
     }
 
     /// Waits until a side effect may begin: while others certainly leave the job to this worker. The last

@@ -18,6 +18,7 @@ use trunkline_connectors::messages_api::{
 };
 use trunkline_store::dispatches::{Begun, Change, Echo, Running};
 use trunkline_workflow::dispatch::{Channel, Message, Refusal, Status};
+use trunkline_workflow::limits;
 use uuid::Uuid;
 
 use super::{Activity, Input, input_required};
@@ -97,6 +98,22 @@ impl Carrier {
     }
 }
 
+/// The message as limits see it.
+fn under_limits(carrier: &Carrier, message: &Message) -> limits::Outgoing {
+    let subaccount = match carrier {
+        Carrier::MessagesApi(_) => None,
+        Carrier::EightByEight(_, id) => Some(id.clone()),
+    };
+    limits::Outgoing {
+        channel: match message.channel {
+            Channel::Sms | Channel::Mms => limits::Channel::Sms,
+            Channel::Whatsapp | Channel::ViberServiceMsg | Channel::Messenger => limits::Channel::Chat,
+        },
+        senders: [subaccount, Some(message.sender().to_owned())].into_iter().flatten().collect(),
+        recipient: Some(message.recipient().to_owned()),
+    }
+}
+
 /// The message that is sent next, and whether it is the last one.
 fn next_message(data: &Map<String, Value>) -> Option<(&Value, bool)> {
     let Some(workflow) = data.get("workflow").and_then(Value::as_array) else {
@@ -112,13 +129,19 @@ async fn send(input: &Input<'_>) -> Result<Activity, Activity> {
     let message = Message::deserialize(given).map_err(|_| unreadable())?;
     let outgoing = OutgoingMessage::deserialize(given).map_err(|_| unreadable())?;
     let running = Running::read(input.data).map_err(|_| unreadable())?;
-    let sent = Sent { message, started_at: input.job.path.started_at.unwrap_or_else(clock::now), is_last };
+    let mut sent =
+        Sent { message, started_at: input.job.path.started_at.unwrap_or_else(clock::now), is_last };
     let (account, id) = (&input.job.account, input.key());
     let carrier = match Carrier::find(input, sent.message.channel).await {
         Ok(carrier) => Ok(carrier),
         Err(Activity::Failed { message }) => Err(message),
         Err(activity) => return Err(activity),
     };
+    if let Ok(carrier) = &carrier {
+        // What waits for leave has its time from then on.
+        let leave = input.leave(Some(under_limits(carrier, &sent.message))).await?;
+        sent.started_at = leave.map_or(sent.started_at, |at| at.max(sent.started_at));
+    }
     input.begin_effect().await?;
     let echo = Echo {
         to: sent.message.to.clone(),

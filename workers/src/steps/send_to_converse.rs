@@ -30,6 +30,9 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
     });
     let authorization = converse.authorization.as_deref();
     let client = &Provider::Converse.counted(&input.tools.providers);
+    if let Err(activity) = input.leave(None).await {
+        return activity;
+    }
     if let Err(activity) = input.begin_effect().await {
         return activity;
     }

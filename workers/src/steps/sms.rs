@@ -1,8 +1,9 @@
 //! `SMS` (spec 3.5.1).
 
 use trunkline_connectors::eight_by_eight::send_sms;
+use trunkline_workflow::limits::Channel;
 
-use super::{Activity, Input, named_subaccount, not_sent, sent_message};
+use super::{Activity, Input, named_subaccount, not_sent, sent_message, text};
 use crate::measure::Provider;
 
 pub(super) async fn execute(input: Input<'_>) -> Activity {
@@ -11,6 +12,10 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
         Ok(provider) => provider,
         Err(activity) => return activity,
     };
+    let senders = [named_subaccount(&members), text(&members, "source")];
+    if let Err(activity) = input.leave_to_send(Channel::Sms, senders, text(&members, "destination")).await {
+        return activity;
+    }
     if let Err(activity) = input.begin_effect().await {
         return activity;
     }

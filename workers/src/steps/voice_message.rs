@@ -1,6 +1,6 @@
 //! `VoiceMessage` (spec 3.5.8): done when the provider has taken the call, not when the call ends.
 
-use serde_json::json;
+use serde_json::{Map, json};
 use trunkline_connectors::clock;
 use trunkline_connectors::correlation::dtmf_key;
 use trunkline_connectors::eight_by_eight::VoiceApi;
@@ -9,8 +9,10 @@ use trunkline_connectors::eight_by_eight::voice::{
 };
 use trunkline_store::messages::{Sent, SentCall, VOICE};
 use trunkline_store::webhook_settings::dtmf_token;
+use trunkline_workflow::inputs;
+use trunkline_workflow::limits::Channel;
 
-use super::{Activity, Input, not_sent};
+use super::{Activity, Input, not_sent, text};
 use crate::measure::Provider;
 
 pub(super) async fn execute(input: Input<'_>) -> Activity {
@@ -36,6 +38,12 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
         dtmf_callback_url: dtmf_callback_url.as_deref(),
         now: clock::now(),
     };
+    let params = inputs::get(&members, "params").and_then(|params| params.as_object().cloned());
+    let of_params = |name| text(params.as_ref().unwrap_or(&Map::new()), name);
+    let senders = [subaccount.clone(), of_params("source")];
+    if let Err(activity) = input.leave_to_send(Channel::Voice, senders, of_params("destination")).await {
+        return activity;
+    }
     if let Err(activity) = input.begin_effect().await {
         return activity;
     }

@@ -5,6 +5,7 @@ mod carry_out_batches;
 mod end_fated_workflows;
 mod follow_instances;
 mod give_up_messages;
+mod let_through;
 mod make_partitions;
 mod prune_history;
 mod release_due_jobs;
@@ -29,6 +30,7 @@ pub(crate) async fn run(store: Store, lease: Arc<Lease>, settings: Settings, fee
         rescue_jobs::run(&store, settings.lease),
         start_scheduled::run(&store, &lease),
         carry_out_batches::run(&store, &lease),
+        let_through::run(&store, &lease),
         every(
             Duration::from_secs(5),
             &store,

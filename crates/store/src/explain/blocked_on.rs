@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgConnection;
 use trunkline_workflow::graph::Step;
+use trunkline_workflow::limits::{Rate, Reason};
 use trunkline_workflow::step::StepType;
 use trunkline_workflow::{AccountId, Graph, InstanceId, JobId};
 
@@ -83,6 +84,26 @@ pub enum BlockedOn {
     },
     /// Its own bodies.
     Bodies,
+    /// Room under a limit of the account.
+    RateLimited {
+        /// `account`, `sender` or `recipient`.
+        limit: String,
+        sender: Option<String>,
+        rate: Rate,
+        until: DateTime<Utc>,
+    },
+    QuietHours {
+        until: DateTime<Utc>,
+        window: String,
+        zone: String,
+    },
+    /// The end of other steps that act outside; `most` may at once.
+    Concurrency {
+        /// `account` or `definition`.
+        limit: String,
+        most: u32,
+    },
+    DefinitionPaused(Option<SuspendedBy>),
 }
 
 /// Who suspended an instance, and why.
@@ -96,20 +117,23 @@ pub struct SuspendedBy {
 }
 
 impl SuspendedBy {
+    /// The last time that `action` was done to it.
     pub(super) async fn read(
         connection: &mut PgConnection,
         account: &AccountId,
-        id: InstanceId,
+        action: &str,
+        object: &str,
     ) -> Result<Option<Self>, StoreError> {
         Ok(sqlx::query_as(
             "select at, actor_kind, actor_id, actor_name, reason
              from audit
-             where account_id = $1 and object = $2 and action = 'instance.suspend'
+             where account_id = $1 and object = $2 and action = $3
              order by id desc
              limit 1",
         )
         .bind(account.as_str())
-        .bind(id.to_string())
+        .bind(object)
+        .bind(action)
         .fetch_optional(connection)
         .await?)
     }
@@ -201,15 +225,19 @@ pub(super) struct WaitRow {
     accepts: Option<Vec<String>>,
     note: Option<String>,
     started_at: DateTime<Utc>,
+    /// What it has no leave for yet.
+    leave: Option<String>,
 }
 
 impl WaitRow {
     pub(super) async fn read(connection: &mut PgConnection, id: InstanceId) -> Result<Vec<Self>, StoreError> {
         Ok(sqlx::query_as(
-            "select n, step, attempt, kind, due_at, key, accepts, note, started_at
-             from waits
-             where instance_id = $1
-             order by n",
+            "select w.n, w.step, w.attempt, w.kind, w.due_at, w.key, w.accepts, w.note, w.started_at,
+                 l.reason as leave
+             from waits w
+             left join leaves l on l.instance_id = w.instance_id and l.n = w.n and l.queue is not null
+             where w.instance_id = $1
+             order by w.n",
         )
         .bind(id.as_bytes().as_slice())
         .fetch_all(connection)
@@ -217,7 +245,19 @@ impl WaitRow {
     }
 
     /// What is stored under each kind is written by `transitions`.
-    fn blocked_on(&self, step: Option<&Step>) -> BlockedOn {
+    fn blocked_on(&self, step: Option<&Step>, paused: Option<&SuspendedBy>) -> BlockedOn {
+        let leave = self.leave.as_deref().filter(|_| self.kind == "retry");
+        match leave.and_then(|reason| serde_json::from_str::<Reason>(reason).ok()) {
+            Some(Reason::RateLimited { limit, sender, rate, until }) => {
+                return BlockedOn::RateLimited { limit, sender, rate, until };
+            }
+            Some(Reason::QuietHours { until, window, zone }) => {
+                return BlockedOn::QuietHours { until, window, zone };
+            }
+            Some(Reason::Concurrency { limit, most }) => return BlockedOn::Concurrency { limit, most },
+            Some(Reason::DefinitionPaused) => return BlockedOn::DefinitionPaused(paused.cloned()),
+            None => {}
+        }
         let Some(until) = self.due_at else { return BlockedOn::Bodies };
         let (prefix, rest) = self.key.as_deref().and_then(|key| key.split_once(':')).unwrap_or_default();
         let id = rest.to_owned();
@@ -254,13 +294,18 @@ pub(super) fn of_job(
     unfinished(id, (row.n, row.step, row.attempt), graph, status, started_at, blocked_on)
 }
 
-pub(super) fn of_wait(id: InstanceId, row: &WaitRow, graph: &Graph) -> ExplainedStep {
+pub(super) fn of_wait(
+    id: InstanceId,
+    row: &WaitRow,
+    graph: &Graph,
+    paused: Option<&SuspendedBy>,
+) -> ExplainedStep {
     let status = match (row.kind.as_str(), &row.key) {
         ("timer", _) => "Sleeping",
         (_, Some(_)) => "WaitingForEvent",
         _ => "Running",
     };
-    let blocked_on = row.blocked_on(find_step(graph, row.step));
+    let blocked_on = row.blocked_on(find_step(graph, row.step), paused);
     unfinished(id, (row.n, row.step, row.attempt), graph, status, Some(row.started_at), blocked_on)
 }
 
@@ -323,13 +368,9 @@ impl fmt::Display for BlockedOn {
             ),
             Self::Turn => f.write_str("Another path of the instance is at work; one step at a time."),
             Self::Suspended(None) => f.write_str("The instance is suspended."),
-            Self::Suspended(Some(by)) => {
-                let who = by.actor_name.as_ref().or(by.actor_id.as_ref()).unwrap_or(&by.actor_kind);
-                write!(f, "Suspended by {who} at {}", time(&by.at))?;
-                match &by.reason {
-                    Some(reason) => write!(f, ": {reason}"),
-                    None => f.write_str("."),
-                }
+            Self::Suspended(by) => {
+                f.write_str("Suspended")?;
+                tell_who(f, by.as_ref())
             }
             Self::Time { until } => write!(f, "Sleeps until {}.", time(until)),
             Self::Reply { channel, from, until } => {
@@ -353,6 +394,47 @@ impl fmt::Display for BlockedOn {
                 }
             }
             Self::Bodies => f.write_str("Waits for the steps in its body."),
+            Self::RateLimited { limit, sender, rate, until } => {
+                tell_rate(f, limit, sender.as_deref(), *rate, &time(until))
+            }
+            Self::QuietHours { until, window, zone } => {
+                write!(f, "Quiet hours, {window} in {zone}: waits until {}.", time(until))
+            }
+            Self::Concurrency { limit, most } => {
+                write!(f, "The {limit} has no more than {most} steps under way: waits for the end of one.")
+            }
+            Self::DefinitionPaused(by) => {
+                f.write_str("The definition is paused")?;
+                tell_who(f, by.as_ref())
+            }
         }
     }
+}
+
+/// The rest of such a sentence.
+fn tell_who(f: &mut fmt::Formatter<'_>, by: Option<&SuspendedBy>) -> fmt::Result {
+    let Some(by) = by else { return f.write_str(".") };
+    let who = by.actor_name.as_ref().or(by.actor_id.as_ref()).unwrap_or(&by.actor_kind);
+    write!(f, " by {who} at {}", by.at.format("%F %T UTC"))?;
+    match &by.reason {
+        Some(reason) => write!(f, ": {reason}"),
+        None => f.write_str("."),
+    }
+}
+
+fn tell_rate(
+    f: &mut fmt::Formatter<'_>,
+    limit: &str,
+    sender: Option<&str>,
+    rate: Rate,
+    until: &str,
+) -> fmt::Result {
+    match sender {
+        Some(sender) => write!(f, "Sender {sender}")?,
+        None => write!(f, "The {limit}")?,
+    }
+    let verb = if limit == "recipient" { "gets" } else { "sends" };
+    let plural = if rate.messages == 1 { "" } else { "s" };
+    let per = rate.per.as_str();
+    write!(f, " {verb} no more than {} message{plural} per {per}: waits until about {until}.", rate.messages)
 }

@@ -16,4 +16,5 @@ mod read_schedule;
 
 pub use calendar::InvalidCron;
 pub use due_times::Due;
+pub(crate) use next_after::{next_move, wall_clock};
 pub use read_schedule::{Flaw, Missed, Schedule};

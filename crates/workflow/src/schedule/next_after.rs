@@ -28,7 +28,7 @@ pub(super) fn next_after(calendar: &Calendar, zone: Tz, after: DateTime<Utc>) ->
 
 /// Times on the wall clock in their order; each happens once, those in a gap right after it.
 fn next_named(calendar: &Calendar, zone: Tz, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let mut time = local(zone, after);
+    let mut time = wall_clock(zone, after);
     loop {
         time = calendar.next_after(time)?;
         let instant = match zone.from_local_datetime(&time).earliest() {
@@ -46,7 +46,7 @@ fn next_named(calendar: &Calendar, zone: Tz, after: DateTime<Utc>) -> Option<Dat
 fn next_real(calendar: &Calendar, zone: Tz, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let mut from = DateTime::from_timestamp(after.timestamp(), 0)? + SECOND;
     loop {
-        let wall = local(zone, from);
+        let wall = wall_clock(zone, from);
         let next = calendar.next_after(wall - SECOND)?;
         let instant = from + (next - wall);
         match next_move(zone, from, instant) {
@@ -57,17 +57,17 @@ fn next_real(calendar: &Calendar, zone: Tz, after: DateTime<Utc>) -> Option<Date
 }
 
 /// What the wall clock shows.
-fn local(zone: Tz, instant: DateTime<Utc>) -> NaiveDateTime {
+pub(crate) fn wall_clock(zone: Tz, instant: DateTime<Utc>) -> NaiveDateTime {
     instant.with_timezone(&zone).naive_local()
 }
 
 /// The first instant whose wall clock shows more than `time`, which no wall clock shows.
 fn end_of_gap(zone: Tz, time: NaiveDateTime) -> DateTime<Utc> {
-    first(time.and_utc() - LONGEST_MOVE, time.and_utc() + LONGEST_MOVE, |at| local(zone, at) > time)
+    first(time.and_utc() - LONGEST_MOVE, time.and_utc() + LONGEST_MOVE, |at| wall_clock(zone, at) > time)
 }
 
 /// When clocks are moved after `from` and not after `to`, the first time.
-fn next_move(zone: Tz, from: DateTime<Utc>, to: DateTime<Utc>) -> Option<DateTime<Utc>> {
+pub(crate) fn next_move(zone: Tz, from: DateTime<Utc>, to: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let offset = |at: DateTime<Utc>| zone.offset_from_utc_datetime(&at.naive_utc()).fix();
     let mut known = from;
     while known < to {

@@ -113,9 +113,9 @@ impl Fields {
         let minute = TimeDelta::minutes(1);
         let mut at = after;
         while at < until {
-            let before = local(zone, at);
+            let before = wall_clock(zone, at);
             at += minute;
-            let now = local(zone, at);
+            let now = wall_clock(zone, at);
             let is_first = zone.from_local_datetime(&now).earliest().is_some_and(|first| first == at);
             let every_hour = self.hours.is_empty() || (0..24).all(|hour| self.hours.contains(&hour));
             if self.has(now) && (every_hour || is_first) {

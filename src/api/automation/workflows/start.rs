@@ -44,7 +44,7 @@ pub struct Which {
          headers(("Location" = String, description = "The instance's path."))),
         (status = 400, description = "A parameter is invalid or the body is no JSON object.", body = ErrorBody),
         (status = 404, description = "There is no such definition or version.", body = ErrorBody),
-        (status = 409, description = "The `Idempotency-Key` was used with another request.", body = ErrorBody),
+        (status = 409, description = "The `Idempotency-Key` was used with another request; or the definition is being drained.", body = ErrorBody),
         AccountErrors,
         BodyErrors,
     )
@@ -67,7 +67,12 @@ pub async fn start(
     let data = context::build(payload, &account, subaccount.as_deref(), (state.clock)());
     let instance = NewInstance { account: account.clone(), definition, version: found.version, data };
 
-    let started = key.start(&state, account.clone(), &body.0, vec![instance]).await?;
+    let started = if found.draining {
+        let before = key.started_before(&state, &account, &body.0).await?;
+        before.ok_or(ApiError::DefinitionDraining(definition))?
+    } else {
+        key.start(&state, account.clone(), &body.0, vec![instance]).await?
+    };
     let locations = started.into_iter().map(|id| (LOCATION, path::of_instance(&account, definition, id)));
     Ok((StatusCode::CREATED, axum::response::AppendHeaders(locations)).into_response())
 }

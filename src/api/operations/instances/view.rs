@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use trunkline_store::explain::{BlockedOn, ExplainedStep, Explanation, RerunLink, SentMessage, UsedEvent};
+use trunkline_store::explain::{
+    BlockedOn, ExplainedStep, Explanation, RerunLink, SentMessage, SuspendedBy, UsedEvent,
+};
 use trunkline_workflow::Version;
 use trunkline_workflow::step::StepType;
 use utoipa::ToSchema;
@@ -132,7 +134,7 @@ struct SentMessageView {
 #[schema(as = BlockedOn)]
 struct BlockedOnView {
     /// `running`, `rescue`, `queued`, `noWorker`, `turn`, `suspended`, `time`, `reply`, `keys`, `receipt`, `workflow`,
-    /// `retry` or `bodies`.
+    /// `retry`, `bodies`, `rateLimited`, `quietHours`, `concurrency` or `definitionPaused`.
     #[schema(example = "reply")]
     reason: &'static str,
     /// The same as a sentence.
@@ -172,9 +174,26 @@ struct BlockedOnView {
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<ActorView>,
-    /// Why it was suspended.
+    /// Why it was suspended or paused.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
+    /// Whose limit it is: `account`, `sender`, `recipient` or `definition`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sender: Option<String>,
+    /// So many messages, or steps at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    most: Option<u32>,
+    /// `second`, `minute`, `hour` or `day`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    per: Option<&'static str>,
+    /// The quiet hours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "21:00-08:00")]
+    window: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zone: Option<String>,
 }
 
 impl ExplanationView {
@@ -267,12 +286,22 @@ impl From<BlockedOn> for BlockedOnView {
                 Self { ahead: Some(ahead), workers: Some(0), since: at(since), ..view("noWorker") }
             }
             BlockedOn::Turn => view("turn"),
-            BlockedOn::Suspended(by) => Self {
-                since: by.as_ref().and_then(|by| at(by.at)),
-                by: by.as_ref().map(ActorView::from),
-                why: by.and_then(|by| by.reason),
-                ..view("suspended")
+            BlockedOn::Suspended(by) => view("suspended").told_by(by),
+            BlockedOn::DefinitionPaused(by) => view("definitionPaused").told_by(by),
+            BlockedOn::RateLimited { limit, sender, rate, until } => Self {
+                limit: Some(limit),
+                sender,
+                most: Some(rate.messages),
+                per: Some(rate.per.as_str()),
+                until: at(until),
+                ..view("rateLimited")
             },
+            BlockedOn::QuietHours { until, window, zone } => {
+                Self { until: at(until), window: Some(window), zone: Some(zone), ..view("quietHours") }
+            }
+            BlockedOn::Concurrency { limit, most } => {
+                Self { limit: Some(limit), most: Some(most), ..view("concurrency") }
+            }
             BlockedOn::Time { until } => Self { until: at(until), ..view("time") },
             BlockedOn::Reply { channel, from, until } => {
                 Self { channel: Some(channel), from: Some(from), until: at(until), ..view("reply") }
@@ -288,6 +317,17 @@ impl From<BlockedOn> for BlockedOnView {
                 Self { attempt: Some(attempt), of: Some(of), until: at(until), error, ..view("retry") }
             }
             BlockedOn::Bodies => view("bodies"),
+        }
+    }
+}
+
+impl BlockedOnView {
+    fn told_by(self, by: Option<SuspendedBy>) -> Self {
+        Self {
+            since: by.as_ref().map(|by| Timestamp(by.at)),
+            by: by.as_ref().map(ActorView::from),
+            why: by.and_then(|by| by.reason),
+            ..self
         }
     }
 }

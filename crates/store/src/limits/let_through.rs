@@ -1,0 +1,310 @@
+//! Upkeep of those who wait: where there is room, the first of a queue are told to ask again.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::postgres::PgConnection;
+use trunkline_workflow::limits::Log;
+use trunkline_workflow::{AccountId, DefinitionId};
+
+use super::ask_leave::{SOON, count_effects, read_logs, read_settings};
+use super::queue::{self, For, MOST_LET_THROUGH};
+use crate::waits::{Ending, read_id, resume};
+use crate::workers::micros;
+use crate::{Store, StoreError};
+
+/// Queues looked at in one round.
+const MOST_QUEUES: i64 = 1_000;
+
+/// After which every worker knows that a definition is paused no more.
+const NOTICED: Duration = Duration::from_millis(1_500);
+
+/// Where a round ended that did not come to the end: account and queue.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QueueMark(Option<(String, String)>);
+
+/// What a round found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LetThrough {
+    /// Nobody waits for anybody.
+    Nobody,
+    /// There are queues, and so many were told to go on.
+    Some(usize),
+}
+
+#[derive(sqlx::FromRow)]
+struct Waiting {
+    instance_id: Vec<u8>,
+    path: i32,
+    n: i32,
+    is_parked: bool,
+    is_gone: bool,
+}
+
+impl Store {
+    /// Makes the first of each queue ready, as many as there is room for. Safe to run twice: who is ready asks, and
+    /// only then counts.
+    pub async fn let_through(&self, mark: &mut QueueMark) -> Result<LetThrough, StoreError> {
+        let (account, queue) = mark.0.take().unwrap_or_default();
+        let queues: Vec<(String, String)> = sqlx::query_as(
+            "with recursive queues as (
+                 (
+                     select account_id, queue
+                     from leaves
+                     where not by_time and queue is not null and (account_id, queue) > ($2, $3)
+                     order by account_id, queue
+                     limit 1
+                 )
+                 union all
+                 select n.account_id, n.queue
+                 from queues q
+                 cross join lateral (
+                     select l.account_id, l.queue
+                     from leaves l
+                     where not l.by_time and l.queue is not null
+                         and (l.account_id, l.queue) > (q.account_id, q.queue)
+                     order by l.account_id, l.queue
+                     limit 1
+                 ) as n
+             )
+             select account_id, queue
+             from queues
+             limit $1",
+        )
+        .bind(MOST_QUEUES)
+        .bind(account)
+        .bind(queue)
+        .fetch_all(&self.pool)
+        .await?;
+        if i64::try_from(queues.len()).is_ok_and(|length| length == MOST_QUEUES) {
+            mark.0 = queues.last().cloned();
+        }
+        let mut count = self.look_over().await?;
+        if queues.is_empty() && count == 0 {
+            return Ok(LetThrough::Nobody);
+        }
+        let mut accounts: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (account, queue) in queues {
+            accounts.entry(account).or_default().push(queue);
+        }
+        for (account, queues) in accounts {
+            count += self.let_through_of(&AccountId::new(account), &queues).await?;
+        }
+        if count > 0 {
+            self.wake.hint();
+        }
+        Ok(LetThrough::Some(count))
+    }
+
+    async fn let_through_of(&self, account: &AccountId, queues: &[String]) -> Result<usize, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        let rooms = read_rooms(&mut connection, account, queues).await?;
+        drop(connection);
+        let mut count = 0;
+        for (queue, (room, for_what)) in queues.iter().zip(rooms) {
+            if room == 0 {
+                continue;
+            }
+            let waiting = self.first_of(account, queue, room).await?;
+            let (gone, there): (Vec<Waiting>, Vec<Waiting>) =
+                waiting.into_iter().partition(|one| one.is_gone);
+            // A place in the queue of a definition is nothing to come back to.
+            let leaves = matches!(for_what, For::Definition(_) | For::Nothing);
+            let parked: Vec<Waiting> = there.into_iter().filter(|one| one.is_parked).collect();
+            self.forget(&gone).await?;
+            count += self.make_ready(&parked, leaves).await?;
+        }
+        Ok(count)
+    }
+
+    async fn first_of(
+        &self,
+        account: &AccountId,
+        queue: &str,
+        room: u64,
+    ) -> Result<Vec<Waiting>, StoreError> {
+        Ok(sqlx::query_as(
+            "select l.instance_id, l.path, l.n, w.instance_id is not null as is_parked,
+                 w.instance_id is null and j.instance_id is null as is_gone
+             from leaves l
+             left join waits w on w.instance_id = l.instance_id and w.path = l.path and w.n = l.n
+             left join jobs j on j.instance_id = l.instance_id and j.path = l.path and j.n = l.n
+             where not l.by_time and l.account_id = $1 and l.queue = $2
+                 and not coalesce(j.held, false) and not coalesce(j.queued, false)
+             order by l.asked_at, l.instance_id, l.n
+             limit $3",
+        )
+        .bind(account.as_str())
+        .bind(queue)
+        .bind(i64::try_from(room.min(MOST_LET_THROUGH)).unwrap_or(i64::MAX))
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// Of instances that ended.
+    async fn forget(&self, gone: &[Waiting]) -> Result<(), StoreError> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(
+            "delete from leaves l
+             using unnest($1::bytea[], $2::int[]) as t (instance_id, n)
+             where l.instance_id = t.instance_id and l.n = t.n
+                 and not exists (select from waits w where w.instance_id = l.instance_id and w.n = l.n)
+                 and not exists (select from jobs j where j.instance_id = l.instance_id and j.n = l.n)",
+        )
+        .bind(gone.iter().map(|one| one.instance_id.as_slice()).collect::<Vec<_>>())
+        .bind(gone.iter().map(|one| one.n).collect::<Vec<_>>())
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Those whose instances nobody is at work on; the others another time. `leaves`: they wait for nothing more.
+    async fn make_ready(&self, parked: &[Waiting], leaves: bool) -> Result<usize, StoreError> {
+        if parked.is_empty() {
+            return Ok(0);
+        }
+        let mut transaction = self.begin().await?;
+        let locked: Vec<Vec<u8>> = sqlx::query_scalar(
+            "select id
+             from instances
+             where id = any($1)
+             order by id
+             for update skip locked",
+        )
+        .bind(parked.iter().map(|one| one.instance_id.as_slice()).collect::<Vec<_>>())
+        .fetch_all(&mut *transaction)
+        .await?;
+        let ours: Vec<&Waiting> = parked.iter().filter(|one| locked.contains(&one.instance_id)).collect();
+        let endings = ours.iter().map(|one| {
+            Ok(Ending { instance: read_id(&one.instance_id)?, path: one.path, n: one.n, resume: None })
+        });
+        let endings: Vec<Ending> = endings.collect::<Result<_, StoreError>>()?;
+        let count = resume(&mut transaction, &endings).await?.len();
+        if leaves {
+            stop_waiting(&mut transaction, &ours).await?;
+        }
+        transaction.commit().await?;
+        Ok(count)
+    }
+
+    /// After limits were changed, those who wait until a time: they ask again what it is now.
+    async fn look_over(&self) -> Result<usize, StoreError> {
+        let accounts: Vec<(String, DateTime<Utc>)> = sqlx::query_as(
+            "select account_id, changed_at from limits where not looked_over order by 1 limit 100",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let mut count = 0;
+        for (account, changed_at) in accounts {
+            let waiting: Vec<Waiting> = sqlx::query_as(
+                "update leaves l
+                 set looked_at = clock_timestamp()
+                 from (
+                     select instance_id, n
+                     from leaves
+                     where by_time and account_id = $1 and queue is not null and looked_at < $2
+                     limit $3
+                 ) as old
+                 where l.instance_id = old.instance_id and l.n = old.n
+                 returning l.instance_id, l.path, l.n,
+                     exists (
+                         select from waits w
+                         where w.instance_id = l.instance_id and w.path = l.path and w.n = l.n
+                     ) as is_parked,
+                     false as is_gone",
+            )
+            .bind(&account)
+            .bind(changed_at)
+            .bind(i64::try_from(MOST_LET_THROUGH).unwrap_or(i64::MAX))
+            .fetch_all(&self.pool)
+            .await?;
+            if waiting.is_empty() {
+                sqlx::query("update limits set looked_over = true where account_id = $1 and changed_at = $2")
+                    .bind(&account)
+                    .bind(changed_at)
+                    .execute(&self.pool)
+                    .await?;
+                continue;
+            }
+            let parked: Vec<Waiting> = waiting.into_iter().filter(|one| one.is_parked).collect();
+            count += self.make_ready(&parked, false).await?;
+        }
+        Ok(count)
+    }
+}
+
+async fn stop_waiting(connection: &mut PgConnection, waiting: &[&Waiting]) -> Result<(), StoreError> {
+    let (ids, numbers): (Vec<&[u8]>, Vec<i32>) =
+        waiting.iter().map(|one| (one.instance_id.as_slice(), one.n)).unzip();
+    for statement in [
+        "delete from leaves l
+         using unnest($1::bytea[], $2::int[]) as t (instance_id, n)
+         where l.instance_id = t.instance_id and l.n = t.n and l.given_at is null",
+        "update leaves l
+         set queue = null, reason = null
+         from unnest($1::bytea[], $2::int[]) as t (instance_id, n)
+         where l.instance_id = t.instance_id and l.n = t.n and l.given_at is not null",
+    ] {
+        sqlx::query(statement).bind(&ids).bind(&numbers).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// How many may go on of each queue.
+async fn read_rooms(
+    connection: &mut PgConnection,
+    account: &AccountId,
+    queues: &[String],
+) -> Result<Vec<(u64, For)>, StoreError> {
+    let (settings, now) = read_settings(&mut *connection, account).await?;
+    let whats: Vec<For> = queues.iter().map(|name| queue::read(account, name, &settings)).collect();
+    let rates = queues.iter().zip(&whats).filter(|(_, what)| matches!(what, For::Rate(_)));
+    let names: Vec<&str> = rates.map(|(name, _)| name.as_str()).collect();
+    let logs = read_logs(&mut *connection, account, &names).await?;
+    let crowds = |what: &For| matches!(what, For::Concurrency(_) | For::ConcurrencyOf(..));
+    let effects = if whats.iter().any(crowds) {
+        count_effects(&mut *connection, account).await?
+    } else {
+        HashMap::new()
+    };
+    let mut rooms = Vec::with_capacity(queues.len());
+    for (name, what) in queues.iter().zip(whats) {
+        let room = match what {
+            For::Rate(rate) => {
+                let log = logs.get(name);
+                log.map_or(rate.messages.into(), |log: &Log| log.room(now + SOON, rate))
+            }
+            For::Concurrency(most) => u64::from(most).saturating_sub(effects.values().sum()),
+            For::ConcurrencyOf(definition, most) => {
+                u64::from(most).saturating_sub(effects.get(&definition).copied().unwrap_or_default())
+            }
+            For::Definition(definition) if is_paused(&mut *connection, account, definition).await? => 0,
+            For::Definition(_) | For::Nothing => MOST_LET_THROUGH,
+        };
+        rooms.push((room, what));
+    }
+    Ok(rooms)
+}
+
+/// Or was a moment ago: workers that do not know yet would only park it again.
+async fn is_paused(
+    connection: &mut PgConnection,
+    account: &AccountId,
+    definition: DefinitionId,
+) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar(
+        "select exists (
+             select from definition_states
+             where account_id = $1 and definition_id = $2
+                 and (state = 'paused' or changed_at > now() - $3 * interval '1 microsecond')
+         )",
+    )
+    .bind(account.as_str())
+    .bind(definition)
+    .bind(micros(NOTICED))
+    .fetch_one(connection)
+    .await?)
+}
