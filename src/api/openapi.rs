@@ -11,7 +11,7 @@ use utoipa::{Modify, OpenApi};
 use super::automation::{definitions, steps, triggers, usage, workflows};
 use super::json::JSON;
 use super::nexmo::{applications, dispatch, messages as nexmo_messages};
-use super::operations::{audit, batches, instances};
+use super::operations::{audit, batches, history_policy, instances};
 use super::{health, webhooks};
 
 #[derive(OpenApi)]
@@ -47,6 +47,9 @@ use super::{health, webhooks};
         batches::show::show,
         batches::control::control,
         batches::items::items,
+        instances::history::history,
+        history_policy::show::show,
+        history_policy::replace::replace,
         audit::list::list,
         applications::list::list,
         applications::create::create,

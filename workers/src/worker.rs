@@ -15,6 +15,7 @@ use crate::connectors::Connectors;
 use crate::definitions::Definitions;
 use crate::deliver_callbacks;
 use crate::execute::Executor;
+use crate::history_policies::HistoryPolicies;
 use crate::lease::Lease;
 use crate::queue;
 use crate::settings::Settings;
@@ -67,6 +68,7 @@ pub async fn run(
         tools,
         definitions: Definitions::default(),
         connectors: Connectors::new(store.clone()),
+        policies: HistoryPolicies::new(store.clone()),
     };
     let name = settings.name.clone();
     parts.spawn(async move { queue::run(&name, executor, received_jobs, finished).await });

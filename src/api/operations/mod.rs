@@ -1,5 +1,7 @@
-//! What is ours, beside the two APIs that we speak: why an instance waits, what is run again, and who did what.
+//! What is ours, beside the two APIs that we speak: why an instance waits, what it did, what is run again, and who did
+//! what.
 
 pub mod audit;
 pub mod batches;
+pub mod history_policy;
 pub mod instances;
