@@ -1,5 +1,6 @@
 //! Who calls: `Authorization: Bearer {key}`, and the key must be of the account in the path (spec 2.1). A handler takes
-//! an [`Account`] where every key may look, and an [`Operator`] or [`Author`] where the key must have that scope.
+//! an [`Account`] where every key may look, and an [`Operator`], [`Author`] or [`Administrator`] where the key must have
+//! that scope.
 
 use std::sync::Arc;
 
@@ -38,6 +39,9 @@ pub struct Operator(pub Caller);
 
 /// Who saves and deletes definitions.
 pub struct Author(pub Caller);
+
+/// Who decides what others may see.
+pub struct Administrator(pub Caller);
 
 /// Why something is done, for the audit.
 const REASON: &str = "trunkline-reason";
@@ -116,6 +120,14 @@ impl<S: Sync> FromRequestParts<S> for Author {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         caller(parts, Scope::Author).map(Self)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Administrator {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        caller(parts, Scope::Admin).map(Self)
     }
 }
 

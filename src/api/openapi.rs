@@ -11,7 +11,9 @@ use utoipa::{Modify, OpenApi};
 use super::automation::{definitions, steps, triggers, usage, workflows};
 use super::json::JSON;
 use super::nexmo::{applications, dispatch, messages as nexmo_messages};
-use super::operations::{audit, batches, definitions as definition_states, instances, limits};
+use super::operations::{
+    audit, batches, definitions as definition_states, history_policy, instances, limits,
+};
 use super::{health, webhooks};
 
 #[derive(OpenApi)]
@@ -47,6 +49,9 @@ use super::{health, webhooks};
         batches::show::show,
         batches::control::control,
         batches::items::items,
+        instances::history::history,
+        history_policy::show::show,
+        history_policy::replace::replace,
         audit::list::list,
         limits::show::show,
         limits::replace::replace,

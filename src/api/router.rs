@@ -15,7 +15,9 @@ use super::count_requests::count_requests;
 use super::error::ApiError;
 use super::log_refusals::log_refusals;
 use super::nexmo::{self, Problem};
-use super::operations::{audit, batches, definitions as definition_states, instances, limits};
+use super::operations::{
+    audit, batches, definitions as definition_states, history_policy, instances, limits,
+};
 use super::rate_limit::{RateLimit, limit_rate};
 use super::state::ApiState;
 use super::trace_requests::trace_requests;
@@ -92,6 +94,14 @@ fn with_key(state: &ApiState) -> Router<ApiState> {
             get(batches::show::show).patch(batches::control::control),
         )
         .route("/api/v1/accounts/{accountId}/batches/{batchId}/items", get(batches::items::items))
+        .route(
+            "/api/v1/accounts/{accountId}/instances/{instanceId}/history",
+            get(instances::history::history),
+        )
+        .route(
+            "/api/v1/accounts/{accountId}/history-policy",
+            get(history_policy::show::show).put(history_policy::replace::replace),
+        )
         .route("/api/v1/accounts/{accountId}/audit", get(audit::list::list))
         .route("/api/v1/accounts/{accountId}/limits", get(limits::show::show).put(limits::replace::replace))
         .route(

@@ -9,8 +9,9 @@ use super::evaluator::EvaluatorChild;
 use super::ignore_blank_environment::ignore_blank_environment;
 use super::settings::LogSettings;
 use super::{
-    account, application, batch, completions, connector, credentials, definition, dev, doctor, instance, key,
-    limits, master_key, migrate, name_environment, rerun, serve, sim, verify, webhook, worker, workers,
+    account, application, batch, completions, connector, credentials, definition, dev, doctor,
+    history_policy, instance, key, limits, master_key, migrate, name_environment, rerun, serve, sim, verify,
+    webhook, worker, workers,
 };
 
 /// A self-hosted automation server for messaging, on PostgreSQL
@@ -46,6 +47,7 @@ enum Command {
     Batch(batch::BatchCommand),
     Doctor(doctor::Doctor),
     Limits(limits::LimitsCommand),
+    HistoryPolicy(history_policy::HistoryPolicyCommand),
     Verify(verify::Verify),
     Sim(sim::Sim),
     Completions(completions::Completions),
@@ -93,6 +95,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, CliError> {
             Command::Batch(batch) => return batch.run().await,
             Command::Doctor(doctor) => return doctor.run().await,
             Command::Limits(limits) => limits.run().await,
+            Command::HistoryPolicy(policy) => policy.run().await,
             Command::Verify(verify) => return verify.run().await,
             Command::Sim(sim) => sim.run().await,
             Command::Completions(completions) => completions.run(),

@@ -19,6 +19,7 @@ pub mod dev;
 pub mod doctor;
 pub mod error;
 pub mod evaluator;
+pub mod history_policy;
 mod how_to_rerun;
 mod ignore_blank_environment;
 pub mod instance;

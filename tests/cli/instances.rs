@@ -85,6 +85,20 @@ async fn instances_are_listed_shown_explained_and_watched() {
     );
     let why = instance(&["why", &failing]).succeeded().stdout;
     assert!(why.starts_with("Terminated at ") && why.contains("step `ask` failed"), "{why}");
+    let history = instance(&["history", &failing]).succeeded().stdout;
+    for words in
+        ["  ask (HttpRequest) attempt 1 failed\n", "    error     Call failed. ", "    request   GET gopher:"]
+    {
+        assert!(history.contains(words), "no `{words}` in {history}");
+    }
+    let history = parsed(&instance(&["history", &failing, "-o", "json"]).succeeded());
+    assert_eq!(history["items"][0]["attempt"]["outcome"], "failed");
+    let policy = |args: &[&str]| run(&dir, &[&["history-policy"], args].concat(), &[]).succeeded();
+    assert_eq!(policy(&["show"]).stdout, "bodies   redact\nheaders  -\nmembers  -\n");
+    let set =
+        policy(&["set", "hash", "--header", "X-A", "--header", "X-B", "--member", "iban", "-o", "json"]);
+    assert_eq!(parsed(&set), json!({"bodies": "hash", "headers": ["X-A", "X-B"], "members": ["iban"]}));
+    assert!(policy(&["show"]).stdout.starts_with("bodies   hash\nheaders  X-A, X-B\n"));
     let shown = instance(&["show", &waiting]).succeeded().stdout;
     for words in ["definition  Waits (", "status      Runnable", r#""id":7"#, "pause  Wait  Sleeping"] {
         assert!(shown.contains(words), "no `{words}` in {shown}");
@@ -116,6 +130,7 @@ async fn wrong_words_end_with_two_and_refusals_with_one() {
         &["instance", "list", "--limit", "0"],
         &["instance", "list", "-o", "xml"],
         &["instance"],
+        &["history-policy", "set", "some"],
         &["definition", "pull", "x"],
         &["completions", "cmd"],
     ] {

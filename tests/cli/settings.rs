@@ -38,6 +38,7 @@ fn help_lists_every_setting_with_its_default() {
         ("TRUNKLINE_INTERRUPTED_SENDS", "repeat"),
         ("TRUNKLINE_TEXT_ANSWERS", "fault"),
         ("TRUNKLINE_SEND_RETRY", "none"),
+        ("TRUNKLINE_HISTORY_BYTES", "4096"),
         ("TRUNKLINE_WORKFLOW_FEE", "0"),
         ("TRUNKLINE_WORKFLOWS_STEPS", "25"),
         ("TRUNKLINE_WORKFLOWS_CHECKS", "lenient"),

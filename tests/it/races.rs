@@ -110,7 +110,8 @@ async fn an_earlier_message_for_the_newest_wait_alone_is_not_given_to_two() {
     let looking = connections.iter_mut().zip(claimed).zip(ids).map(|((connection, job), id)| {
         let awaited = Awaited { event: AwaitedEvent::Reply, key: reply_key("whatsapp", id) };
         let wait = Outcome::Waiting { wait: Wait::Event(awaited), due_after: Duration::from_secs(600) };
-        let completion = Completion { job: Arc::new(job), graph: graph.clone(), outcome: wait, keep: false };
+        let (job, graph) = (Arc::new(job), graph.clone());
+        let completion = Completion { job, graph, outcome: wait, keep: false, attempt: None };
         transitions::complete(connection, worker, vec![completion])
     });
     let meanwhile = async {

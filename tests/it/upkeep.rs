@@ -88,6 +88,7 @@ async fn the_jobs_of_a_lost_worker_are_freed_once_and_its_words_are_refused() {
         graph: std::sync::Arc::default(),
         outcome,
         keep: true,
+        attempt: None,
     };
     let written = trunkline_store::transitions::complete(&mut connection, worker, vec![late]).await.unwrap();
     assert!(matches!(written[..], [trunkline_store::transitions::Written::Refused]));
@@ -103,7 +104,7 @@ async fn old_history_leaves_and_gives_its_disk_back() {
     let id = app.define(definition(json!([{"id": "end", "stepType": "If"}]))).await;
     // ISO weeks 2 and 4 of 2025: the bounds are the Mondays' seconds.
     for (week, from, to) in [("2025w02", "677b1d00", "67845780"), ("2025w04", "678d9200", "6796cc80")] {
-        for table in ["instances", "steps"] {
+        for table in ["instances", "steps", "attempts"] {
             let create = format!(
                 "create table {table}_{week} partition of {table} for values from ('\\x{from}') to ('\\x{to}')"
             );
@@ -120,7 +121,9 @@ async fn old_history_leaves_and_gives_its_disk_back() {
             "insert into instances (id, account_id, definition_id, version, status, started_at, completed_at, data)
              values ('\\x{instance}', 'acme', '{id}', 1, case when {completed}::text is null then 'Runnable' else 'Complete' end,
                  '2025-01-07', {completed}, '{{}}');
-             insert into steps (instance_id, n, name, status, attempt) values ('\\x{instance}', 1, 'end', 'Complete', 1)"
+             insert into steps (instance_id, n, name, status, attempt) values ('\\x{instance}', 1, 'end', 'Complete', 1);
+             insert into attempts (instance_id, n, attempt, step, outcome, started_at)
+             values ('\\x{instance}', 1, 1, 0, 'completed', '2025-01-07')"
         );
         sqlx::raw_sql(sqlx::AssertSqlSafe(insert)).execute(store.pool()).await.unwrap();
     }
@@ -130,20 +133,23 @@ async fn old_history_leaves_and_gives_its_disk_back() {
         "insert into events (account_id, dedupe_key, trigger, body, received_at)
              values ('acme', 'old', 'inbound_sms', '{}', now() - interval '8 days'),
                  ('acme', 'new', 'inbound_sms', '{}', now());
-         insert into event_keys (account_id, key, event_id, received_at) select 'acme', 'sms:1', id, received_at from events",
+         insert into event_keys (account_id, key, event_id, received_at) select 'acme', 'sms:1', id, received_at from events;
+         insert into messages (account_id, umid, state, rank, changed_at, received_at)
+         values ('acme', 'old', 'read', 4, now(), now() - interval '91 days'), ('acme', 'new', 'read', 4, now(), now());
+         insert into message_states (account_id, umid, state, changed_at, received_at)
+         select account_id, umid, state, changed_at, now() - interval '91 days' from messages",
     )
     .execute(store.pool())
     .await
     .unwrap();
 
     assert_eq!(store.prune_history(90 * DAY).await.unwrap(), 1);
-    assert_eq!(
-        count(store, "select count(*) from pg_class where relname in ('instances_2025w02', 'steps_2025w02')")
-            .await,
-        0
-    );
+    assert_eq!(count(store, "select count(*) from pg_class where relname like '%\\_2025w02'").await, 0);
     assert_eq!(count(store, "select count(*) from instances_2025w04").await, 1, "the live one stays");
     assert_eq!(count(store, "select count(*) from steps_2025w04").await, 1);
+    assert_eq!(count(store, "select count(*) from attempts").await, 1);
+    assert_eq!(count(store, "select count(*) from message_states where umid = 'new'").await, 1);
+    assert_eq!(count(store, "select count(*) from message_states").await, 1);
     app.get(&recent).await.expect(200);
     assert_eq!(count(store, "select count(*) from events").await, 1);
     assert_eq!(count(store, "select count(*) from event_keys").await, 1);

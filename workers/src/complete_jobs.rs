@@ -191,9 +191,9 @@ impl Completer {
 
     fn pending(&self, finished: Finished, draining: bool) -> Option<Pending> {
         let Finished { held, end, took: _ } = finished;
-        let End::Outcome { outcome, graph, context } = end else { return None };
+        let End::Outcome { outcome, graph, context, attempt } = end else { return None };
         let keep = !draining && !held.lease.is_draining() && !self.is_others_turn(&held);
-        let completion = Completion { job: held.job.clone(), graph, outcome, keep };
+        let completion = Completion { job: held.job.clone(), graph, outcome, keep, attempt };
         Some(Pending { held, completion, context })
     }
 
@@ -223,5 +223,6 @@ fn give_up(pending: &mut Pending) -> bool {
         return false;
     }
     pending.completion.outcome = Outcome::Failed { message, result: None };
+    pending.completion.attempt = None;
     true
 }

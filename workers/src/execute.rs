@@ -24,11 +24,13 @@ use trunkline_workflow::{Outcome, route};
 
 use crate::connectors::Connectors;
 use crate::definitions::{Compiled, CompiledStep, Definitions, Found};
+use crate::history_policies::HistoryPolicies;
 use crate::lease::Backoff;
 use crate::limits::Limits;
 use crate::measure;
 use crate::queue::{End, Held};
 use crate::steps::{self, Activity, Input};
+use crate::tell_history::Notes;
 use crate::tools::{InterruptedSends, Tools};
 
 /// U-07, bytes of JSON.
@@ -47,6 +49,7 @@ pub(crate) struct Executor {
     pub(crate) definitions: Definitions,
     pub(crate) connectors: Connectors,
     pub(crate) limits: Limits,
+    pub(crate) policies: HistoryPolicies,
 }
 
 impl Executor {
@@ -63,14 +66,13 @@ impl Executor {
             Ok(compiled) => compiled,
             Err(outcome) => return end(held, outcome),
         };
-        match self.run_traced(held, context, &compiled).await {
-            Some((outcome, context)) => End::Outcome {
-                outcome: without_nul(outcome),
-                graph: compiled.graph.clone(),
-                context: Ok(context),
-            },
-            None => End::Abandoned,
-        }
+        let mut notes = Notes::new();
+        let Some((outcome, context)) = self.run_traced(held, context, &compiled, &mut notes).await else {
+            return End::Abandoned;
+        };
+        let outcome = without_nul(outcome);
+        let attempt = self.tell(held, notes, &outcome).await;
+        End::Outcome { outcome, graph: compiled.graph.clone(), context: Ok(context), attempt }
     }
 
     /// Nothing of the job is done until its definition is resumed.
@@ -129,10 +131,11 @@ impl Executor {
         held: &Held,
         context: &Arc<Map<String, Value>>,
         compiled: &Compiled,
+        notes: &mut Notes,
     ) -> Option<(Outcome, Arc<Map<String, Value>>)> {
         let job = &held.job;
         if job.trace.is_none() && !traces::is_exporting() {
-            return self.run(held, context, compiled).await;
+            return self.run(held, context, compiled, notes).await;
         }
         let step = compiled.graph.steps.get(job.path.step);
         let name = step.map_or("step", |step| step.step_type.name());
@@ -143,7 +146,7 @@ impl Executor {
         span.set("trunkline.definition.version", i64::from(job.version));
         span.set("trunkline.step.id", step.map(|step| step.id.clone()).unwrap_or_default());
         span.set("trunkline.attempt", i64::from(job.path.attempt));
-        let run = Box::pin(self.run(held, context, compiled));
+        let run = Box::pin(self.run(held, context, compiled, notes));
         let ran = match span.context().cloned() {
             Some(own) => own.scope(run).await,
             None => run.await,
@@ -167,6 +170,7 @@ impl Executor {
         held: &Held,
         context: &Arc<Map<String, Value>>,
         compiled: &Compiled,
+        notes: &mut Notes,
     ) -> Option<(Outcome, Arc<Map<String, Value>>)> {
         let job = &held.job;
         let unchanged = |outcome| Some((outcome, context.clone()));
@@ -188,7 +192,7 @@ impl Executor {
             Some(Resume::Interrupted) if self.must_not_repeat(step) => {
                 return unchanged(failed(INTERRUPTED.to_owned()));
             }
-            None | Some(Resume::Interrupted) => match self.act(held, context, step, parts).await {
+            None | Some(Resume::Interrupted) => match self.act(held, context, (step, parts), notes).await {
                 Ok(activity) => activity,
                 Err(outcome) => return unchanged(outcome),
             },
@@ -200,13 +204,17 @@ impl Executor {
             Some(Outcome::Retry { after, message: message.to_owned() })
         };
         let (result, timed_out) = match activity {
-            Activity::Done(result) => (result, false),
+            Activity::Done(result) => {
+                notes.look_for_message(&result);
+                (result, false)
+            }
             Activity::TimedOut(result) => (result, true),
             Activity::Sent { result, sent } => {
-                if let Some(sent) = sent
-                    && !self.record(held, &sent).await
-                {
-                    return None;
+                if let Some(sent) = sent {
+                    notes.sent(&sent.id);
+                    if !self.record(held, &sent).await {
+                        return None;
+                    }
                 }
                 (result, false)
             }
@@ -240,8 +248,8 @@ impl Executor {
         &self,
         held: &Held,
         context: &Map<String, Value>,
-        step: &Step,
-        parts: &CompiledStep,
+        (step, parts): (&Step, &CompiledStep),
+        notes: &mut Notes,
     ) -> Result<Activity, Outcome> {
         let job = &held.job;
         let value = match self.tools.evaluator.inputs(job.account.as_str(), &parts.inputs, context).await {
@@ -251,9 +259,11 @@ impl Executor {
                 return Err(Outcome::Postponed { after: EVALUATOR_PAUSE, message: error.to_string() });
             }
         };
+        self.note_inputs(held, step.step_type, &value, notes).await;
         let input = Input {
             step,
             value,
+            recorder: notes.recorder(),
             data: context,
             job,
             tools: &self.tools,
@@ -365,7 +375,12 @@ fn choose_routes(held: &Held, step: &Step, truths: &[bool]) -> Vec<Landing> {
 
 /// A job whose step cannot even be looked at.
 fn end(held: &Held, outcome: Outcome) -> End {
-    End::Outcome { outcome: without_nul(outcome), graph: Arc::default(), context: held.context.clone() }
+    End::Outcome {
+        outcome: without_nul(outcome),
+        graph: Arc::default(),
+        context: held.context.clone(),
+        attempt: None,
+    }
 }
 
 fn failed(message: String) -> Outcome {

@@ -22,6 +22,7 @@ use futures::FutureExt;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 use tower::{Layer, Service};
+use trunkline_store::attempts::Attempt;
 use trunkline_store::jobs::LeasedJob;
 use trunkline_workflow::{Graph, Outcome};
 
@@ -57,7 +58,13 @@ pub(crate) struct Finished {
 #[derive(Debug)]
 pub(crate) enum End {
     /// To be written. The context is the one that the next job starts with.
-    Outcome { outcome: Outcome, graph: Arc<Graph>, context: Result<Arc<Map<String, Value>>, String> },
+    Outcome {
+        outcome: Outcome,
+        graph: Arc<Graph>,
+        context: Result<Arc<Map<String, Value>>, String>,
+        /// What the history is told.
+        attempt: Option<Box<Attempt>>,
+    },
     /// The worker is no longer believed, or could not find out what to do: nothing is written.
     Abandoned,
 }
@@ -174,6 +181,7 @@ where
                         outcome: Outcome::Failed { message: "Internal error.".to_owned(), result: None },
                         graph: Arc::default(),
                         context: held.context.clone(),
+                        attempt: None,
                     }
                 }
             };

@@ -45,6 +45,17 @@ pub struct Rules {
     pub workflow_fee: Price,
     /// About workflows that `Failover` steps start.
     pub dispatch: dispatch::Rules,
+    pub history: HistoryLimit,
+}
+
+/// Bytes that the history keeps of each body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistoryLimit(pub usize);
+
+impl Default for HistoryLimit {
+    fn default() -> Self {
+        Self(4096)
+    }
 }
 
 /// What becomes of a send whose worker died, so that the provider may have it already (U-51).

@@ -15,6 +15,7 @@ use crate::connectors::Connectors;
 use crate::definitions::Definitions;
 use crate::deliver_callbacks;
 use crate::execute::Executor;
+use crate::history_policies::HistoryPolicies;
 use crate::lease::Lease;
 use crate::limits::Limits;
 use crate::queue;
@@ -71,6 +72,7 @@ pub async fn run(
         definitions: Definitions::default(),
         connectors: Connectors::new(store.clone()),
         limits: limits.clone(),
+        policies: HistoryPolicies::new(store.clone()),
     };
     let name = settings.name.clone();
     parts.spawn(async move { queue::run(&name, executor, received_jobs, finished).await });

@@ -15,6 +15,7 @@ use trunkline_workflow::path::{Path, Place};
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId, JobId, Version};
 
 use crate::StoreError;
+use crate::attempts::AttemptOutcome;
 use crate::waits::Resume;
 use crate::workers::Incarnation;
 
@@ -101,13 +102,26 @@ pub async fn release_others(
 /// Gives back everything this worker holds, at its end: what had not ended by then may have been done in part.
 pub async fn release_all(connection: &mut PgConnection, worker: Incarnation) -> Result<u64, StoreError> {
     let released = sqlx::query(
-        "update jobs
-         set worker = null, attempt = greatest(attempt - 1, 0), ready_at = now(),
-             resume = coalesce(resume, $2)
-         where worker = $1",
+        "with held as (
+             select instance_id, path, ready_at
+             from jobs
+             where worker = $1
+         ), freed as (
+             update jobs j
+             set worker = null, attempt = greatest(j.attempt - 1, 0), ready_at = now(),
+                 resume = coalesce(j.resume, $2)
+             from held h
+             where j.instance_id = any (array[h.instance_id]) and j.path = h.path and j.worker = $1
+             returning j.instance_id, j.n, j.attempt, j.step, h.ready_at, j.started_at
+         )
+         insert into attempts (instance_id, n, attempt, step, worker, outcome, started_at)
+         select f.instance_id, f.n, f.attempt + 1, f.step, (select name from workers where id = $1), $3,
+             greatest(f.ready_at, f.started_at)
+         from freed f",
     )
     .bind(worker.0)
     .bind(Resume::Interrupted.to_text())
+    .bind(AttemptOutcome::Interrupted.as_str())
     .execute(connection)
     .await?;
     Ok(released.rows_affected())

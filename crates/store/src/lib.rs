@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod applications;
+pub mod attempts;
 pub mod audit;
 pub mod batches;
 pub mod callbacks;
@@ -18,6 +19,8 @@ pub mod dispatches;
 pub mod error;
 pub mod events;
 pub mod explain;
+pub mod history;
+pub mod history_policy;
 pub mod inbound_messages;
 pub mod instances;
 pub mod jobs;

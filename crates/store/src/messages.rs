@@ -227,8 +227,8 @@ pub(crate) async fn find_call(
     .await?)
 }
 
-/// Keeps the receipt if it is news. Receipts come in any order and more than once; the end state is the
-/// same for every order.
+/// Keeps the receipt if it is news, and in any case that it came. Receipts come in any order and more than once; the
+/// end state is the same for every order.
 pub(crate) async fn record_receipt(
     connection: &mut PgConnection,
     account: &AccountId,
@@ -236,7 +236,11 @@ pub(crate) async fn record_receipt(
     report: &str,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "insert into messages as m (account_id, umid, channel, state, rank, detail, error_code,
+        "with told as (
+             insert into message_states (account_id, umid, state, error_code, error_message, changed_at)
+             values ($1, $2, $4, $7, $8, $9)
+         )
+         insert into messages as m (account_id, umid, channel, state, rank, detail, error_code,
              error_message, changed_at, report)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          on conflict (account_id, umid) do update

@@ -1,4 +1,4 @@
-//! The history's time partitions. `instances`, `steps` and what the search goes by are cut by week of the
+//! The history's time partitions. `instances`, `steps`, `attempts` and what the search goes by are cut by week of the
 //! instance's start, through the instance id, so that old history leaves as whole tables and gives its disk back.
 
 use std::collections::BTreeSet;
@@ -11,9 +11,10 @@ use crate::{Store, StoreError};
 const WEEKS_AHEAD: usize = 4;
 
 /// The partitioned tables with their storage settings.
-const TABLES: [(&str, &str); 4] = [
+const TABLES: [(&str, &str); 5] = [
     ("instances", "fillfactor = 85, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0"),
     ("steps", "autovacuum_vacuum_insert_scale_factor = 0.5"),
+    ("attempts", "autovacuum_vacuum_insert_scale_factor = 0.5"),
     ("failures", "autovacuum_vacuum_insert_scale_factor = 0.5"),
     ("search_terms", "autovacuum_vacuum_insert_scale_factor = 0.5"),
 ];

@@ -18,6 +18,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::{alphabet, engine::DecodePaddingMode};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use sha2::{Digest, Sha256};
 use trunkline_workflow::AccountId;
@@ -48,6 +49,8 @@ pub struct MasterKeys(Arc<[MasterKey]>);
 struct MasterKey {
     id: String,
     key: LessSafeKey,
+    /// What keys for other purposes are derived with.
+    root: hmac::Key,
 }
 
 /// Where a sealed text belongs.
@@ -145,7 +148,8 @@ impl MasterKey {
     fn new(bytes: &[u8; KEY_LENGTH]) -> Self {
         let id = hex(&Sha256::digest(bytes)[..4]);
         let key = UnboundKey::new(&AES_256_GCM, bytes).expect("the length is that of this algorithm");
-        Self { id, key: LessSafeKey::new(key) }
+        let root = hmac::Key::new(hmac::HMAC_SHA256, bytes);
+        Self { id, key: LessSafeKey::new(key), root }
     }
 
     fn parse(text: &str) -> Result<Self, MasterKeyError> {
@@ -214,6 +218,12 @@ pub(crate) struct Sealer<'a>(&'a MasterKey);
 impl Sealer<'_> {
     pub(crate) fn id(&self) -> &str {
         &self.0.id
+    }
+
+    /// A key for another purpose, the same every time; `place` is what it is for, and opens nothing sealed there.
+    pub(crate) fn derive(self, place: Place<'_>) -> [u8; KEY_LENGTH] {
+        let tag = hmac::sign(&self.0.root, &place.associated_data());
+        tag.as_ref().try_into().expect("the tag of SHA-256 has that many bytes")
     }
 
     pub(crate) fn seal(self, place: Place<'_>, text: &str) -> String {

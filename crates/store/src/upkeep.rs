@@ -77,8 +77,8 @@ impl Store {
     }
 
     async fn drop_week(&self, instances: &str, retention: Duration) -> Result<bool, StoreError> {
-        let [steps, failures, terms] =
-            ["steps", "failures", "search_terms"].map(|table| instances.replacen("instances", table, 1));
+        let [steps, attempts, failures, terms] = ["steps", "attempts", "failures", "search_terms"]
+            .map(|table| instances.replacen("instances", table, 1));
         let mut transaction = self.begin().await?;
         sqlx::raw_sql(LOCK_TIMEOUT).execute(&mut *transaction).await?;
         let needed: bool = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
@@ -93,7 +93,8 @@ impl Store {
         if needed {
             return Ok(false);
         }
-        let drop = format!("drop table {instances}; drop table if exists {steps}, {failures}, {terms}");
+        let drop =
+            format!("drop table {instances}; drop table if exists {steps}, {attempts}, {failures}, {terms}");
         sqlx::raw_sql(sqlx::AssertSqlSafe(drop)).execute(&mut *transaction).await?;
         transaction.commit().await?;
         tracing::info!(partition = instances, "dropped a week of history");
@@ -113,6 +114,9 @@ impl Store {
                      returning id
                  ), failed as (
                      delete from failures
+                     where instance_id in (select id from ended)
+                 ), tried as (
+                     delete from attempts
                      where instance_id in (select id from ended)
                  )
                  delete from steps
@@ -149,9 +153,14 @@ impl Store {
                  select from instances i
                  where i.id = old.instance_id and i.completed_at is null
              )";
+        let unless_kept = "and not exists (
+                 select from messages m
+                 where m.account_id = old.account_id and m.umid = old.umid
+             )";
         for (table, key, column, age, unless) in [
             ("events", "id", "received_at", week, ""),
             ("messages", "ctid", "received_at", retention, unless_alive),
+            ("message_states", "ctid", "received_at", retention, unless_kept),
             ("dispatches", "id", "created_at", retention, unless_alive),
             ("idempotency_keys", "ctid", "created_at", day, ""),
             // Of those that are older none is still to be made.
@@ -259,6 +268,7 @@ impl Store {
                 "delete from jobs where instance_id = any($1)",
                 "delete from waits where instance_id = any($1)",
                 "delete from steps where instance_id = any($1)",
+                "delete from attempts where instance_id = any($1)",
                 "delete from event_uses where instance_id = any($1)",
                 "delete from failures where instance_id = any($1)",
                 "delete from reruns where instance_id = any($1)",

@@ -16,6 +16,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgConnection;
 
+use crate::attempts::AttemptOutcome;
 use crate::pools::Accounts;
 use crate::waits::Resume;
 use crate::{Store, StoreError};
@@ -173,7 +174,8 @@ pub async fn retire(connection: &mut PgConnection, worker: Incarnation) -> Resul
 impl Store {
     /// Declares incarnations lost whose lease has passed, and frees the jobs of everybody who is lost or
     /// gone: a claim may have been on its way while its worker was declared lost. The jobs know from then on
-    /// that they may have been done in part ([`Resume::Interrupted`](crate::waits::Resume)). Answers how many.
+    /// that they may have been done in part ([`Resume::Interrupted`](crate::waits::Resume)), and so does their history.
+    /// Answers how many.
     pub async fn rescue_jobs(&self) -> Result<u64, StoreError> {
         let (lost, freed): (Vec<i64>, i64) = sqlx::query_as(
             "with lost as (
@@ -186,17 +188,29 @@ impl Store {
                      for update skip locked
                  )
                  returning id
+             ), held as (
+                 select instance_id, path, worker, ready_at
+                 from jobs
+                 where worker is not null
+                     and (worker in (select id from lost)
+                         or worker in (select id from workers where lost_at is not null))
              ), freed as (
                  update jobs j
                  set worker = null, ready_at = now(), resume = coalesce(j.resume, $1)
-                 where j.worker is not null
-                     and (j.worker in (select id from lost)
-                         or j.worker in (select id from workers where lost_at is not null))
-                 returning 1
+                 from held h
+                 where j.instance_id = h.instance_id and j.path = h.path and j.worker = h.worker
+                 returning j.instance_id, j.n, j.attempt, j.step, h.worker, h.ready_at, j.started_at
+             ), told as (
+                 insert into attempts (instance_id, n, attempt, step, worker, outcome, started_at)
+                 select f.instance_id, f.n, f.attempt, f.step, w.name, $2,
+                     greatest(f.ready_at, f.started_at)
+                 from freed f
+                 left join workers w on w.id = f.worker
              )
              select array(select id from lost), (select count(*) from freed)",
         )
         .bind(Resume::Interrupted.to_text())
+        .bind(AttemptOutcome::Interrupted.as_str())
         .fetch_one(&self.pool)
         .await?;
         if !lost.is_empty() {

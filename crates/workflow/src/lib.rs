@@ -10,6 +10,7 @@ pub mod control;
 pub mod definition;
 pub mod dispatch;
 pub mod graph;
+pub mod history_policy;
 pub mod identity;
 pub mod ids;
 pub mod inputs;

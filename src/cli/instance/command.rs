@@ -7,6 +7,7 @@ use serde_json::Value;
 use trunkline_workflow::InstanceId;
 
 use super::list_instances::{ListInstances, list_instances};
+use super::show_history::show_history;
 use super::show_instance::show_instance;
 use super::watch_instance::watch_instance;
 use super::why::why;
@@ -14,7 +15,7 @@ use crate::cli::error::CliError;
 use crate::cli::output::Output;
 use crate::cli::settings::{AccountApi, ApiSettings};
 
-/// Search instances, show one, say why it waits, watch it
+/// Search instances, show one, tell its history, say why it waits, watch it
 ///
 /// Talks to the server's API, not to its database. Exits with 0; with 1 when the server refuses or cannot be
 /// reached, and when an instance that is watched is terminated; with 2 when the command line is wrong.
@@ -39,6 +40,12 @@ enum Action {
         #[arg(value_parser = parse_instance)]
         id: InstanceId,
     },
+    /// Tell everything that happened to an instance: attempts with what they sent and got, receipts, events, commands
+    History {
+        /// The instance: 24 hexadecimal digits
+        #[arg(value_parser = parse_instance)]
+        id: InstanceId,
+    },
     /// Say what each unfinished step waits for, or how the instance ended
     Why {
         /// The instance: 24 hexadecimal digits
@@ -59,6 +66,7 @@ impl InstanceCommand {
         match self.action {
             Action::List(list) => list_instances(&api, *list, self.output).await?,
             Action::Show { id } => show_instance(&explain(&api, id).await?, self.output),
+            Action::History { id } => show_history(&api, id, self.output).await?,
             Action::Why { id } => why(&explain(&api, id).await?, self.output),
             Action::Watch { id } => return watch_instance(&api, id, self.output).await,
         }

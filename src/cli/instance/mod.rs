@@ -1,8 +1,9 @@
-//! `trunkline instance list|show|why|watch`: what runs, what failed and what waits, as the server's API tells it.
+//! `trunkline instance list|show|history|why|watch`: what runs, what failed and what waits, as the server's API tells it.
 
 mod command;
 mod conditions;
 mod list_instances;
+mod show_history;
 mod show_instance;
 mod watch_instance;
 mod why;

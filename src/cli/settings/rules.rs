@@ -1,7 +1,7 @@
 //! What the specification leaves to each installation.
 
 use serde_json::Value;
-use trunkline_workers::{InterruptedSends, Rules, TextAnswers};
+use trunkline_workers::{HistoryLimit, InterruptedSends, Rules, TextAnswers};
 use trunkline_workflow::dispatch::Price;
 use trunkline_workflow::retry::RetryPolicy;
 
@@ -45,6 +45,15 @@ pub struct RulesSettings {
         value_parser = parse_fee
     )]
     workflow_fee: Price,
+    /// Bytes that the history keeps of each body, of inputs and of outputs; 0: their sizes only
+    #[arg(
+        long,
+        env = "TRUNKLINE_HISTORY_BYTES",
+        value_name = "BYTES",
+        default_value_t = 4096,
+        value_parser = clap::value_parser!(u32).range(0..=65_536)
+    )]
+    history_bytes: u32,
     #[command(flatten)]
     workflows: WorkflowRulesSettings,
 }
@@ -80,6 +89,9 @@ impl RulesSettings {
             public_url: self.public_url.clone(),
             workflow_fee: self.workflow_fee,
             dispatch: self.workflows.rules(),
+            history: HistoryLimit(
+                usize::try_from(self.history_bytes).expect("the range is far below any limit"),
+            ),
         }
     }
 }

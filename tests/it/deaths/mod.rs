@@ -10,6 +10,7 @@ mod failover_report;
 mod failover_restart;
 mod failover_send;
 mod failover_storm;
+mod history;
 pub mod processes;
 mod send_interrupted;
 mod worker_dies;

@@ -4,6 +4,7 @@ mod audit;
 pub mod batches;
 mod explain;
 mod exposition;
+mod history;
 mod limits;
 mod metrics;
 mod metrics_in_use;

@@ -21,14 +21,8 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
     if let Err(activity) = input.begin_effect().await {
         return activity;
     }
-    match send_chat_apps_message(
-        &Provider::EightByEight.counted(&input.tools.providers),
-        &provider,
-        &members,
-        input.key(),
-    )
-    .await
-    {
+    let client = input.client(Provider::EightByEight);
+    match send_chat_apps_message(&client, &provider, &members, input.key()).await {
         Ok(result) => {
             // The platform chooses the channel; receipts name it.
             let sent = sent_message(&input, &result, "ChatApps", None);

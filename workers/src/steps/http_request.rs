@@ -53,7 +53,7 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
     if let Err(activity) = input.begin_effect().await {
         return activity;
     }
-    match Provider::Http.counted(&input.tools.outbound).send(request).await {
+    match input.client(Provider::Http).send(request).await {
         Ok(response) => answered(&response, input.tools.rules.text_answers),
         Err(error) => {
             let message = call_failed(&error, &method, &url);

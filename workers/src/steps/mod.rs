@@ -15,6 +15,7 @@ mod wait_for_receipt;
 mod wait_for_reply;
 mod wait_for_status;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -24,6 +25,8 @@ use trunkline_connectors::correlation::receipt_key;
 use trunkline_connectors::eight_by_eight::receipt::Receipt;
 use trunkline_connectors::eight_by_eight::{EightByEight, SendFailure};
 use trunkline_connectors::messages_api::MessagesApi;
+use trunkline_connectors::outbound::OutboundClient;
+use trunkline_connectors::recording::Recorder;
 use trunkline_store::events::{EventKind, Incoming, Recipients};
 use trunkline_store::jobs::LeasedJob;
 use trunkline_store::limits::{Ask, Leave};
@@ -41,6 +44,7 @@ use crate::await_event;
 use crate::connectors::{Connectors, NoConnector, why_unusable};
 use crate::lease::{Backoff, Lease};
 use crate::limits::Limits;
+use crate::measure::Provider;
 use crate::tools::{ConnectorUse, Tools};
 
 /// A step about to be done.
@@ -55,11 +59,33 @@ pub(crate) struct Input<'a> {
     pub(crate) connectors: &'a Connectors,
     pub(crate) limits: &'a Limits,
     pub(crate) lease: &'a Lease,
+    /// Takes down what the step sends and gets.
+    pub(crate) recorder: Option<&'a Arc<Recorder>>,
 }
 
 impl Input<'_> {
     fn members(&self) -> Map<String, Value> {
         self.value.as_object().cloned().unwrap_or_default()
+    }
+
+    /// The way out to a provider, with its answers counted and taken down.
+    fn client(&self, provider: Provider) -> OutboundClient {
+        let client = match provider {
+            Provider::Http => &self.tools.outbound,
+            Provider::EightByEight | Provider::MessagesApi | Provider::Converse => &self.tools.providers,
+        };
+        let client = provider.counted(client);
+        match self.recorder {
+            Some(recorder) => client.recorded(recorder.clone()),
+            None => client,
+        }
+    }
+
+    /// What the history must not keep.
+    fn keep_secret(&self, secret: &str) {
+        if let Some(recorder) = self.recorder {
+            recorder.keep_secret(secret);
+        }
     }
 
     /// The idempotency key of every attempt.
@@ -273,6 +299,12 @@ pub(crate) fn is_send(step_type: StepType) -> bool {
         step_type,
         StepType::Sms | StepType::ChatAppsMessage | StepType::VoiceMessage | StepType::SendToConverse
     )
+}
+
+/// Whether the step has an effect outside: its attempts are told one by one.
+pub(crate) fn reaches_out(step_type: StepType) -> bool {
+    is_send(step_type)
+        || matches!(step_type, StepType::HttpRequest | StepType::SendMessage | StepType::Failover)
 }
 
 /// What sends is boxed: its state is large, and a step that only decides would carry it about.

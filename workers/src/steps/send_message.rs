@@ -84,14 +84,14 @@ impl Carrier {
     }
 
     async fn send(&self, input: &Input<'_>, message: &OutgoingMessage, id: Uuid) -> Sending {
-        let (client, now) = (&input.tools.providers, clock::now());
+        let now = clock::now();
         match self {
             Self::MessagesApi(provider) => {
-                let client = Provider::MessagesApi.counted(client);
+                let client = input.client(Provider::MessagesApi);
                 messages_api::send(&client, provider, message, id, now).await
             }
             Self::EightByEight(provider, sub_account) => {
-                let client = Provider::EightByEight.counted(client);
+                let client = input.client(Provider::EightByEight);
                 send_workflow_sms(&client, provider, sub_account, message, id, now).await
             }
         }

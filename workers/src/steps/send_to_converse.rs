@@ -29,7 +29,10 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
         "payload": inputs::get(&members, "payload"),
     });
     let authorization = converse.authorization.as_deref();
-    let client = &Provider::Converse.counted(&input.tools.providers);
+    if let Some(recorder) = input.recorder {
+        recorder.hide_target("Converse", &converse.url);
+    }
+    let client = &input.client(Provider::Converse);
     if let Err(activity) = input.leave(None).await {
         return activity;
     }

@@ -19,9 +19,7 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
     if let Err(activity) = input.begin_effect().await {
         return activity;
     }
-    match send_sms(&Provider::EightByEight.counted(&input.tools.providers), &provider, &members, input.key())
-        .await
-    {
+    match send_sms(&input.client(Provider::EightByEight), &provider, &members, input.key()).await {
         Ok(result) => {
             let sent = sent_message(&input, &result, "SMS", Some("sms"));
             Activity::Sent { result, sent }

@@ -47,14 +47,7 @@ pub(super) async fn execute(input: Input<'_>) -> Activity {
     if let Err(activity) = input.begin_effect().await {
         return activity;
     }
-    match send_voice_message(
-        &Provider::EightByEight.counted(&input.tools.providers),
-        &provider,
-        &members,
-        placing,
-    )
-    .await
-    {
+    match send_voice_message(&input.client(Provider::EightByEight), &provider, &members, placing).await {
         Ok(call) => {
             let sent = Some(sent_call(&call));
             Activity::Sent { result: json!({ "response": call.response }), sent }
@@ -69,6 +62,8 @@ async fn dtmf_callback_url(input: &Input<'_>) -> Result<Option<String>, Activity
     let account = &input.job.account;
     let Some(secret) = input.webhook_secret().await? else { return Ok(None) };
     let token = dtmf_token(&secret);
+    input.keep_secret(&secret);
+    input.keep_secret(&token);
     Ok(Some(format!("{}/webhooks/v1/accounts/{account}/dtmf?token={token}", base.trim_end_matches('/'))))
 }
 

@@ -7,6 +7,7 @@ use std::error::Error;
 use std::io;
 
 use super::resolve_permitted::NoPermittedAddress;
+use crate::recording::without_secrets;
 
 /// A call without a usable answer. `Display` gives the reason; [`call_failed`] makes the sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,18 +28,12 @@ pub enum OutboundError {
 }
 
 /// The text of a fault about a failed call (spec 2.17.6): `Call failed. {reason}: {METHOD} {url}`.
-/// Credentials in the URL are left out; faults are shown to more people than definitions are.
+/// Credentials in the URL are left out, and so are the values of parameters whose names say that they are secrets;
+/// faults are shown to more people than definitions are.
 pub fn call_failed(error: &OutboundError, method: &str, url: &str) -> String {
-    format!("Call failed. {error}: {} {}", method.to_ascii_uppercase(), without_credentials(url))
-}
-
-fn without_credentials(url: &str) -> String {
-    let Ok(mut parsed) = reqwest::Url::parse(url.trim()) else { return url.to_owned() };
-    if parsed.username().is_empty() && parsed.password().is_none() {
-        return url.to_owned();
-    }
-    let removed = parsed.set_username("").and_then(|()| parsed.set_password(None));
-    if removed.is_ok() { parsed.into() } else { String::new() }
+    let shown = without_secrets(url);
+    let shown = shown.as_deref().unwrap_or(url);
+    format!("Call failed. {error}: {} {shown}", method.to_ascii_uppercase())
 }
 
 impl OutboundError {
@@ -144,7 +139,11 @@ mod tests {
     }
 
     #[test]
-    fn credentials_of_the_url_are_not_shown() {
+    fn secrets_of_the_url_are_not_shown() {
+        assert_eq!(
+            call_failed(&OutboundError::TooLarge, "GET", "https://a.example/x?y=1&access_token=hush&z"),
+            "Call failed. The response is larger than 1 MiB: GET https://a.example/x?y=1&access_token=[redacted]&z"
+        );
         assert_eq!(
             call_failed(&OutboundError::TooLarge, "GET", "https://user:secret@a.example/x"),
             "Call failed. The response is larger than 1 MiB: GET https://a.example/x"

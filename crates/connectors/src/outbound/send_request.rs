@@ -14,6 +14,7 @@ use super::address_policy::AddressPolicy;
 use super::describe_failure::OutboundError;
 use super::follow_redirect::Hop;
 use super::resolve_permitted::{Lookup, PermittedResolver, system_lookup};
+use crate::recording::Recorder;
 
 /// Answers are read up to here (spec U-05): they end up in the context of an instance.
 pub const MAX_RESPONSE_BYTES: usize = 1024 * 1024;
@@ -87,6 +88,7 @@ pub struct OutboundClient {
     http: reqwest::Client,
     policy: Arc<AddressPolicy>,
     observer: Option<Observer>,
+    recorder: Option<Arc<Recorder>>,
     traces: Traces,
 }
 
@@ -125,7 +127,7 @@ impl OutboundClient {
             .pool_max_idle_per_host(POOL_IDLE_PER_HOST)
             .build()
             .expect("the settings are constants, and the TLS configuration is ready-made");
-        Self { http, policy, observer: None, traces: Traces::None }
+        Self { http, policy, observer: None, recorder: None, traces: Traces::None }
     }
 
     /// Sends the request once and follows its redirects.
@@ -134,10 +136,14 @@ impl OutboundClient {
     /// effect.
     pub async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, OutboundError> {
         let begun = Instant::now();
+        let place = self.recorder.as_ref().map(|recorder| recorder.begin(&request));
         let answer = match TraceContext::current().filter(|_| self.traces != Traces::None) {
             Some(parent) => self.send_traced(request, &parent).await,
             None => self.send_in_time(request).await,
         };
+        if let (Some(recorder), Some(place)) = (&self.recorder, place) {
+            recorder.end(place, answer.as_ref(), begun.elapsed());
+        }
         if let Some(observer) = self.observer {
             observer(answer.as_ref(), begun.elapsed());
         }
@@ -148,6 +154,12 @@ impl OutboundClient {
     #[must_use]
     pub fn observed(&self, observer: Observer) -> Self {
         Self { observer: Some(observer), ..self.clone() }
+    }
+
+    /// The same client, whose calls are taken down.
+    #[must_use]
+    pub fn recorded(&self, recorder: Arc<Recorder>) -> Self {
+        Self { recorder: Some(recorder), ..self.clone() }
     }
 
     /// The same client, on the same connections, whose requests belong to traces.

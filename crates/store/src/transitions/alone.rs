@@ -14,6 +14,7 @@
 //! is sent as null.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use chrono::{DateTime, Utc};
 use sqlx::Row;
@@ -25,6 +26,7 @@ use trunkline_workflow::{InstanceId, InstanceStatus, Outcome};
 
 use super::{Completion, Written, as_int, ended, successor};
 use crate::StoreError;
+use crate::attempts;
 use crate::workers::{Incarnation, micros};
 
 /// Whether the decision needs nothing but what the worker already knows. A wait for an event must look
@@ -106,6 +108,13 @@ with t as (
 )
 select instance_id, now() from won";
 
+/// The same for batches in which an attempt has something to tell the history; the others do not pay for it.
+static TELLING_STATEMENT: LazyLock<String> = LazyLock::new(|| {
+    let (changes, answer) =
+        STATEMENT.rsplit_once("\nselect ").expect("the statement ends with what it answers");
+    format!("{changes}, told as (\n{}\n)\nselect {answer}", attempts::OF_WON)
+});
+
 /// `None` where the condition let nothing through.
 pub(super) async fn write(
     connection: &mut PgConnection,
@@ -129,7 +138,9 @@ pub(super) async fn write(
         Then::Continues(_) | Then::Ends => None,
     };
     let forks = || rows().flat_map(|(c, t)| t.forked.iter().map(move |fork| (c.job.instance, fork)));
-    let won = sqlx::query(STATEMENT)
+    let is_told = batch.iter().any(|completion| completion.attempt.is_some());
+    let statement = if is_told { TELLING_STATEMENT.as_str() } else { STATEMENT };
+    let statement = sqlx::query(statement)
         .bind(worker.0)
         .bind(rows().map(|(c, _)| &c.job.instance.as_bytes()[..]).collect::<Vec<_>>())
         .bind(rows().map(|(_, t)| t.path).collect::<Vec<_>>())
@@ -156,9 +167,9 @@ pub(super) async fn write(
         .bind(forks().map(|(_, fork)| fork.path).collect::<Vec<_>>())
         .bind(forks().map(|(_, fork)| as_int(fork.step)).collect::<Vec<_>>())
         .bind(forks().map(|(_, fork)| fork.scope).collect::<Vec<_>>())
-        .bind(forks().map(|(_, fork)| fork.queued).collect::<Vec<_>>())
-        .fetch_all(connection)
-        .await?;
+        .bind(forks().map(|(_, fork)| fork.queued).collect::<Vec<_>>());
+    let statement = if is_told { attempts::bind(statement, batch) } else { statement };
+    let won = statement.fetch_all(connection).await?;
     let mut times: HashMap<InstanceId, DateTime<Utc>> = HashMap::with_capacity(won.len());
     for row in won {
         times.insert(crate::waits::read_id(row.try_get(0)?)?, row.try_get(1)?);

@@ -14,6 +14,7 @@ use trunkline_workflow::{InstanceId, InstanceStatus, Outcome};
 use super::changes::Changes;
 use super::{Completion, Written};
 use crate::StoreError;
+use crate::attempts;
 use crate::events;
 use crate::waits::{Ending, WaitRow, read_id, resume};
 use crate::workers::Incarnation;
@@ -61,6 +62,13 @@ pub(super) async fn write(
         answers.push(changes.add(completion, transition, held, now));
     }
     changes.write(&mut transaction, worker).await?;
+    let written: Vec<&Completion> = batch
+        .iter()
+        .zip(&answers)
+        .filter(|(_, answer)| !matches!(answer, Written::Refused))
+        .map(|(completion, _)| *completion)
+        .collect();
+    attempts::write(&mut transaction, worker, &written).await?;
     let replied = look_back(&mut transaction, batch, &answers).await?;
     transaction.commit().await?;
     if replied {

@@ -30,6 +30,7 @@ use trunkline_workflow::path::Path;
 use trunkline_workflow::{Graph, InstanceStatus, Outcome};
 
 use crate::StoreError;
+use crate::attempts::Attempt;
 use crate::jobs::LeasedJob;
 use crate::workers::Incarnation;
 
@@ -41,6 +42,8 @@ pub struct Completion {
     pub outcome: Outcome,
     /// The worker goes on with the path itself; else the next job is left to whoever claims it.
     pub keep: bool,
+    /// What the history is told of the attempt.
+    pub attempt: Option<Box<Attempt>>,
 }
 
 /// The end of an instance.

@@ -3,4 +3,4 @@
 pub mod list;
 mod view;
 
-pub use view::ActorView;
+pub use view::{ActorView, AuditEntryView};

@@ -2,6 +2,9 @@
 
 mod cursor;
 mod found_view;
+pub mod history;
+mod history_cursor;
+mod history_view;
 pub mod list;
 pub mod rerun;
 pub mod show;

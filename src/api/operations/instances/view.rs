@@ -70,7 +70,7 @@ struct DefinitionOfInstance {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = UsedEvent)]
-struct UsedEventView {
+pub(super) struct UsedEventView {
     id: i64,
     /// Of a message or receipt that may start instances.
     #[schema(required)]
