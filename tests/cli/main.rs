@@ -8,6 +8,9 @@ mod doctor;
 mod examples;
 mod instances;
 mod official_client;
+#[path = "../it/support/pooler.rs"]
+#[allow(dead_code, reason = "nobody kills it here")]
+mod pooler;
 mod production;
 mod program;
 mod quota;

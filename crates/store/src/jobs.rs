@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row};
 use trunkline_telemetry::traces::TraceContext;
 use trunkline_workflow::path::{Path, Place};
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId, JobId, Version};
 
-use crate::StoreError;
 use crate::waits::Resume;
 use crate::workers::Incarnation;
+use crate::{PgConnection, StoreError};
 
 /// A job that this worker holds.
 #[derive(Debug, Clone)]

@@ -25,13 +25,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::path::Path;
 use trunkline_workflow::{Graph, InstanceStatus, Outcome};
 
-use crate::StoreError;
 use crate::jobs::LeasedJob;
 use crate::workers::Incarnation;
+use crate::{PgConnection, StoreError};
 
 /// A finished attempt, to be written.
 #[derive(Debug, Clone)]
