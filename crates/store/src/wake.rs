@@ -66,6 +66,11 @@ impl Wake {
 }
 
 impl Store {
+    /// Whether hints of other processes come, as far as is known.
+    pub fn hears_others(&self) -> bool {
+        self.direct.known().is_none_or(|sessions| sessions == Sessions::Own)
+    }
+
     /// Passes the hints of other processes on to this one's workers until the connection ends. A session that is
     /// lent cannot be listened on: nothing comes then, and polling does the work.
     pub async fn listen(&self) -> Result<(), StoreError> {

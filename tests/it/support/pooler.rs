@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use trunkline_store::cluster::Cluster;
 
+const PROGRAM: &str = "TRUNKLINE_TEST_POOLER";
 /// Sessions of PostgreSQL for each database: fewer than the connections that a test with a few workers has.
 const SESSIONS: u32 = 20;
 
@@ -28,9 +29,13 @@ pub struct Pooler {
 }
 
 impl Pooler {
+    pub fn is_wanted() -> bool {
+        std::env::var_os(PROGRAM).is_some()
+    }
+
     /// `None` where tests are to reach PostgreSQL themselves.
     pub fn before(cluster: &Cluster) -> Option<Self> {
-        let program = PathBuf::from(std::env::var_os("TRUNKLINE_TEST_POOLER")?);
+        let program = PathBuf::from(std::env::var_os(PROGRAM)?);
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         let folder = std::env::temp_dir().join(format!("trunkline-pooler-{}-{port}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();

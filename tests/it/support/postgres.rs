@@ -22,6 +22,8 @@ static POOLER: OnceCell<Option<Pooler>> = OnceCell::const_new();
 pub struct Database {
     name: String,
     pub url: String,
+    /// The same where there is no pooler.
+    pub direct_url: String,
 }
 
 impl Database {
@@ -31,8 +33,9 @@ impl Database {
         let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         execute(&cluster.url("postgres"), format!("create database {name} template {TEMPLATE}")).await;
         let pooler = POOLER.get_or_init(|| async { Pooler::before(cluster) }).await;
-        let url = pooler.as_ref().map_or_else(|| cluster.url(&name), |pooler| pooler.url(&name));
-        Self { name, url }
+        let direct_url = cluster.url(&name);
+        let url = pooler.as_ref().map_or_else(|| direct_url.clone(), |pooler| pooler.url(&name));
+        Self { name, url, direct_url }
     }
 }
 

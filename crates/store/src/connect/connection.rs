@@ -94,9 +94,8 @@ impl PgConnection {
     fn manner(&self) -> Manner {
         match (self.transaction, self.sessions) {
             (State::Left, _) | (State::None, Sessions::Lent { .. }) => Manner::Around,
-            (State::None, Sessions::Own) => Manner::AsItIs,
-            (State::Begun, Sessions::Own | Sessions::Lent { names: true }) => Manner::AsItIs,
             (State::Begun, Sessions::Lent { names: false }) => Manner::Unnamed,
+            (State::None | State::Begun, _) => Manner::AsItIs,
         }
     }
 

@@ -50,6 +50,11 @@ impl Route {
         Self { options: options.extra_float_digits(None), sessions: OnceCell::new() }
     }
 
+    /// If that was found out already.
+    pub(crate) fn known(&self) -> Option<Sessions> {
+        self.sessions.get().copied()
+    }
+
     pub(crate) async fn sessions(&self) -> Result<Sessions, Error> {
         let found = self.sessions.get_or_try_init(|| self.find());
         match tokio::time::timeout(ACQUIRE, found).await {
@@ -61,18 +66,19 @@ impl Route {
     async fn find(&self) -> Result<Sessions, Error> {
         match Driver::connect_with(&self.marked()).await {
             Ok(mut connection) => {
-                let sessions = match is_own(&mut connection).await? {
-                    true => Sessions::Own,
-                    false => Sessions::Lent { names: keeps_names(&mut connection).await? },
+                let sessions = if is_own(&mut connection).await? {
+                    Sessions::Own
+                } else {
+                    Sessions::Lent { names: keeps_names(&mut connection).await? }
                 };
                 let _ = connection.close().await;
-                Ok(said(sessions))
+                Ok(sessions)
             }
             Err(error) if is_refused(&error) => {
                 let mut connection = Driver::connect_with(&self.options).await?;
                 let sessions = Sessions::Lent { names: keeps_names(&mut connection).await? };
                 let _ = connection.close().await;
-                Ok(said(sessions))
+                Ok(sessions)
             }
             Err(error) => Err(error),
         }
@@ -107,19 +113,6 @@ impl Route {
         check(&mut connection, sessions).await?;
         Ok(PgConnection::plain(connection, sessions))
     }
-}
-
-fn said(sessions: Sessions) -> Sessions {
-    match sessions {
-        Sessions::Own => {}
-        Sessions::Lent { names: true } => {
-            tracing::info!("a pooler lends the database's sessions, and keeps prepared statements")
-        }
-        Sessions::Lent { names: false } => tracing::info!(
-            "a pooler lends the database's sessions and keeps no prepared statements: each statement is prepared anew"
-        ),
-    }
-    sessions
 }
 
 /// Whether a new connection is of the kind that this process counts on. If not, the database came behind a pooler
