@@ -13,7 +13,7 @@ test: checks machine lint client
 	@sh scripts/fuzz-api
 
 # The tests behind PgBouncer that pools transactions. Some of them: make test-pooler ARGS=stories
-test-pooler: machine
+test-pooler: machine client
 	@sh scripts/test-pooler $(ARGS)
 
 # This version beside the one before the newest migration, under load. Another one: make test-upgrade FORMER=v0.1.0

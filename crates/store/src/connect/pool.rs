@@ -50,7 +50,7 @@ impl PgPool {
         if let Some(sessions) = self.sessions.get() {
             return Ok(*sessions);
         }
-        let sessions = self.find_patiently().await?;
+        let sessions = Box::pin(self.find_patiently()).await?;
         self.inner.set_connect_options(self.route.options(sessions));
         Ok(*self.sessions.get_or_init(|| sessions))
     }
