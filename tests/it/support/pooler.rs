@@ -103,7 +103,7 @@ impl Drop for Pooler {
 
 fn launch(program: &Path, folder: &Path, user: u32) -> (Child, i32) {
     let log = File::options().append(true).open(folder.join("log")).unwrap();
-    let script = "\"$0\" -q \"$1\" </dev/null >&2 & echo $!; read -r end; kill $!; wait $!";
+    let script = "\"$0\" -q \"$1\" </dev/null >&2 & echo $!; read -r end; kill -KILL $!; wait $!";
     let mut command = Command::new("/bin/sh");
     command.args(["-c", script]).arg(program).arg(folder.join("pgbouncer.ini"));
     command.env_clear().process_group(0).current_dir("/");

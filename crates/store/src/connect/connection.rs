@@ -10,7 +10,7 @@ use sqlx::{Connection as _, Describe, Either, Error, Execute, Executor, Postgres
 
 use super::Sessions;
 use super::route::BEGIN_HOT;
-use super::unnamed::Unnamed;
+use super::taken::Taken;
 
 /// A connection to PostgreSQL, maybe through a pooler.
 #[derive(Debug)]
@@ -99,7 +99,7 @@ impl PgConnection {
         }
     }
 
-    async fn send(&mut self, query: Unnamed) -> Result<Answers, Error> {
+    async fn send(&mut self, query: Taken) -> Result<Answers, Error> {
         self.leave().await?;
         if self.sessions == Sessions::Own || query.is_text() {
             return self.driver().fetch_many(query).try_collect().await;
@@ -122,12 +122,15 @@ impl<'c> Executor<'c> for &'c mut PgConnection {
     {
         match self.manner() {
             Manner::AsItIs => self.driver().fetch_many(query),
-            Manner::Unnamed => match Unnamed::take(query) {
+            Manner::Unnamed => match Taken::unnamed(query) {
                 Ok(query) => self.driver().fetch_many(query),
                 Err(error) => stream::once(async { Err(error) }).boxed(),
             },
             Manner::Around => {
-                let query = Unnamed::take(query);
+                let query = match self.sessions {
+                    Sessions::Lent { names: false } => Taken::unnamed(query),
+                    Sessions::Own | Sessions::Lent { names: true } => Taken::named(query),
+                };
                 all_at_once(async move { self.send(query?).await })
             }
         }

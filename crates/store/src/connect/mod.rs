@@ -20,7 +20,7 @@
 mod connection;
 mod pool;
 mod route;
-mod unnamed;
+mod taken;
 
 pub use connection::{PgConnection, Transaction};
 pub use pool::PgPool;

@@ -13,7 +13,7 @@ use sqlx::{Describe, Either, Error, Execute, Executor, Postgres, SqlStr};
 
 use super::connection::{Answers, all_at_once, first_row};
 use super::route::check;
-use super::unnamed::Unnamed;
+use super::taken::Taken;
 use super::{Route, Sessions, Transaction};
 
 /// How long a connection is waited for.
@@ -129,9 +129,10 @@ impl PgPool {
         matches!(self.sessions.get(), Some(Sessions::Own | Sessions::Lent { names: true }))
     }
 
-    async fn send(&self, query: Result<Unnamed, Error>) -> Result<Answers, Error> {
+    /// Without a name it is safe in a transaction only, unless the session is ours.
+    async fn send(&self, query: Result<Taken, Error>) -> Result<Answers, Error> {
         let query = query?;
-        if self.sessions().await? != (Sessions::Lent { names: false }) || query.is_text() {
+        if self.sessions().await? == Sessions::Own || query.is_text() {
             return self.inner.fetch_many(query).try_collect().await;
         }
         let mut transaction = self.begin().await?;
@@ -153,7 +154,7 @@ impl<'p> Executor<'p> for &'_ PgPool {
         if self.is_plain() {
             return self.inner.fetch_many(query);
         }
-        let (pool, query) = (self.clone(), Unnamed::take(query));
+        let (pool, query) = (self.clone(), Taken::unnamed(query));
         all_at_once(async move { pool.send(query).await })
     }
 

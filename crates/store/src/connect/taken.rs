@@ -1,18 +1,27 @@
-//! A statement that is prepared without a name.
+//! A statement that is sent in another way than its writer thought.
 
 use sqlx::postgres::{PgArguments, PgStatement};
 use sqlx::{Error, Execute, Postgres, SqlStr};
 
 /// A statement, taken apart.
-pub(super) struct Unnamed {
+pub(super) struct Taken {
     sql: SqlStr,
     arguments: Option<PgArguments>,
+    is_named: bool,
 }
 
-impl Unnamed {
-    pub(super) fn take<'q>(mut query: impl Execute<'q, Postgres>) -> Result<Self, Error> {
+impl Taken {
+    pub(super) fn named<'q>(query: impl Execute<'q, Postgres>) -> Result<Self, Error> {
+        Self::take(query, true)
+    }
+
+    pub(super) fn unnamed<'q>(query: impl Execute<'q, Postgres>) -> Result<Self, Error> {
+        Self::take(query, false)
+    }
+
+    fn take<'q>(mut query: impl Execute<'q, Postgres>, is_named: bool) -> Result<Self, Error> {
         let arguments = query.take_arguments().map_err(Error::Encode)?;
-        Ok(Self { sql: query.sql(), arguments })
+        Ok(Self { sql: query.sql(), arguments, is_named })
     }
 
     /// It is sent as text, in one message, and nothing is prepared.
@@ -21,7 +30,7 @@ impl Unnamed {
     }
 }
 
-impl Execute<'_, Postgres> for Unnamed {
+impl Execute<'_, Postgres> for Taken {
     fn sql(self) -> SqlStr {
         self.sql
     }
@@ -35,6 +44,6 @@ impl Execute<'_, Postgres> for Unnamed {
     }
 
     fn persistent(&self) -> bool {
-        false
+        self.is_named
     }
 }
