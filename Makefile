@@ -1,6 +1,6 @@
 # The README's commands, one line each: cargo and the scripts do the work.
 
-.PHONY: dev test fuzz bench fmt lint checks client machine
+.PHONY: dev test test-pooler test-upgrade fuzz bench fmt lint checks client machine
 .NOTPARALLEL:
 
 # The whole server, with a PostgreSQL of its own. Its flags go into ARGS: make dev ARGS=--reset
@@ -11,6 +11,14 @@ dev: machine
 test: checks machine lint client
 	cargo test --locked --workspace
 	@sh scripts/fuzz-api
+
+# The tests behind PgBouncer that pools transactions. Some of them: make test-pooler ARGS=stories
+test-pooler: machine client
+	@sh scripts/test-pooler $(ARGS)
+
+# This version beside the one before the newest migration, under load. Another one: make test-upgrade FORMER=v0.1.0
+test-upgrade: machine
+	@FORMER=$(FORMER) sh scripts/test-upgrade
 
 # Requests made up from /openapi.json, good and bad. More of them: make fuzz EXAMPLES=1000
 fuzz: machine

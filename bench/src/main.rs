@@ -8,6 +8,7 @@ mod http_connection;
 mod latency;
 mod machine;
 mod options;
+mod processes;
 mod processor_time;
 mod raw_sql;
 mod report;

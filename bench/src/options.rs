@@ -30,6 +30,8 @@ pub struct Options {
 pub enum Part {
     /// Steps per second of the engine
     A,
+    /// Steps per second of 1, 2, 4 and 8 worker processes
+    W,
     /// Steps per second of bare SQL
     B,
     /// Steps per second of apalis-postgres

@@ -8,6 +8,7 @@ use trunkline_store::cluster::Cluster;
 /// From here on.
 pub struct ProcessorTime {
     postmaster: u32,
+    ours: Vec<u32>,
     begun: Option<(Duration, Duration)>,
 }
 
@@ -19,13 +20,19 @@ pub struct Shares {
 
 impl ProcessorTime {
     pub fn begin(cluster: &Cluster) -> Self {
+        Self::of(cluster, vec![std::process::id()])
+    }
+
+    /// Where the work is done by these processes.
+    pub fn of(cluster: &Cluster, ours: Vec<u32>) -> Self {
         let postmaster = cluster.postmaster_pid();
-        Self { postmaster, begun: used(postmaster) }
+        let begun = used(postmaster, &ours);
+        Self { postmaster, ours, begun }
     }
 
     /// For each of `count`; `None` where the system does not tell.
     pub fn shares(&self, count: usize) -> Option<Shares> {
-        let (before, now) = (self.begun?, used(self.postmaster)?);
+        let (before, now) = (self.begun?, used(self.postmaster, &self.ours)?);
         let share = |before: Duration, now: Duration| {
             now.saturating_sub(before).as_secs_f64() * 1e6
                 / f64::from(u32::try_from(count).unwrap_or(u32::MAX))
@@ -34,9 +41,9 @@ impl ProcessorTime {
     }
 }
 
-/// Of this process, and of the postmaster with its children, those that ended included.
-fn used(postmaster: u32) -> Option<(Duration, Duration)> {
-    let ours = Stat::read(std::process::id())?.own;
+/// Of our processes, and of the postmaster with its children, those that ended included.
+fn used(postmaster: u32, ours: &[u32]) -> Option<(Duration, Duration)> {
+    let ours = ours.iter().map(|process| Some(Stat::read(*process)?.own)).sum::<Option<Duration>>()?;
     let stat = Stat::read(postmaster)?;
     let mut postgres = stat.own + stat.ended_children;
     for entry in std::fs::read_dir("/proc").ok()?.flatten() {

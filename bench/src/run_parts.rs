@@ -13,7 +13,7 @@ use crate::report::{Figure, Unit, grouped, table};
 use crate::server::Role;
 use crate::starts::Starts;
 use crate::summary::{Rounds, Throughput};
-use crate::{database, engine, latency, raw_sql, starts};
+use crate::{database, engine, latency, processes, raw_sql, starts};
 
 pub async fn run(options: &Options) -> anyhow::Result<()> {
     let folder = options.folder.join(format!("trunkline-bench-{}", std::process::id()));
@@ -39,6 +39,9 @@ async fn measure(
 ) -> anyhow::Result<(Machine, Vec<Figure>)> {
     let machine = Machine::look(cluster, folder).await?;
     let mut figures = measure_steps(cluster, options).await?;
+    if options.wants(Part::W) {
+        figures.extend(measure_processes(cluster, folder, options.rounds).await?);
+    }
     if options.wants(Part::C) {
         figures.extend(measure_latency(cluster, folder, options.seconds).await?);
     }
@@ -87,6 +90,29 @@ async fn measure_steps(cluster: &Cluster, options: &Options) -> anyhow::Result<V
             .map(|r| Figure::new("a/stock", "engine to apalis-postgres", r, Unit::Times).at_least(6.0)),
     );
     Ok(figures)
+}
+
+const PROCESSES: [(&str, usize, &str); 4] = [
+    ("w1", 1, "the same steps, one worker process"),
+    ("w2", 2, "two worker processes"),
+    ("w4", 4, "four worker processes"),
+    ("w8", 8, "eight worker processes"),
+];
+
+/// In turns, too.
+async fn measure_processes(cluster: &Cluster, folder: &Path, rounds: u8) -> anyhow::Result<Vec<Figure>> {
+    let mut measured = PROCESSES.map(|_| Vec::new());
+    for _ in 0..rounds {
+        for (at, (_, count, what)) in PROCESSES.iter().enumerate() {
+            let throughput = processes::measure(cluster, folder, *count).await?;
+            measured[at].push(told(&format!("w, {what}"), throughput));
+        }
+    }
+    let rounds = measured.map(Rounds::new);
+    let described = PROCESSES.iter().zip(&rounds).filter_map(|((id, _, what), rounds)| {
+        Some(describe_rounds(id, (*what).to_owned(), rounds.as_ref()?))
+    });
+    Ok(described.collect())
 }
 
 #[cfg(feature = "stock")]

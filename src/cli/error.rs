@@ -28,8 +28,8 @@ pub enum CliError {
     /// The same, with what a provider's part said.
     #[error("`{what}` is not usable: {problem}")]
     Unusable { what: &'static str, problem: String },
-    #[error("`DATABASE_URL` is not usable: it reads `postgres://user:password@host:port/database`")]
-    BadDatabaseUrl(#[source] Option<StoreError>),
+    #[error("`{name}` is not usable: it reads `postgres://user:password@host:port/database`")]
+    BadDatabaseUrl { name: &'static str, source: Option<StoreError> },
     #[error(
         "there is no master key: `trunkline master-key` makes one, `TRUNKLINE_MASTER_KEY` or a file named by \
          `TRUNKLINE_MASTER_KEY_FILE` holds it"

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use trunkline_store::connect::Sessions;
 use trunkline_store::{Store, StoreError};
 
 use super::chain::Chain;
@@ -38,7 +39,21 @@ pub(super) async fn until_ready(store: &Store) -> Result<(), CliError> {
     if said.is_some() {
         tracing::info!("the database is ready");
     }
+    tell_of_pooler(store).await;
     Ok(())
+}
+
+/// Nothing where there is none.
+async fn tell_of_pooler(store: &Store) {
+    match store.sessions().await {
+        Ok(Sessions::Lent { names: true }) => {
+            tracing::info!("behind a pooler that lends sessions and keeps prepared statements");
+        }
+        Ok(Sessions::Lent { names: false }) => tracing::info!(
+            "behind a pooler that lends sessions and keeps no prepared statements: each statement is prepared anew"
+        ),
+        Ok(Sessions::Own) | Err(_) => {}
+    }
 }
 
 async fn look(store: &Store) -> Result<(), CliError> {

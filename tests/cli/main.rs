@@ -9,6 +9,9 @@ mod examples;
 mod instances;
 mod limits;
 mod official_client;
+#[path = "../it/support/pooler.rs"]
+#[allow(dead_code, reason = "nobody kills it here")]
+mod pooler;
 mod production;
 mod program;
 mod quota;

@@ -4,6 +4,7 @@ use serde_json::json;
 use trunkline_store::Store;
 use trunkline_store::cluster::{Cluster, ClusterOptions};
 
+use crate::pooler::Pooler;
 use crate::program::{Client, Running, TestDir, run};
 
 /// As `TRUNKLINE_MASTER_KEY` has it.
@@ -12,9 +13,28 @@ pub const MASTER_KEY: &str = "dHJ1bmtsaW5lIHRlc3RzLCAzMiBieXRlcyBpbiBhbGw=";
 /// Anybody else's.
 pub const OTHER_KEY: &str = "c29tZWJvZHkgZWxzZSdzIGtleSBvZiAzMiBieXRlcyE=";
 
+/// A PostgreSQL, and what tests reach it through.
+pub struct TestPostgres {
+    pub cluster: Cluster,
+    pooler: Option<Pooler>,
+}
+
 /// A PostgreSQL for the test; its folder goes with the test's.
-pub async fn postgres(dir: &TestDir) -> Cluster {
-    Cluster::start(ClusterOptions::for_tests(dir.data_dir())).await.unwrap()
+pub async fn postgres(dir: &TestDir) -> TestPostgres {
+    let cluster = Cluster::start(ClusterOptions::for_tests(dir.data_dir())).await.unwrap();
+    let pooler = Pooler::before(&cluster);
+    TestPostgres { cluster, pooler }
+}
+
+impl TestPostgres {
+    pub fn url(&self, database: &str) -> String {
+        self.pooler.as_ref().map_or_else(|| self.cluster.url(database), |pooler| pooler.url(database))
+    }
+
+    pub async fn stop(self) {
+        drop(self.pooler);
+        self.cluster.stop().await;
+    }
 }
 
 #[tokio::test]
@@ -126,7 +146,8 @@ async fn the_key_is_refused(mut server: Running, key: &str) {
 async fn server_and_worker_wait_for_a_database_that_is_down() {
     let dir = TestDir::new();
     let cluster = postgres(&dir).await;
-    let url = cluster.url("postgres");
+    // At the same place again, which another pooler is not.
+    let url = cluster.cluster.url("postgres");
     cluster.stop().await;
     let environment = [("DATABASE_URL", url.as_str()), ("TRUNKLINE_MASTER_KEY", MASTER_KEY)];
     run(&dir, &["migrate"], &environment).failed(1, "the database is unavailable");
@@ -232,6 +253,6 @@ async fn dev_uses_the_database_that_is_named() {
     client.get_until("/sandbox/outbox", "the reply is in the sandbox", is_there).await;
     assert!(run(&dir, &["account", "list"], &environment).succeeded().stdout.contains("\ndev "));
     assert_eq!(dev.stop().await, Some(0));
-    assert_ne!(cluster.postmaster_pid(), 0);
+    assert_ne!(cluster.cluster.postmaster_pid(), 0);
     cluster.stop().await;
 }

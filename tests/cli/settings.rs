@@ -8,6 +8,7 @@ fn help_lists_every_setting_with_its_default() {
     let of_all = [("TRUNKLINE_LOG", "info"), ("TRUNKLINE_LOG_FORMAT", "text")];
     let of_both = [
         ("DATABASE_URL", ""),
+        ("TRUNKLINE_DIRECT_DATABASE_URL", ""),
         ("TRUNKLINE_DATABASE_CONNECTIONS", "16"),
         ("TRUNKLINE_GRACE_SECONDS", "20"),
         ("TRUNKLINE_MASTER_KEY_FILE", ""),
@@ -60,7 +61,12 @@ fn help_lists_every_setting_with_its_default() {
 #[test]
 fn help_does_not_show_secrets_of_the_environment() {
     let dir = TestDir::new();
-    let names = ["DATABASE_URL", "TRUNKLINE_PROVIDER_API_KEY", "TRUNKLINE_MASTER_KEY"];
+    let names = [
+        "DATABASE_URL",
+        "TRUNKLINE_DIRECT_DATABASE_URL",
+        "TRUNKLINE_PROVIDER_API_KEY",
+        "TRUNKLINE_MASTER_KEY",
+    ];
     let environment = names.map(|name| (name, "hush-hush"));
     let set = ["connector", "set", "acme", "8x8", "--help"];
     for command in

@@ -275,7 +275,7 @@ async fn of_many_calls_that_are_due_few_are_looked_at() {
     }
     sqlx::query("analyze callbacks").execute(store.pool()).await.unwrap();
     // On one connection, which is asked to say at once what it has read.
-    let alone = Store::open(app.database_url(), 1).unwrap();
+    let alone = Store::open(app.direct_url(), 1).unwrap();
     let claimed = alone.claim_callbacks(64, Duration::from_secs(60)).await.unwrap();
     assert_eq!(claimed.len(), 64);
     for call in &claimed {

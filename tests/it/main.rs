@@ -24,6 +24,7 @@ mod stories;
 mod support;
 mod transport;
 mod triggers;
+mod upgrade;
 mod upkeep;
 mod usage;
 mod validate;

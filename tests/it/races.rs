@@ -138,19 +138,19 @@ async fn an_earlier_message_for_the_newest_wait_alone_is_not_given_to_two() {
 #[tokio::test]
 async fn statements_that_were_cancelled_may_be_repeated_and_refused_rows_may_not() {
     let app = TestApp::start().await;
-    let mut connection = app.store().pool().acquire().await.unwrap();
-    let mut error = async |statement: &'static str| {
-        StoreError::from(sqlx::raw_sql(statement).execute(&mut *connection).await.unwrap_err())
+    let error = async |statement: &'static str| {
+        let mut transaction = app.store().pool().begin().await.unwrap();
+        StoreError::from(sqlx::raw_sql(statement).execute(&mut *transaction).await.unwrap_err())
     };
     for statement in [
-        "set statement_timeout = '1ms'; select pg_sleep(60)",
+        "set local statement_timeout = '1ms'; select pg_sleep(60)",
         "select pg_cancel_backend(pg_backend_pid()), pg_sleep(60)",
-        "set role pg_monitor; select * from jobs",
+        "set local role pg_monitor; select * from jobs",
     ] {
         assert!(error(statement).await.may_pass(), "{statement}");
     }
     for statement in ["select 1 / 0", "insert into accounts (id) values (null)"] {
-        let error = error(&*format!("reset role; {statement}").leak()).await;
+        let error = error(statement).await;
         assert!(!error.may_pass() && error.is_refusal(), "{statement} {error:?}");
     }
     assert!(!StoreError::Damaged(String::new()).may_pass() && !StoreError::NoMasterKey.may_pass());

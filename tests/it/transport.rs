@@ -359,12 +359,12 @@ async fn a_database_that_is_away_is_an_outage_that_may_be_tried_again() {
 #[tokio::test]
 async fn a_database_that_refuses_us_or_is_not_there_is_an_outage() {
     let app = TestApp::start().await;
-    let (rest, name) = app.database_url().split_once(":5432/").unwrap();
+    let (rest, name) = app.direct_url().split_once(":5432/").unwrap();
     let (name, options) = name.split_once('?').unwrap();
     let host = rest.split_once('@').unwrap().1;
-    for url in
-        [format!("{rest}:5432/nothing?{options}"), format!("postgres://nobody@{host}:5432/{name}?{options}")]
-    {
+    let maybe_pooled = app.database_url().replace(&format!("/{name}?"), "/nothing?");
+    let nothing = format!("{rest}:5432/nothing?{options}");
+    for url in [maybe_pooled, nothing, format!("postgres://nobody@{host}:5432/{name}?{options}")] {
         let url = serve(Store::open(&url, 1).unwrap(), ApiConfig::default()).await;
         let key = app.key();
         let http = http_client();

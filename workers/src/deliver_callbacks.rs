@@ -24,6 +24,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const LEASE: Duration = Duration::from_secs(60);
 /// The longest look away. Who writes a call down gives a hint; one that gets lost costs so much time.
 const LONGEST: Duration = Duration::from_secs(5);
+/// The same where hints of other processes do not come, behind a pooler.
+const LONGEST_UNTOLD: Duration = Duration::from_millis(500);
 const SHORTEST: Duration = Duration::from_millis(10);
 /// While all that is due is of accounts that have as many calls under way as they may, perhaps in other workers.
 const CROWDED: Duration = Duration::from_millis(100);
@@ -72,7 +74,10 @@ async fn claim_and_deliver(
                         }
                         continue;
                     }
-                    Claimed::Nothing { next_in } => next_in.unwrap_or(LONGEST).clamp(SHORTEST, LONGEST),
+                    Claimed::Nothing { next_in } => {
+                        let longest = if store.hears_others() { LONGEST } else { LONGEST_UNTOLD };
+                        next_in.unwrap_or(longest).clamp(SHORTEST, longest)
+                    }
                     Claimed::Crowded => CROWDED,
                 };
                 // Whichever comes first.

@@ -3,13 +3,12 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::AccountId;
 use uuid::Uuid;
 
 use crate::audit::{self, By};
 use crate::nexmo_accounts::{CallbackUrls, Standing};
-use crate::{Store, StoreError};
+use crate::{PgConnection, Store, StoreError};
 
 pub type ApplicationId = Uuid;
 

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use sqlx::Postgres;
-use sqlx::postgres::{PgArguments, PgConnection};
+use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 
-use crate::StoreError;
 use crate::transitions::Completion;
 use crate::workers::{Incarnation, micros};
+use crate::{PgConnection, StoreError};
 
 /// What the history is told of an attempt. Whatever must not be kept is out of it already.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,11 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::AccountId;
 use uuid::Uuid;
 
-use crate::{Store, StoreError};
+use crate::{PgConnection, Store, StoreError};
 
 /// Who changes something, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,7 +17,6 @@ mod select;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::control::Command;
 use trunkline_workflow::rerun::Choice;
 use trunkline_workflow::{AccountId, InstanceId};
@@ -28,7 +27,7 @@ use crate::definitions::Page;
 use crate::search::InstanceSearch;
 use crate::starts::{self, IdempotencyKey};
 use crate::waits::read_id;
-use crate::{Store, StoreError};
+use crate::{PgConnection, Store, StoreError};
 
 use select::Selected;
 
@@ -285,7 +284,7 @@ impl Store {
         by: &By,
     ) -> Result<Created, StoreError> {
         if let Some(key) = key
-            && let Some(made) = find_made(&mut *self.pool.acquire().await?, key).await?
+            && let Some(made) = find_made(&mut *self.begin().await?, key).await?
         {
             return Ok(made);
         }
@@ -310,7 +309,7 @@ impl Store {
     }
 
     pub async fn get_batch(&self, account: &AccountId, id: Uuid) -> Result<Option<Batch>, StoreError> {
-        find(&mut *self.pool.acquire().await?, account, id).await
+        find(&mut *self.begin().await?, account, id).await
     }
 
     /// Newest first.

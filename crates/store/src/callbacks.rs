@@ -10,12 +10,11 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::AccountId;
 use uuid::Uuid;
 
 use crate::workers::micros;
-use crate::{Store, StoreError};
+use crate::{PgConnection, Store, StoreError};
 
 /// Calls of an account that are under way at the same time, over all workers.
 pub const AT_ONCE: i64 = 8;

@@ -18,12 +18,11 @@
 //! noticed, seals nothing with the old key behind `reseal`'s back. Who only opens does not look again: every text
 //! says which key it takes.
 
-use sqlx::PgConnection;
 use trunkline_workflow::AccountId;
 
 use crate::reseal::LostKey;
 use crate::sealing::{MasterKeys, Place, PlainTexts, Sealer, Unlocked, key_id};
-use crate::{Store, StoreError};
+use crate::{PgConnection, Store, StoreError};
 
 /// What the word says. It cannot be forged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +66,9 @@ impl Store {
     /// Looks whether the keys are the database's. The first that asks makes its own just that.
     pub async fn check_master_key(&self) -> Result<(), StoreError> {
         let keys = self.configured()?;
-        let (_, word) = open(&mut *self.pool.acquire().await?, keys, Hold::Nothing).await?;
+        let mut transaction = self.begin().await?;
+        let (_, word) = open(&mut transaction, keys, Hold::Nothing).await?;
+        transaction.commit().await?;
         self.checked.get_or_init(|| word.plain);
         Ok(())
     }

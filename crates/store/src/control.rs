@@ -6,7 +6,6 @@
 //! step of another one that waits for it is told.
 
 use serde_json::Value;
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::advance::{LogEntry, cancel};
 use trunkline_workflow::control::{Command, control};
 use trunkline_workflow::path::{Path, Place};
@@ -18,7 +17,7 @@ use crate::dispatches::{self, live_children};
 use crate::sealing::{self, Unlocked};
 use crate::search::note_stopped;
 use crate::transitions::append_log;
-use crate::{Store, StoreError};
+use crate::{PgConnection, Store, StoreError};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Controlled {

@@ -9,13 +9,12 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::PgExecutor;
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::definition::{DefinitionInput, Extras};
 use trunkline_workflow::{AccountId, DefinitionId, Trigger, Version};
 
 use crate::audit::{self, By};
 use crate::sealing::{Place, Sealer, Unlocked};
-use crate::{Store, StoreError, schedules};
+use crate::{PgConnection, Store, StoreError, schedules};
 
 /// One saved version.
 #[derive(Debug, Clone, PartialEq, Eq)]

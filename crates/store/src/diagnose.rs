@@ -45,7 +45,8 @@ pub struct ServerState {
 
 /// Opens three connections of its own.
 pub async fn connection_mode(url: &str) -> Result<ConnectionMode, StoreError> {
-    let options = PgConnectOptions::from_str(url)?.application_name("trunkline");
+    // A wish of the driver's own that poolers do not know.
+    let options = PgConnectOptions::from_str(url)?.application_name("trunkline").extra_float_digits(None);
     // Whatever is between us has a connection to hand out again after this one.
     let before = Backend::look(&mut options.connect().await?).await?;
     let mut first = options.connect().await?;

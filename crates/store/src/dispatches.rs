@@ -11,7 +11,7 @@ mod show;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use sqlx::postgres::PgConnection;
+use sqlx::PgExecutor;
 use trunkline_workflow::definition::{DefinitionInput, Extras};
 use trunkline_workflow::dispatch::{
     self, Channel, Flavour, Link, Outcome, Refusal, Report, ReportedMessage, Status, StatusChange, Usage,
@@ -375,7 +375,7 @@ impl Store {
             found.ok_or_else(|| StoreError::Damaged(format!("instance {instance} is of no dispatch")))?;
         let link = Link { id, flavour: read_flavour(&flavour)? };
         let urls = self.callback_urls(account, application).await?;
-        let messages = messages_of(&mut *self.pool.acquire().await?, account, instance).await?;
+        let messages = messages_of(&self.pool, account, instance).await?;
         let status = match outcome {
             Outcome::Completed => "completed",
             Outcome::Error => "error",
@@ -452,7 +452,7 @@ impl Store {
 
 /// The messages of a workflow that were begun, in order.
 async fn messages_of(
-    connection: &mut PgConnection,
+    executor: impl PgExecutor<'_>,
     account: &AccountId,
     instance: InstanceId,
 ) -> Result<Vec<ReportedMessage>, StoreError> {
@@ -465,7 +465,7 @@ async fn messages_of(
     )
     .bind(account.as_str())
     .bind(&instance.as_bytes()[..])
-    .fetch_all(connection)
+    .fetch_all(executor)
     .await?;
     rows.into_iter()
         .map(|(id, channel, state, price)| {

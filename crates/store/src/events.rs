@@ -12,7 +12,6 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId, Trigger, context};
 
 use crate::callbacks::{self, NewCallback};
@@ -21,7 +20,7 @@ use crate::messages::{self, Receipt, StatusReceipt};
 use crate::starts::{self, NewInstance};
 use crate::usage::starts_left;
 use crate::waits::{Ending, Resume, read_id, resume};
-use crate::{Store, StoreError};
+use crate::{PgConnection, Store, StoreError};
 
 pub(crate) use look_back::look_back;
 

@@ -5,14 +5,13 @@
 mod blocked_on;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::step::StepType;
 use trunkline_workflow::{AccountId, DefinitionId, Graph, InstanceId, InstanceStatus, JobId, Version};
 use uuid::Uuid;
 
 use crate::definitions::{STEPS, VersionId};
 use crate::waits::read_id;
-use crate::{Store, StoreError};
+use crate::{PgConnection, Store, StoreError};
 
 pub use blocked_on::{BlockedOn, SuspendedBy};
 use blocked_on::{JobRow, WaitRow, of_job, of_wait};

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::step::StepType;
 use trunkline_workflow::{AccountId, DefinitionId, Graph, InstanceId, JobId, Version};
 use uuid::Uuid;
@@ -12,7 +11,7 @@ use uuid::Uuid;
 use crate::audit::AuditEntry;
 use crate::definitions::{STEPS, VersionId};
 use crate::explain::UsedEvent;
-use crate::{Store, StoreError};
+use crate::{PgConnection, Store, StoreError};
 
 /// A part of the history.
 #[derive(Debug)]

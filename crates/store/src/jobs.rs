@@ -8,16 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row};
 use trunkline_telemetry::traces::TraceContext;
 use trunkline_workflow::path::{Path, Place};
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId, JobId, Version};
 
-use crate::StoreError;
 use crate::attempts::AttemptOutcome;
 use crate::waits::Resume;
 use crate::workers::Incarnation;
+use crate::{PgConnection, StoreError};
 
 pub use claim::{Share, claim, claim_shares};
 pub use find_waiting::{Passed, Waiting, find_waiting, find_waiting_among, is_only_account};

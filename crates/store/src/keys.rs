@@ -14,13 +14,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::AccountId;
 use uuid::Uuid;
 
 use crate::audit::{self, By};
 use crate::workers::micros;
-use crate::{Store, StoreError};
+use crate::{PgConnection, Store, StoreError};
 
 const PREFIX: &str = "tk_";
 /// 256 bits in base 62.

@@ -11,6 +11,7 @@ pub mod batches;
 pub mod callbacks;
 pub mod check_master_key;
 pub mod cluster;
+pub mod connect;
 pub mod connectors;
 pub mod control;
 pub mod definitions;
@@ -49,5 +50,6 @@ pub mod wake;
 pub mod webhook_settings;
 pub mod workers;
 
+pub use connect::{PgConnection, PgPool, Transaction};
 pub use error::StoreError;
 pub use store::{HotConnection, Store};

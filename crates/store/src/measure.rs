@@ -135,7 +135,7 @@ impl Store {
     /// How long a connection of the pool is waited for now.
     pub async fn wait_for_connection(&self) -> Result<Duration, StoreError> {
         let begun = Instant::now();
-        drop(self.pool.acquire().await?);
+        drop(self.pool.driver().await?.acquire().await?);
         Ok(begun.elapsed())
     }
 

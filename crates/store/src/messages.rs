@@ -5,11 +5,10 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::{AccountId, JobId};
 
 use crate::events::{self, Incoming, lock_keys, lock_name};
-use crate::{Store, StoreError};
+use crate::{PgConnection, Store, StoreError};
 
 /// The channel of calls.
 pub const VOICE: &str = "voice";

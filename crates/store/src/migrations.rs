@@ -4,19 +4,21 @@
 //! one who waits for a lock in a statement; so whoever is second asks for the lock again and again instead, and
 //! holds nothing between two tries.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use sqlx::migrate::{Migration, Migrator};
+use sqlx::{AssertSqlSafe, Row as _};
 
-use crate::{Store, StoreError};
+use crate::{PgConnection, PgPool, Store, StoreError};
 
-static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
-    let mut migrator = sqlx::migrate!("../../migrations");
-    migrator.set_locking(false);
-    migrator
-});
+#[cfg(test)]
+mod rules;
+
+/// As the driver's own runner keeps them, and ran them until a pooler was thought of: it would prepare its statements
+/// under names that are others' there.
+static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| sqlx::migrate!("../../migrations"));
 
 /// The index of a large table may take that long, and nobody waits for longer without being told.
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -31,34 +33,35 @@ impl Store {
 
     /// The same; `BeingMigrated` when another process is not done with it after that time.
     pub async fn migrate_within(&self, patience: Duration) -> Result<(), StoreError> {
-        // Out of the pool: the lock ends with the connection, however this ends.
-        let mut connection = self.pool.acquire().await?.detach();
-        let migrated = run_alone(&mut connection, patience).await;
-        let closed = connection.close().await;
-        migrated?;
-        closed?;
+        // Two connections of their own: the lock is a transaction's, because a pooler keeps nothing else together,
+        // and it ends with its connection, however this ends.
+        let mut locking = self.direct.connect().await?;
+        lock(&mut locking, patience).await?;
+        let mut connection = self.direct.connect().await?;
+        run(&mut connection).await?;
+        connection.close().await?;
+        locking.close().await?;
         self.ensure_partitions().await
     }
 }
 
-async fn run_alone(connection: &mut PgConnection, patience: Duration) -> Result<(), StoreError> {
-    lock(connection, patience).await?;
-    mend_indexes(connection).await?;
-    MIGRATOR.run(connection).await.map_err(explain)
-}
+/// The transaction has no snapshot, so nobody waits for it; nobody ends it because it does nothing.
+const LOCK: &str = "begin;
+    select pg_try_advisory_xact_lock(hashtext('trunkline migrations'));
+    select set_config(name, '0', true)
+    from pg_settings
+    where name in ('idle_in_transaction_session_timeout', 'transaction_timeout')";
 
 /// Until the connection is closed.
 async fn lock(connection: &mut PgConnection, patience: Duration) -> Result<(), StoreError> {
     let begun = Instant::now();
     let mut is_told = false;
     loop {
-        let is_ours: bool =
-            sqlx::query_scalar("select pg_try_advisory_lock(hashtext('trunkline migrations'))")
-                .fetch_one(&mut *connection)
-                .await?;
+        let is_ours: bool = sqlx::raw_sql(LOCK).fetch_one(&mut *connection).await?.try_get(0)?;
         if is_ours {
             return Ok(());
         }
+        sqlx::raw_sql("rollback").execute(&mut *connection).await?;
         if begun.elapsed() >= patience {
             return Err(StoreError::BeingMigrated);
         }
@@ -68,6 +71,81 @@ async fn lock(connection: &mut PgConnection, patience: Duration) -> Result<(), S
         }
         tokio::time::sleep(BETWEEN_TRIES).await;
     }
+}
+
+async fn run(connection: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::raw_sql(
+        "set local client_min_messages = warning;
+         create table if not exists _sqlx_migrations (
+             version bigint primary key,
+             description text not null,
+             installed_on timestamptz not null default now(),
+             success boolean not null,
+             checksum bytea not null,
+             execution_time bigint not null
+         )",
+    )
+    .execute(&mut *connection)
+    .await?;
+    mend_indexes(connection).await?;
+    let applied = applied(connection).await?;
+    for migration in MIGRATOR.iter().filter(|migration| !applied.contains(&migration.version)) {
+        apply(connection, migration).await?;
+    }
+    Ok(())
+}
+
+/// Their versions; all are ours.
+async fn applied(connection: &mut PgConnection) -> Result<HashSet<i64>, StoreError> {
+    let ours: HashMap<i64, &Migration> =
+        MIGRATOR.iter().map(|migration| (migration.version, migration)).collect();
+    let newest = ours.keys().max().copied().unwrap_or_default();
+    let applied: Vec<(i64, bool, Vec<u8>)> =
+        sqlx::query_as("select version, success, checksum from _sqlx_migrations order by version")
+            .fetch_all(connection)
+            .await?;
+    for (version, success, checksum) in &applied {
+        match ours.get(version) {
+            None if *version > newest => return Err(StoreError::NewerSchema(*version)),
+            Some(migration) if migration.checksum.as_ref() == checksum.as_slice() => {}
+            _ => return Err(StoreError::OtherSchema(*version)),
+        }
+        if !success {
+            return Err(StoreError::Damaged(format!("migration {version} was applied in part")));
+        }
+    }
+    Ok(applied.into_iter().map(|(version, ..)| version).collect())
+}
+
+/// In one transaction, but for those that say they cannot be: these are repeatable.
+async fn apply(connection: &mut PgConnection, migration: &'static Migration) -> Result<(), StoreError> {
+    let begun = Instant::now();
+    if migration.no_tx {
+        sqlx::raw_sql(migration.sql.as_str()).execute(&mut *connection).await?;
+        return note(connection, migration, begun).await;
+    }
+    let mut transaction = connection.begin().await?;
+    sqlx::raw_sql(migration.sql.as_str()).execute(&mut *transaction).await?;
+    note(&mut transaction, migration, begun).await?;
+    Ok(transaction.commit().await?)
+}
+
+async fn note(
+    connection: &mut PgConnection,
+    migration: &Migration,
+    begun: Instant,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+         values ($1, $2, true, $3, $4)",
+    )
+    .bind(migration.version)
+    .bind(&*migration.description)
+    .bind(&*migration.checksum)
+    .bind(i64::try_from(begun.elapsed().as_nanos()).unwrap_or(i64::MAX))
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Makes the indexes anew that were not finished, because their build was interrupted. PostgreSQL leaves them
@@ -100,18 +178,6 @@ fn concurrent_indexes() -> impl Iterator<Item = (&'static str, &'static str)> {
         let (_, rest) = sql.split_once("index concurrently if not exists ")?;
         Some((rest.split_whitespace().next()?, sql))
     })
-}
-
-fn explain(error: MigrateError) -> StoreError {
-    let newest = MIGRATOR.iter().map(|migration| migration.version).max();
-    match error {
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => StoreError::from(error),
-        MigrateError::VersionMissing(version) if Some(version) > newest => StoreError::NewerSchema(version),
-        MigrateError::VersionMissing(version) | MigrateError::VersionMismatch(version) => {
-            StoreError::OtherSchema(version)
-        }
-        other => StoreError::Damaged(other.to_string()),
-    }
 }
 
 /// Of every migration of this binary.

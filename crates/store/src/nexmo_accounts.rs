@@ -5,13 +5,12 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::AccountId;
 
 use crate::audit::{self, By};
 use crate::keys::{RANDOM_LENGTH, base62};
 use crate::sealing::{Place, hex};
-use crate::{Store, StoreError};
+use crate::{PgConnection, Store, StoreError};
 
 /// Whether an account, or an application, may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,6 @@ mod of_dispatch;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::rerun::{
     Beginning, BeginningPlace, Choice, Logged, OnVersion, Origin, Refusal, StartAt, Target, rerun,
 };
@@ -20,7 +19,7 @@ use crate::sealing::Unlocked;
 use crate::starts::{self, IdempotencyKey, StartedOnce};
 use crate::transitions::as_int;
 use crate::waits::{Resume, read_id};
-use crate::{Store, StoreError, usage};
+use crate::{PgConnection, Store, StoreError, usage};
 use of_dispatch::Successor;
 
 /// What became of the wish to run an instance again.

@@ -10,13 +10,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::json;
-use sqlx::PgConnection;
 use trunkline_workflow::schedule::Schedule;
 use trunkline_workflow::{AccountId, DefinitionId, Version, context};
 
 use crate::definitions::report_drained;
 use crate::starts::{self, NewInstance};
-use crate::{Store, StoreError, usage};
+use crate::{PgConnection, Store, StoreError, usage};
 
 /// Schedules dealt with in one transaction.
 const BATCH: i64 = 50;

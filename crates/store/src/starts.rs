@@ -8,15 +8,14 @@ use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
-use sqlx::postgres::PgConnection;
-use sqlx::{PgExecutor, PgPool};
+use sqlx::PgExecutor;
 use tokio::sync::{mpsc, oneshot};
 use trunkline_telemetry::traces::{Span, SpanKind, TraceContext};
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId, Version};
 use uuid::Uuid;
 
 use crate::wake::Wake;
-use crate::{Store, StoreError};
+use crate::{PgConnection, PgPool, Store, StoreError};
 
 /// Instances written in one statement at most: beyond this a commit costs little compared with its rows.
 const GROUP: usize = 256;

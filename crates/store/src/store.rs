@@ -2,12 +2,12 @@
 
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, Postgres, Transaction};
+use sqlx::ConnectOptions;
+use sqlx::postgres::PgConnectOptions;
 
 use crate::StoreError;
+use crate::connect::{PgConnection, PgPool, Route, Sessions, Transaction};
 use crate::sealing::{MasterKeys, PlainTexts};
 use crate::starts::Starter;
 use crate::wake::{self, Wake};
@@ -19,7 +19,8 @@ pub type HotConnection = PgConnection;
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(crate) pool: PgPool,
-    options: PgConnectOptions,
+    /// Where connections outside the pool lead: past a pooler, if there is a way.
+    pub(crate) direct: Arc<Route>,
     pub(crate) starter: Starter,
     pub(crate) keys: Option<MasterKeys>,
     /// Set once the keys were found to be this database's.
@@ -32,48 +33,41 @@ impl Store {
     /// Opens a pool of at most `connections`; nothing is connected yet, so a database that is down is no
     /// error here. `url` is a `postgres://` URL.
     pub fn open(url: &str, connections: u32) -> Result<Self, StoreError> {
-        let options = PgConnectOptions::from_str(url)?
-            .application_name("trunkline")
-            .log_statements(tracing::log::LevelFilter::Off);
-        let pool = PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(Duration::from_secs(5))
-            .connect_lazy_with(options.clone());
+        let direct = Arc::new(Route::new(read(url)?));
+        let pool = PgPool::new(direct.clone(), connections);
         let wake = Wake::new(pool.clone(), wake::JOBS);
         let callback_wake = Wake::new(pool.clone(), wake::CALLBACKS);
         let starter = Starter::new(pool.clone(), wake.clone());
-        Ok(Self { pool, options, starter, keys: None, checked: Arc::default(), wake, callback_wake })
+        Ok(Self { pool, direct, starter, keys: None, checked: Arc::default(), wake, callback_wake })
+    }
+
+    /// Where `url` of [`Store::open`] leads to a pooler, this one leads to PostgreSQL itself: for what needs a session,
+    /// or is better with one.
+    #[must_use = "it is another store"]
+    pub fn with_direct(self, url: &str) -> Result<Self, StoreError> {
+        Ok(Self { direct: Arc::new(Route::new(read(url)?)), ..self })
     }
 
     /// A connection of its own, outside the pool: for a worker's statements that run all day.
-    ///
-    /// Their plans must not depend on statistics taken at a quiet moment, so table scans are off: a claim
-    /// or completion always goes through an index.
-    pub async fn hot_connection(&self) -> Result<PgConnection, StoreError> {
-        let options = self.options.clone().application_name("trunkline-worker").options([
-            ("enable_seqscan", "off"),
-            ("enable_bitmapscan", "off"),
-            ("plan_cache_mode", "force_generic_plan"),
-            ("jit", "off"),
-        ]);
-        Ok(PgConnection::connect_with(&options).await?)
+    pub async fn hot_connection(&self) -> Result<HotConnection, StoreError> {
+        Ok(self.direct.connect_hot().await?)
+    }
+
+    /// Whose the sessions are that the pool's statements run in.
+    pub async fn sessions(&self) -> Result<Sessions, StoreError> {
+        Ok(self.pool.sessions().await?)
     }
 
     /// Begins a transaction.
-    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
-        self.begin_with("begin").await
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static>, StoreError> {
+        Ok(self.pool.begin().await?)
     }
 
-    /// In a task of its own: whoever asks may be dropped at any moment, a request's handler by a client that leaves.
-    /// A connection whose `begin` was sent and not yet answered would go back to the pool as if it were in no
-    /// transaction, and what is written by it from then on would never be committed.
     pub(crate) async fn begin_with(
         &self,
         statement: &'static str,
-    ) -> Result<Transaction<'static, Postgres>, StoreError> {
-        let pool = self.pool.clone();
-        let begun = tokio::spawn(async move { pool.begin_with(statement).await });
-        Ok(begun.await.expect("it does not panic and nobody aborts it")?)
+    ) -> Result<Transaction<'static>, StoreError> {
+        Ok(self.pool.begin_with(statement).await?)
     }
 
     /// For statements of tests and benchmarks that are nobody else's business.
@@ -108,4 +102,9 @@ impl Store {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+fn read(url: &str) -> Result<PgConnectOptions, StoreError> {
+    let options = PgConnectOptions::from_str(url)?;
+    Ok(options.application_name("trunkline").log_statements(tracing::log::LevelFilter::Off))
 }

@@ -9,10 +9,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::InstanceId;
 
-use crate::{Store, StoreError};
+use crate::{PgConnection, Store, StoreError};
 
 /// What ended a wait; travels with the job.
 #[derive(Debug, Clone, Serialize, Deserialize)]

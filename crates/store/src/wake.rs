@@ -9,10 +9,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::PgPool;
-use sqlx::postgres::PgListener;
+use sqlx::postgres::{PgListener, PgPoolOptions};
 use tokio::sync::Notify;
 
+use crate::connect::{PgPool, Sessions};
 use crate::{Store, StoreError};
 
 /// The channels workers listen on.
@@ -66,17 +66,36 @@ impl Wake {
 }
 
 impl Store {
-    /// Passes the hints of other processes on to this one's workers until the connection ends. Behind a
-    /// transaction-pooling proxy nothing comes, and polling does the work.
+    /// Whether hints of other processes come, as far as is known.
+    pub fn hears_others(&self) -> bool {
+        self.direct.known().is_none_or(|sessions| sessions == Sessions::Own)
+    }
+
+    /// Passes the hints of other processes on to this one's workers until the connection ends. A session that is
+    /// lent cannot be listened on: nothing comes then, and polling does the work.
     pub async fn listen(&self) -> Result<(), StoreError> {
-        let mut listener = PgListener::connect_with(&self.pool).await?;
+        let sessions = self.direct.sessions().await?;
+        if sessions != Sessions::Own {
+            self.pool.closed().await;
+            return Ok(());
+        }
+        let alone = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(5))
+            .connect_lazy_with(self.direct.options(sessions));
+        let mut listener = PgListener::connect_with(&alone).await?;
         listener.eager_reconnect(false);
         listener.listen_all([JOBS, CALLBACKS]).await?;
-        while let Some(hint) = listener.try_recv().await? {
-            let wake = if hint.channel() == CALLBACKS { &self.callback_wake } else { &self.wake };
-            wake.hint_locally();
+        loop {
+            tokio::select! {
+                () = self.pool.closed() => return Ok(()),
+                hint = listener.try_recv() => {
+                    let Some(hint) = hint? else { return Ok(()) };
+                    let wake = if hint.channel() == CALLBACKS { &self.callback_wake } else { &self.wake };
+                    wake.hint_locally();
+                }
+            }
         }
-        Ok(())
     }
 }
 

@@ -14,12 +14,11 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgConnection;
 
 use crate::attempts::AttemptOutcome;
 use crate::pools::Accounts;
 use crate::waits::Resume;
-use crate::{Store, StoreError};
+use crate::{PgConnection, Store, StoreError};
 
 /// The fence: grows with every life of every worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

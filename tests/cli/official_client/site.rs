@@ -13,9 +13,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use trunkline_connectors::clock;
 use trunkline_store::Store;
-use trunkline_store::cluster::Cluster;
 
-use crate::production::{MASTER_KEY, postgres};
+use crate::production::{MASTER_KEY, TestPostgres, postgres};
 use crate::program::{Client, Ended, LIMIT, Running, TestDir, look_again, run, run_command};
 
 /// Whoever is written to there gets no message: the provider refuses it.
@@ -23,7 +22,7 @@ const REFUSED: &str = "3000000000000003";
 
 pub struct Site {
     pub dir: TestDir,
-    cluster: Cluster,
+    cluster: TestPostgres,
     pub server: Running,
     worker: Running,
     pub provider: Provider,

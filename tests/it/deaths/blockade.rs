@@ -1,7 +1,7 @@
 //! A transaction that stands in the way of workers, so that they can be met at an exact point of their work.
 
-use sqlx::{AssertSqlSafe, Postgres, Transaction};
-use trunkline_store::Store;
+use sqlx::AssertSqlSafe;
+use trunkline_store::{Store, Transaction};
 
 use crate::support::until;
 
@@ -9,7 +9,7 @@ use crate::support::until;
 pub const COMPLETION: &str = "as next_n";
 
 pub struct Blockade {
-    transaction: Transaction<'static, Postgres>,
+    transaction: Transaction<'static>,
     store: Store,
 }
 

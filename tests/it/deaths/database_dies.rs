@@ -1,7 +1,7 @@
-//! PostgreSQL killed and started again under load: no process exits, nothing accepted is lost.
+//! PostgreSQL killed and started again under load, or a pooler before it: no process exits, nothing accepted is lost.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reqwest::Method;
@@ -10,7 +10,7 @@ use serde_json::json;
 use trunkline_store::cluster::{Cluster, ClusterOptions};
 
 use super::processes::WorkerProcess;
-use crate::support::{Endpoint, TestApp, definition, until};
+use crate::support::{Endpoint, Pooler, TestApp, definition, until};
 
 const KILLS: u32 = 3;
 
@@ -18,7 +18,38 @@ const KILLS: u32 = 3;
 async fn postgres_killed_under_load_loses_nothing() {
     let folder = std::env::temp_dir().join(format!("trunkline-database-dies-{}", std::process::id()));
     let cluster = Cluster::start(ClusterOptions::for_tests(folder.clone())).await.unwrap();
-    let app = Arc::new(TestApp::on(cluster.url("postgres")).await);
+    let pooler = Pooler::before(&cluster);
+    let url = pooler.as_ref().map_or_else(|| cluster.url("postgres"), |pooler| pooler.url("postgres"));
+    let killed = AtomicU32::new(0);
+    nothing_is_lost(&url, || async {
+        let postmaster = i32::try_from(cluster.postmaster_pid()).unwrap();
+        kill_process(Pid::from_raw(postmaster).unwrap(), Signal::KILL).unwrap();
+        let kills = killed.fetch_add(1, Ordering::Relaxed);
+        until("PostgreSQL is back", || async { cluster.restarts() > kills }).await;
+    })
+    .await;
+    drop(pooler);
+    cluster.stop().await;
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pooler_killed_under_load_loses_nothing() {
+    let folder = std::env::temp_dir().join(format!("trunkline-pooler-dies-{}", std::process::id()));
+    let cluster = Cluster::start(ClusterOptions::for_tests(folder.clone())).await.unwrap();
+    if let Some(pooler) = Pooler::before(&cluster) {
+        let url = pooler.url("postgres");
+        let pooler = Mutex::new(pooler);
+        nothing_is_lost(&url, || async { pooler.lock().unwrap().kill() }).await;
+    } else {
+        println!("skipped: there is no pooler (`make test-pooler`)");
+    }
+    cluster.stop().await;
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+async fn nothing_is_lost(url: &str, kill: impl AsyncFn()) {
+    let app = Arc::new(TestApp::on(url.to_owned()).await);
     let endpoint = Endpoint::start().await;
     let mut workers = [WorkerProcess::start(app.database_url()), WorkerProcess::start(app.database_url())];
     let steps = json!([
@@ -38,19 +69,15 @@ async fn postgres_killed_under_load_loses_nothing() {
             tokio::spawn(async move { start_until(&app, &id, &over).await })
         })
         .collect();
-    for kill in 0..KILLS {
+    for killed in 0..KILLS {
         let ended = || async {
             let count = "select count(*) from instances where completed_at is not null";
             let count: Result<i64, _> = sqlx::query_scalar(count).fetch_one(app.store().pool()).await;
-            count.is_ok_and(|count| count > i64::from(kill) * 50 + 50)
+            count.is_ok_and(|count| count > i64::from(killed) * 50 + 50)
         };
         until("instances end", ended).await;
-        let postmaster = i32::try_from(cluster.postmaster_pid()).unwrap();
-        kill_process(Pid::from_raw(postmaster).unwrap(), Signal::KILL).unwrap();
-        until("PostgreSQL is back", || async {
-            cluster.restarts() > kill && app.store().check_ready().await.is_ok()
-        })
-        .await;
+        kill().await;
+        until("the database is back", || async { app.store().check_ready().await.is_ok() }).await;
     }
     over.store(true, Ordering::Relaxed);
     let mut accepted = Vec::new();
@@ -67,10 +94,6 @@ async fn postgres_killed_under_load_loses_nothing() {
     }
     let violations = app.store().verify().await.unwrap();
     assert!(violations.is_empty(), "{violations:#?}");
-    drop(workers);
-    drop(app);
-    cluster.stop().await;
-    std::fs::remove_dir_all(folder).unwrap();
 }
 
 /// Starts instances one after another; answers those that were accepted. While the database is away the

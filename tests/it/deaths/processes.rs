@@ -1,7 +1,7 @@
 //! Processes of the real binary: workers, and servers.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -34,10 +34,20 @@ impl WorkerProcess {
     }
 
     fn start_role(role: &str, database_url: &str, environment: &[(&str, &str)]) -> Self {
+        Self::start_program(Path::new(env!("CARGO_BIN_EXE_trunkline")), role, database_url, environment)
+    }
+
+    /// A process of another build.
+    pub fn start_program(
+        program: &Path,
+        role: &str,
+        database_url: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let name = new_name(role);
         let log = log_of(&name);
         let output = File::create(&log).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_trunkline"))
+        let child = Command::new(program)
             .arg(role)
             .env_clear()
             .env("DATABASE_URL", database_url)

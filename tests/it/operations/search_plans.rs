@@ -95,9 +95,9 @@ async fn each_statement_goes_through_its_index_and_scans_nothing() {
             .bind(rows)
     };
     for generic in [false, true] {
-        let mut connection = pool.acquire().await.unwrap();
+        let mut connection = pool.begin().await.unwrap();
         let mode = if generic { "force_generic_plan" } else { "force_custom_plan" };
-        connection.execute(sqlx::AssertSqlSafe(format!("set plan_cache_mode = {mode}"))).await.unwrap();
+        connection.execute(sqlx::AssertSqlSafe(format!("set local plan_cache_mode = {mode}"))).await.unwrap();
         let load = sqlx::query_scalar::<_, Value>(sqlx::AssertSqlSafe(format!(
             "explain (format json) {}",
             statements::LOAD

@@ -32,7 +32,7 @@ pub struct TestApp {
     http: reqwest::Client,
     database_url: String,
     // Last, so that everything that is connected to it is gone first.
-    _database: Option<Database>,
+    database: Option<Database>,
 }
 
 impl TestApp {
@@ -59,7 +59,7 @@ impl TestApp {
         let account = AccountId::new("acme");
         let key = new_key(&store, &account).await;
         assert!(store.replace_webhook_secret(&account, WEBHOOK_SECRET, &By::trunkline()).await.unwrap());
-        Self { url, account, key, store, http: http_client(), database_url, _database: database }
+        Self { url, account, key, store, http: http_client(), database_url, database }
     }
 
     /// The server's root.
@@ -69,6 +69,11 @@ impl TestApp {
 
     pub fn database_url(&self) -> &str {
         &self.database_url
+    }
+
+    /// For what a test wants to see of a session: past a pooler.
+    pub fn direct_url(&self) -> &str {
+        self.database.as_ref().map_or(&self.database_url, |database| &database.direct_url)
     }
 
     pub fn account(&self) -> &AccountId {

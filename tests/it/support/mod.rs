@@ -4,6 +4,7 @@ mod answer;
 mod app;
 mod endpoint;
 mod engine;
+mod pooler;
 mod postgres;
 pub mod sample;
 
@@ -11,4 +12,5 @@ pub use answer::{Answer, is_timestamp};
 pub use app::{MASTER_KEY, TestApp, WEBHOOK_SECRET, http_client, instance_id, open_store, serve};
 pub use endpoint::{Endpoint, serve as serve_router};
 pub use engine::{Engine, Run, until};
+pub use pooler::Pooler;
 pub use sample::{definition, enabled, inbound_chat, inbound_chat_v3, inbound_sms, pong, sms};

@@ -8,15 +8,22 @@ use tokio::sync::OnceCell;
 use trunkline_store::Store;
 use trunkline_store::cluster::{Cluster, ClusterError, ClusterOptions};
 
+use super::pooler::Pooler;
+
 const TEMPLATE: &str = "trunkline_template";
 
 /// Never dropped: PostgreSQL ends with this process, by its own watchdog.
 static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
 
+/// Before it, where tests are to use one. Never dropped, and ends with this process, too.
+static POOLER: OnceCell<Option<Pooler>> = OnceCell::const_new();
+
 /// A database of one test; dropped with it.
 pub struct Database {
     name: String,
     pub url: String,
+    /// The same where there is no pooler.
+    pub direct_url: String,
 }
 
 impl Database {
@@ -25,8 +32,10 @@ impl Database {
         let cluster = CLUSTER.get_or_init(start).await;
         let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         execute(&cluster.url("postgres"), format!("create database {name} template {TEMPLATE}")).await;
-        let url = cluster.url(&name);
-        Self { name, url }
+        let pooler = POOLER.get_or_init(|| async { Pooler::before(cluster) }).await;
+        let direct_url = cluster.url(&name);
+        let url = pooler.as_ref().map_or_else(|| direct_url.clone(), |pooler| pooler.url(&name));
+        Self { name, url, direct_url }
     }
 }
 

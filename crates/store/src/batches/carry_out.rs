@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use serde_json::json;
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::{AccountId, InstanceId};
 use uuid::Uuid;
 
@@ -14,7 +13,7 @@ use crate::audit::By;
 use crate::control::{Controlled, Target, control_within};
 use crate::reruns::{Rerun, Wish, rerun_within};
 use crate::waits::read_id;
-use crate::{Store, StoreError, starts};
+use crate::{PgConnection, Store, StoreError, starts};
 
 /// What is needed to decide an item.
 #[derive(Debug, Clone)]

@@ -2,14 +2,13 @@
 //! which that happened, and ended by upkeep.
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::dispatch::{Outcome, Price};
 use trunkline_workflow::{AccountId, InstanceId};
 
 use super::DEFINITION;
 use crate::audit::By;
 use crate::waits::read_id;
-use crate::{Store, StoreError};
+use crate::{PgConnection, Store, StoreError};
 
 /// Workflows ended in one go.
 const BATCH: i64 = 100;

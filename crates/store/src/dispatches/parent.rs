@@ -2,15 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::dispatch::ReportedMessage;
 use trunkline_workflow::{AccountId, InstanceId};
 use uuid::Uuid;
 
 use super::messages_of;
-use crate::StoreError;
 use crate::events::{EventKind, Incoming, Recipients, receive_within};
 use crate::waits::read_id;
+use crate::{PgConnection, StoreError};
 
 /// The instance whose step started a workflow.
 #[derive(Debug, Clone, PartialEq, Eq)]

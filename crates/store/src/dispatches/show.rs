@@ -132,7 +132,7 @@ impl Store {
         account: &AccountId,
         instance: InstanceId,
     ) -> Result<Vec<ReportedMessage>, StoreError> {
-        messages_of(&mut *self.pool.acquire().await?, account, instance).await
+        messages_of(&self.pool, account, instance).await
     }
 
     /// Ends a workflow: no other message is sent, and nothing more is told of it but what becomes of those that were.

@@ -1,11 +1,10 @@
 //! What came before the wait for it.
 
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::outcome::{Awaited, AwaitedEvent};
 
 use super::{CALL_ENDED, ending_of, note_uses};
-use crate::StoreError;
 use crate::jobs::LeasedJob;
+use crate::{PgConnection, StoreError};
 
 /// An event that came before the wait for it. The caller holds the lock of the key.
 pub(crate) async fn look_back(

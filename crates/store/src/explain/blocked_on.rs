@@ -3,14 +3,13 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::graph::Step;
 use trunkline_workflow::limits::{Rate, Reason};
 use trunkline_workflow::step::StepType;
 use trunkline_workflow::{AccountId, Graph, InstanceId, JobId};
 
 use super::ExplainedStep;
-use crate::StoreError;
+use crate::{PgConnection, StoreError};
 
 /// Tries of a step that asks for none: the first, and three more.
 const USUAL_ATTEMPTS: i32 = 4;

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row};
 use trunkline_workflow::AccountId;
 
 use super::{LeasedJob, LowWaterMark};
-use crate::StoreError;
 use crate::workers::Incarnation;
+use crate::{PgConnection, StoreError};
 
 /// What one account may get of a claim.
 #[derive(Debug)]

@@ -9,10 +9,9 @@
 //! low-water mark on, and the walk jumps over all of its entries.
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::AccountId;
 
-use crate::StoreError;
+use crate::{PgConnection, StoreError};
 
 /// An account that the walk jumps over.
 #[derive(Debug, Clone)]

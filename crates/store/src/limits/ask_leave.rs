@@ -4,14 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::limits::{Log, Outgoing, Party, Rate, Reason, Settings, quiet_until};
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId};
 
 use super::queue::{self, MOST_LET_THROUGH, MOST_TOLD};
 use crate::waits::read_id;
 use crate::workers::Incarnation;
-use crate::{Store, StoreError};
+use crate::{PgConnection, Store, StoreError};
 
 /// Whoever may act so soon is told to, and waits for the moment by itself.
 pub(super) const SOON: TimeDelta = TimeDelta::milliseconds(150);

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::limits::Log;
 use trunkline_workflow::{AccountId, DefinitionId};
 
@@ -12,7 +11,7 @@ use super::ask_leave::{SOON, count_effects, read_logs, read_settings};
 use super::queue::{self, For, MOST_LET_THROUGH};
 use crate::waits::{Ending, read_id, resume};
 use crate::workers::micros;
-use crate::{Store, StoreError};
+use crate::{PgConnection, Store, StoreError};
 
 /// Queues looked at in one round.
 const MOST_QUEUES: i64 = 1_000;
@@ -98,9 +97,9 @@ impl Store {
     }
 
     async fn let_through_of(&self, account: &AccountId, queues: &[String]) -> Result<usize, StoreError> {
-        let mut connection = self.pool.acquire().await?;
-        let rooms = read_rooms(&mut connection, account, queues).await?;
-        drop(connection);
+        let mut transaction = self.begin().await?;
+        let rooms = read_rooms(&mut transaction, account, queues).await?;
+        transaction.rollback().await?;
         let mut count = 0;
         for (queue, (room, for_what)) in queues.iter().zip(rooms) {
             if room == 0 {

@@ -1,13 +1,12 @@
 //! What is waited for, by the name under which those who wait are found.
 
 use sha2::{Digest, Sha256};
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::limits::{Channel, Party, Rate, Settings};
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId};
 use uuid::Uuid;
 
-use crate::StoreError;
 use crate::waits::read_id;
+use crate::{PgConnection, StoreError};
 
 /// Those who wait are counted up to here, for the time that they are told.
 const MOST_COUNTED: i64 = 10_000;

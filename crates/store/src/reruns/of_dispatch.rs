@@ -2,15 +2,14 @@
 //! and other messages.
 
 use serde_json::{Map, Value, json};
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::dispatch::Link;
 use trunkline_workflow::rerun::{Course, Logged, Refusal, first_message};
 use uuid::Uuid;
 
 use super::{Contexts, OriginRow, Wish};
-use crate::StoreError;
 use crate::dispatches::{flavour_text, read_flavour};
 use crate::waits::read_id;
+use crate::{PgConnection, StoreError};
 
 /// The new workflow.
 pub(super) struct Successor {

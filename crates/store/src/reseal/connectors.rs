@@ -1,12 +1,11 @@
 //! The secrets of connectors, and those that their providers sign with.
 
-use sqlx::PgPool;
 use trunkline_workflow::AccountId;
 
 use super::rows::{Progress, SealedRow, Text};
-use crate::StoreError;
 use crate::connectors::{self, ConnectorKind};
 use crate::sealing::{MasterKeys, Place};
+use crate::{PgPool, StoreError};
 
 #[derive(sqlx::FromRow)]
 pub(super) struct ConnectorRow {

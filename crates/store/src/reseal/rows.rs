@@ -1,9 +1,7 @@
 //! A table's rows, batch after batch.
 
-use sqlx::PgPool;
-
-use crate::StoreError;
 use crate::sealing::{MasterKeys, Place, is_plain, key_id};
+use crate::{PgPool, StoreError};
 
 /// Rows at a time; a definition may have a megabyte.
 const BATCH: i64 = 50;

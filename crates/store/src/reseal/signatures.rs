@@ -1,11 +1,10 @@
 //! The secrets that callbacks are signed with.
 
-use sqlx::PgPool;
 use trunkline_workflow::AccountId;
 
 use super::rows::{Progress, SealedRow, Text};
 use crate::sealing::MasterKeys;
-use crate::{StoreError, nexmo_accounts};
+use crate::{PgPool, StoreError, nexmo_accounts};
 
 #[derive(sqlx::FromRow)]
 pub(super) struct SignatureRow {

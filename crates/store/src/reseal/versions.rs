@@ -1,12 +1,11 @@
 //! The texts of definitions.
 
-use sqlx::PgPool;
 use trunkline_workflow::{AccountId, DefinitionId, Version};
 
 use super::rows::{Progress, SealedRow, Text};
-use crate::StoreError;
 use crate::definitions::{EXTRAS, STEPS, VersionId};
 use crate::sealing::MasterKeys;
+use crate::{PgPool, StoreError};
 
 #[derive(sqlx::FromRow)]
 pub(super) struct VersionRow {

@@ -1,11 +1,10 @@
 //! The secrets of webhooks, and those before them.
 
-use sqlx::PgPool;
 use trunkline_workflow::AccountId;
 
 use super::rows::{Progress, SealedRow, Text};
 use crate::sealing::MasterKeys;
-use crate::{StoreError, webhook_settings};
+use crate::{PgPool, StoreError, webhook_settings};
 
 #[derive(sqlx::FromRow)]
 pub(super) struct WebhookRow {

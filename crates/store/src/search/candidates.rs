@@ -1,13 +1,12 @@
 //! Instances that may be what is asked for, newest first, in pieces.
 
-use sqlx::PgPool;
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId, InstanceStatus};
 
 use super::fingerprint::Fingerprint;
 use super::statements;
 use super::terms::Term;
-use crate::StoreError;
 use crate::waits::read_id;
+use crate::{PgPool, StoreError};
 
 /// Rows that one piece looks at.
 const WALKED: i64 = 5_000;

@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId, Version};
 
 use super::fingerprint::Fingerprint;
 use super::terms;
 use crate::waits::read_id;
-use crate::{Store, StoreError};
+use crate::{PgConnection, Store, StoreError};
 
 /// Characters of a message that are kept here; the log has all.
 const LONGEST: usize = 2_000;

@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::{DefinitionId, InstanceId, Version};
 
 use super::terms::{self, Term, Values};
 use crate::waits::read_id;
 use crate::workers::micros;
-use crate::{Store, StoreError};
+use crate::{PgConnection, Store, StoreError};
 
 /// Instances of one step of a walk.
 const STEP: i64 = 2_000;

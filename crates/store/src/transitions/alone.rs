@@ -18,16 +18,15 @@ use std::sync::LazyLock;
 
 use chrono::{DateTime, Utc};
 use sqlx::Row;
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::advance::{NewPath, Parked, ParkedFor, Then, Transition, advance};
 use trunkline_workflow::outcome::Wait;
 use trunkline_workflow::path::View;
 use trunkline_workflow::{InstanceId, InstanceStatus, Outcome};
 
 use super::{Completion, Written, as_int, ended, successor};
-use crate::StoreError;
 use crate::attempts;
 use crate::workers::{Incarnation, micros};
+use crate::{PgConnection, StoreError};
 
 /// Whether the decision needs nothing but what the worker already knows. A wait for an event must look
 /// back at the events under a lock of its key; near the limit of jobs the log has two entries; a failure is

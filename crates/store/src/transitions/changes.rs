@@ -1,18 +1,17 @@
 //! The changes of a batch, gathered by statement: each statement goes over all instances of the batch.
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::advance::{LogEntry, NewPath, Parked, ParkedFor, Then, Transition};
 use trunkline_workflow::outcome::Awaited;
 use trunkline_workflow::{InstanceId, InstanceStatus, StepStatus};
 
 use super::alone::{columns, note};
 use super::{Completion, Written, as_int, ended, successor};
-use crate::StoreError;
 use crate::dispatches;
 use crate::search::{NewFailure, note_failures};
 use crate::waits::Resume;
 use crate::workers::Incarnation;
+use crate::{PgConnection, StoreError};
 
 /// A job to be in `jobs` afterwards.
 struct Placed {

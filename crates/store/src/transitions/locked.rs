@@ -4,8 +4,6 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::Connection;
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::advance::advance;
 use trunkline_workflow::outcome::{Awaited, Wait};
 use trunkline_workflow::path::{Path, Place, View};
@@ -13,11 +11,11 @@ use trunkline_workflow::{InstanceId, InstanceStatus, Outcome};
 
 use super::changes::Changes;
 use super::{Completion, Written};
-use crate::StoreError;
 use crate::attempts;
 use crate::events;
 use crate::waits::{Ending, WaitRow, read_id, resume};
 use crate::workers::Incarnation;
+use crate::{PgConnection, StoreError};
 
 /// An instance as the lock shows it.
 struct Locked {

@@ -25,14 +25,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgConnection;
 use trunkline_workflow::path::Path;
 use trunkline_workflow::{Graph, InstanceStatus, Outcome};
 
-use crate::StoreError;
 use crate::attempts::Attempt;
 use crate::jobs::LeasedJob;
 use crate::workers::Incarnation;
+use crate::{PgConnection, StoreError};
 
 /// A finished attempt, to be written.
 #[derive(Debug, Clone)]

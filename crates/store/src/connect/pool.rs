@@ -1,0 +1,192 @@
+//! The pool of connections that reads and small writes go through.
+
+use std::io::ErrorKind;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use futures::TryStreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use sqlx::pool::{Pool, PoolOptions};
+use sqlx::postgres::{PgPoolOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo};
+use sqlx::{Describe, Either, Error, Execute, Executor, Postgres, SqlStr};
+
+use super::connection::{Answers, all_at_once, first_row};
+use super::route::check;
+use super::taken::Taken;
+use super::{Route, Sessions, Transaction};
+
+/// How long a connection is waited for.
+pub(super) const ACQUIRE: Duration = Duration::from_secs(5);
+const BETWEEN_TRIES: Duration = Duration::from_millis(50);
+
+/// Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct PgPool {
+    inner: Pool<Postgres>,
+    route: Arc<Route>,
+    /// Set once it is known how to connect.
+    sessions: Arc<OnceLock<Sessions>>,
+}
+
+impl PgPool {
+    /// Nothing is connected yet.
+    pub(crate) fn new(route: Arc<Route>, connections: u32) -> Self {
+        let sessions = Arc::new(OnceLock::new());
+        let found = sessions.clone();
+        let inner = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(ACQUIRE)
+            .after_connect(move |connection, _| {
+                let sessions = *found.get().expect("nothing is asked of the pool before it is set");
+                check(connection, sessions)
+            })
+            .connect_lazy_with(route.options(Sessions::Own));
+        Self { inner, route, sessions }
+    }
+
+    /// Nobody gets a connection before it is known what may be said over it.
+    pub(crate) async fn sessions(&self) -> Result<Sessions, Error> {
+        if let Some(sessions) = self.sessions.get() {
+            return Ok(*sessions);
+        }
+        let sessions = Box::pin(self.find_patiently()).await?;
+        self.inner.set_connect_options(self.route.options(sessions));
+        Ok(*self.sessions.get_or_init(|| sessions))
+    }
+
+    /// As the driver's pool has patience with a database that is about to start.
+    async fn find_patiently(&self) -> Result<Sessions, Error> {
+        let begun = Instant::now();
+        loop {
+            let error = match self.route.sessions().await {
+                Ok(sessions) => return Ok(sessions),
+                Err(error) => error,
+            };
+            let may_pass = match &error {
+                Error::Io(error) => error.kind() == ErrorKind::ConnectionRefused,
+                Error::Database(error) => error.is_transient_in_connect_phase(),
+                _ => false,
+            };
+            if !may_pass || self.is_closed() {
+                return Err(error);
+            }
+            if begun.elapsed() > ACQUIRE {
+                return Err(Error::PoolTimedOut);
+            }
+            tokio::time::sleep(BETWEEN_TRIES).await;
+        }
+    }
+
+    /// The driver's own pool, whose statements go as they are.
+    pub(crate) async fn driver(&self) -> Result<&Pool<Postgres>, Error> {
+        self.sessions().await?;
+        Ok(&self.inner)
+    }
+
+    pub async fn begin(&self) -> Result<Transaction<'static>, Error> {
+        self.begin_with("begin").await
+    }
+
+    /// In a task of its own: whoever asks may be dropped at any moment, a request's handler by a client that leaves.
+    /// A connection whose `begin` was sent and not yet answered would go back to the pool as if it were in no
+    /// transaction, and what is written by it from then on would never be committed.
+    pub async fn begin_with(&self, statement: &'static str) -> Result<Transaction<'static>, Error> {
+        let sessions = self.sessions().await?;
+        let pool = self.inner.clone();
+        let begun = tokio::spawn(async move { pool.begin_with(statement).await });
+        let transaction = begun.await.expect("it does not panic and nobody aborts it")?;
+        Ok(Transaction::of_pool(transaction, sessions))
+    }
+
+    pub fn options(&self) -> &PoolOptions<Postgres> {
+        self.inner.options()
+    }
+
+    pub fn size(&self) -> u32 {
+        self.inner.size()
+    }
+
+    pub fn num_idle(&self) -> usize {
+        self.inner.num_idle()
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.inner.is_closed()
+    }
+
+    pub async fn close(&self) {
+        self.inner.close().await;
+    }
+
+    /// Until somebody closes it.
+    pub(crate) async fn closed(&self) {
+        self.inner.close_event().await;
+    }
+
+    /// Whether statements go as they are, by what is known until now.
+    fn is_plain(&self) -> bool {
+        matches!(self.sessions.get(), Some(Sessions::Own | Sessions::Lent { names: true }))
+    }
+
+    /// Without a name it is safe in a transaction only, unless the session is ours.
+    async fn send(&self, query: Result<Taken, Error>) -> Result<Answers, Error> {
+        let query = query?;
+        if self.sessions().await? == Sessions::Own || query.is_text() {
+            return self.inner.fetch_many(query).try_collect().await;
+        }
+        let mut transaction = self.begin().await?;
+        let answers = transaction.fetch_many(query).try_collect().await?;
+        transaction.commit().await?;
+        Ok(answers)
+    }
+}
+
+impl<'p> Executor<'p> for &'_ PgPool {
+    type Database = Postgres;
+
+    fn fetch_many<'e, 'q, E>(self, query: E) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, Error>>
+    where
+        'p: 'e,
+        'q: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        if self.is_plain() {
+            return self.inner.fetch_many(query);
+        }
+        let (pool, query) = (self.clone(), Taken::unnamed(query));
+        all_at_once(async move { pool.send(query).await })
+    }
+
+    fn fetch_optional<'e, 'q, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
+    where
+        'p: 'e,
+        'q: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        if self.is_plain() {
+            return self.inner.fetch_optional(query);
+        }
+        first_row(self.fetch_many(query))
+    }
+
+    fn prepare_with<'e>(
+        self,
+        sql: SqlStr,
+        parameters: &'e [PgTypeInfo],
+    ) -> BoxFuture<'e, Result<PgStatement, Error>>
+    where
+        'p: 'e,
+    {
+        let pool = self.clone();
+        Box::pin(async move { pool.driver().await?.prepare_with(sql, parameters).await })
+    }
+
+    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, Error>>
+    where
+        'p: 'e,
+    {
+        let pool = self.clone();
+        Box::pin(async move { pool.driver().await?.describe(sql).await })
+    }
+}
