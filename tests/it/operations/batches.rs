@@ -567,6 +567,40 @@ async fn what_cannot_be_read_stops_nothing_but_itself() {
 }
 
 #[tokio::test]
+async fn a_slow_batch_keeps_its_rate_beside_fast_ones() {
+    let engine = Engine::start().await;
+    let app = &engine.app;
+    let definition = app.define(gated()).await;
+    failed_instances(app, &definition, 2000).await;
+    let filter = json!({"definitionId": definition});
+    let mut fast = Vec::new();
+    for _ in 0..9 {
+        let body = json!({"action": "suspend", "filter": filter, "rate": 1000, "concurrency": 16});
+        fast.push(batch(app, body).await);
+    }
+    let ids: Vec<String> = sqlx::query_scalar("select encode(id, 'hex') from instances order by id limit 20")
+        .fetch_all(app.store().pool())
+        .await
+        .unwrap();
+    let slow = batch(app, json!({"action": "suspend", "instances": ids, "rate": 10})).await;
+    carried_out(app, &slow).await;
+    for fast in &fast {
+        assert!(counts(&show(app, fast).await)[0] > 0, "they were no load");
+        command(app, fast, "abort").await.expect_empty(200);
+    }
+    // One every tenth of a second makes two seconds, and a machine with more to do may take a little longer.
+    let seconds: f64 = sqlx::query_scalar(
+        "select extract(epoch from max(decided_at) - min(decided_at))::float8 from batch_items where batch_id = $1",
+    )
+    .bind(slow["batchId"].as_str().unwrap().parse::<Uuid>().unwrap())
+    .fetch_one(app.store().pool())
+    .await
+    .unwrap();
+    assert!(seconds < 5.0, "{seconds}");
+    engine.finish().await;
+}
+
+#[tokio::test]
 async fn a_batch_that_waits_for_an_instance_keeps_nobody_else_waiting() {
     let engine = Engine::start().await;
     let app = &engine.app;
