@@ -37,6 +37,9 @@ pub use select::{DryRun, ErrorCount, StepCount, VersionCount};
 /// Instances in one batch.
 pub const LARGEST: usize = 100_000;
 
+/// Batches of an account that have not ended.
+pub const MOST_UNDER_WAY: i64 = 10;
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum BatchAction {
     Rerun(Choice),
@@ -84,6 +87,10 @@ pub struct NewBatch {
     pub selection: Selection,
     /// The filter in its caller's words.
     pub filter: Option<Value>,
+    /// Refused when it would have more instances.
+    pub at_most: Option<usize>,
+    /// Instances that were run again before are run again, too.
+    pub again: bool,
     /// Items a second.
     pub rate: i32,
     /// Items at the same time.
@@ -99,6 +106,10 @@ pub enum Created {
     Empty,
     /// It would have more than [`LARGEST`].
     TooLarge,
+    /// It would have so many, more than [`NewBatch::at_most`].
+    MoreThanAsked(usize),
+    /// The account has [`MOST_UNDER_WAY`] that have not ended.
+    TooManyUnderWay,
     /// Its instances were not found in time.
     TooSlow,
     /// The idempotency key was used with another request.
@@ -124,8 +135,12 @@ impl BatchState {
             Self::Done => "done",
         }
     }
+}
 
-    fn read(text: &str) -> Result<Self, StoreError> {
+impl TryFrom<String> for BatchState {
+    type Error = StoreError;
+
+    fn try_from(text: String) -> Result<Self, StoreError> {
         let known = Self::ALL.into_iter().find(|state| state.as_str() == text);
         known.ok_or_else(|| StoreError::Damaged(format!("batch state `{text}`")))
     }
@@ -181,13 +196,18 @@ pub enum BatchControlled {
 }
 
 /// A batch and how far it is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Batch {
     pub id: Uuid,
-    pub action: BatchAction,
+    /// As it was written, maybe by a newer program.
+    pub action: String,
+    /// How instances are run again, as JSON.
+    pub choice: Option<String>,
     /// JSON; `None`: ids were given.
     pub filter: Option<String>,
+    #[sqlx(try_from = "String")]
     pub state: BatchState,
+    pub again: bool,
     pub rate: i32,
     pub concurrency: i32,
     pub actor_kind: String,
@@ -207,52 +227,6 @@ pub struct Batch {
 impl Batch {
     pub fn pending(&self) -> i32 {
         self.total - self.done - self.skipped - self.failed
-    }
-}
-
-#[derive(sqlx::FromRow)]
-struct Row {
-    id: Uuid,
-    action: String,
-    choice: Option<String>,
-    filter: Option<String>,
-    state: String,
-    rate: i32,
-    concurrency: i32,
-    actor_kind: String,
-    actor_id: Option<String>,
-    actor_name: Option<String>,
-    reason: Option<String>,
-    created_at: DateTime<Utc>,
-    ended_at: Option<DateTime<Utc>>,
-    total: i32,
-    done: i32,
-    skipped: i32,
-    failed: i32,
-    lately: i32,
-}
-
-impl Row {
-    fn read(self) -> Result<Batch, StoreError> {
-        Ok(Batch {
-            id: self.id,
-            action: BatchAction::read(&self.action, self.choice.as_deref())?,
-            filter: self.filter,
-            state: BatchState::read(&self.state)?,
-            rate: self.rate,
-            concurrency: self.concurrency,
-            actor_kind: self.actor_kind,
-            actor_id: self.actor_id,
-            actor_name: self.actor_name,
-            reason: self.reason,
-            created_at: self.created_at,
-            ended_at: self.ended_at,
-            total: self.total,
-            done: self.done,
-            skipped: self.skipped,
-            failed: self.failed,
-            lately: self.lately,
-        })
     }
 }
 
@@ -292,6 +266,9 @@ impl Store {
             Selected::Instances(instances) => instances,
             Selected::Refused(refused) => return Ok(refused),
         };
+        if new.at_most.is_some_and(|most| instances.len() > most) {
+            return Ok(Created::MoreThanAsked(instances.len()));
+        }
         let id = Uuid::new_v4();
         let mut transaction = self.begin().await?;
         if let Some(key) = key
@@ -300,6 +277,9 @@ impl Store {
             let made = find_made(&mut transaction, key).await?;
             // It was there a moment ago: upkeep removed it, and a repetition starts anew.
             return made.ok_or_else(|| StoreError::Conflict(sqlx::Error::RowNotFound));
+        }
+        if count_under_way(&mut transaction, account).await? >= MOST_UNDER_WAY {
+            return Ok(Created::TooManyUnderWay);
         }
         write(&mut transaction, account, (id, new), &instances, by).await?;
         let batch = find(&mut transaction, account, id).await?;
@@ -323,13 +303,12 @@ impl Store {
                  limit $2 offset $3
              )",
         );
-        let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(query))
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(query))
             .bind(account.as_str())
             .bind(page.limit)
             .bind(page.offset)
             .fetch_all(&self.pool)
-            .await?;
-        rows.into_iter().map(Row::read).collect()
+            .await?)
     }
 
     /// In their order, those behind the number `after`; `None`: there is no such batch.
@@ -388,7 +367,7 @@ impl Store {
                 .fetch_optional(&mut *transaction)
                 .await?;
         let Some(state) = state else { return Ok(BatchControlled::NotFound) };
-        let state = BatchState::read(&state)?;
+        let state = BatchState::try_from(state)?;
         let Some(next) = command.follows(state) else { return Ok(BatchControlled::Refused(state)) };
         set_state(&mut transaction, id, next).await?;
         let action = format!("batch.{}", command.as_str());
@@ -426,6 +405,18 @@ impl Store {
     }
 }
 
+/// Of two who count at the same time the second waits for the end of the first one's transaction.
+async fn count_under_way(connection: &mut PgConnection, account: &AccountId) -> Result<i64, StoreError> {
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('batches of ' || $1, 0))")
+        .bind(account.as_str())
+        .execute(&mut *connection)
+        .await?;
+    Ok(sqlx::query_scalar("select count(*) from batches where account_id = $1 and ended_at is null")
+        .bind(account.as_str())
+        .fetch_one(connection)
+        .await?)
+}
+
 /// The batch with its items.
 async fn write(
     connection: &mut PgConnection,
@@ -437,8 +428,8 @@ async fn write(
     let (kind, actor_id, name) = by.columns();
     sqlx::query(
         "insert into batches (id, account_id, action, choice, filter, rate, concurrency, actor_kind, actor_id,
-             actor_name, reason, total)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+             actor_name, reason, total, again)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(id)
     .bind(account.as_str())
@@ -452,6 +443,7 @@ async fn write(
     .bind(name)
     .bind(&by.reason)
     .bind(i32::try_from(instances.len()).unwrap_or(i32::MAX))
+    .bind(new.again)
     .execute(&mut *connection)
     .await?;
     sqlx::query(
@@ -464,8 +456,9 @@ async fn write(
     .execute(&mut *connection)
     .await?;
     let detail = json!({
-        "action": new.action.as_str(), "rerun": new.action.choice(), "filter": new.filter,
+        "action": new.action.as_str(), "rerun": new.action.choice().map(Choice::outline), "filter": new.filter,
         "total": instances.len(), "rate": new.rate, "concurrency": new.concurrency,
+        "again": new.again,
     });
     audit::note(connection, account, by, "batch.create", &id.to_string(), Some(&detail)).await
 }
@@ -497,7 +490,7 @@ async fn find_made(
 /// Batches with their counts: those of one that has ended are written down.
 fn batches_where(condition: &str) -> String {
     format!(
-        "select b.id, b.action, b.choice, b.filter, b.state, b.rate, b.concurrency, b.actor_kind, b.actor_id,
+        "select b.id, b.action, b.choice, b.filter, b.state, b.again, b.rate, b.concurrency, b.actor_kind, b.actor_id,
              b.actor_name, b.reason, b.created_at, b.ended_at, b.total, coalesce(b.done, c.done) as done,
              coalesce(b.skipped, c.skipped) as skipped, coalesce(b.failed, c.failed) as failed,
              coalesce(c.lately, 0) as lately
@@ -524,12 +517,11 @@ async fn find(
     id: Uuid,
 ) -> Result<Option<Batch>, StoreError> {
     let query = batches_where("b.id = $1 and b.account_id = $2");
-    let row: Option<Row> = sqlx::query_as(sqlx::AssertSqlSafe(query))
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(query))
         .bind(id)
         .bind(account.as_str())
         .fetch_optional(connection)
-        .await?;
-    row.map(Row::read).transpose()
+        .await?)
 }
 
 /// Waits for the items under way; no other begins before the end of the transaction.

@@ -267,7 +267,7 @@ async fn read_dispatches(connection: &mut PgConnection, id: InstanceId) -> Resul
 }
 
 /// The column `other` of the links whose column `this` is the instance.
-async fn read_links(
+pub(crate) async fn read_links(
     connection: &mut PgConnection,
     other: &str,
     this: &str,

@@ -6,8 +6,10 @@ mod of_dispatch;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
+use trunkline_workflow::graph::Step;
 use trunkline_workflow::rerun::{
-    Beginning, BeginningPlace, Choice, Logged, OnVersion, Origin, Refusal, StartAt, Target, rerun,
+    Beginning, BeginningPlace, Choice, Logged, OnVersion, Origin, Refusal, StartAt, Target, has_written,
+    rerun,
 };
 use trunkline_workflow::{AccountId, DefinitionId, Graph, InstanceId, InstanceStatus, StepStatus, Version};
 use uuid::Uuid;
@@ -95,6 +97,8 @@ struct OriginRow {
     completed_at: Option<DateTime<Utc>>,
     data: String,
     started_data: Option<String>,
+    /// Of a re-run: its paths that began behind bodies.
+    behind: Option<Vec<i32>>,
     steps: String,
     draining: bool,
 }
@@ -166,9 +170,10 @@ async fn plan(
         Ok(other) => other,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    let may_have_written = row.started_data.is_none() && graph.steps.iter().any(Step::writes);
     let log = match wish.choice.from {
-        StartAt::Failed => read_log(&mut *connection, wish.origin).await?,
-        StartAt::Start | StartAt::Step(_) | StartAt::Message(_) => Vec::new(),
+        StartAt::Start | StartAt::Step(_) | StartAt::Message(_) if !may_have_written => Vec::new(),
+        _ => read_log(&mut *connection, wish.origin).await?,
     };
     let target = match &other {
         Some((version, graph)) => Target { graph, version: *version, is_same: false },
@@ -180,12 +185,13 @@ async fn plan(
             Err(refusal) => return Ok(Err(refusal)),
         }
     } else {
-        match context(row, &graph, wish.choice)? {
+        match context(row, &graph, &log, wish.choice)? {
             Ok(context) => (context, None, &wish.choice.from),
             Err(refusal) => return Ok(Err(refusal)),
         }
     };
-    let origin = Origin { graph: &graph, log: &log, ended_at };
+    let behind = row.behind.as_deref().unwrap_or_default();
+    let origin = Origin { graph: &graph, log: &log, behind, ended_at };
     let version = target.version;
     Ok(rerun(&origin, row.version, &target, from).map(|beginnings| Plan {
         version,
@@ -222,7 +228,7 @@ async fn find_origin(
     wish: &Wish<'_>,
 ) -> Result<Option<OriginRow>, StoreError> {
     Ok(sqlx::query_as(
-        "select i.definition_id, i.version, i.status, i.completed_at, i.data, i.started_data, v.steps,
+        "select i.definition_id, i.version, i.status, i.completed_at, i.data, i.started_data, r.behind, v.steps,
              exists (
                  select from definition_states s
                  where s.account_id = i.account_id and s.definition_id = i.definition_id
@@ -231,6 +237,7 @@ async fn find_origin(
          from instances i
          join definition_versions v on v.account_id = i.account_id and v.definition_id = i.definition_id
              and v.version = i.version and v.deleted_at is null
+         left join reruns r on r.instance_id = i.id
          where i.id = $1 and i.account_id = $2",
     )
     .bind(wish.origin.as_bytes().as_slice())
@@ -292,11 +299,16 @@ struct Contexts {
     started_data: Option<String>,
 }
 
-fn context(row: &OriginRow, graph: &Graph, choice: &Choice) -> Result<Result<Contexts, Refusal>, StoreError> {
-    let is_unchanged = || graph.steps.iter().all(|step| step.outputs.is_empty());
+fn context(
+    row: &OriginRow,
+    graph: &Graph,
+    log: &[Logged],
+    choice: &Choice,
+) -> Result<Result<Contexts, Refusal>, StoreError> {
     let started = match row.started_data.as_deref() {
-        None => Some(&row.data),
-        Some(UNKNOWN) => is_unchanged().then_some(&row.data),
+        // A worker of before this column changed the context and kept nothing.
+        None => (!has_written(graph, log)).then_some(&row.data),
+        Some(UNKNOWN) => (!graph.steps.iter().any(Step::writes)).then_some(&row.data),
         Some(_) => row.started_data.as_ref(),
     };
     let (data, started_data) = match (&choice.from, started) {
@@ -360,6 +372,7 @@ async fn write(
     let Plan { version, context, beginnings, .. } = plan;
     let choice = json!({"from": wish.choice.from.to_value(), "version": wish.choice.version.to_value()});
     let is_behind = |b: &Beginning| matches!(b.place, BeginningPlace::BehindBodies { .. });
+    let behind: Vec<i32> = beginnings.iter().filter(|b| is_behind(b)).map(|b| b.path).collect();
     let is_queued = |b: &Beginning| {
         matches!(b.place, BeginningPlace::Queued | BeginningPlace::BehindBodies { queued: true })
     };
@@ -378,8 +391,8 @@ async fn write(
              from path
              where is_open
          ), linked as (
-             insert into reruns (instance_id, account_id, origin, choice, batch_id)
-             values ($1, $2, $8, $15, $16)
+             insert into reruns (instance_id, account_id, origin, choice, batch_id, behind)
+             values ($1, $2, $8, $15, $16, $17)
          )
          insert into jobs (instance_id, path, account_id, n, step, scope, issued, alone, queued, resume)
          select $1, path, $2, path, step, scope, $5, $5 = 1, queued, resume
@@ -402,6 +415,7 @@ async fn write(
     .bind(beginnings.iter().map(|b| is_behind(b).then(|| Resume::BodiesEnded.to_text())).collect::<Vec<_>>())
     .bind(choice.to_string())
     .bind(wish.batch)
+    .bind((!behind.is_empty()).then_some(behind))
     .execute(connection)
     .await?;
     Ok(())

@@ -33,6 +33,13 @@ pub struct Step {
     sequence: usize,
 }
 
+impl Step {
+    /// It writes to the context: a Branch has no outputs, whatever it says (3.5.4).
+    pub fn writes(&self) -> bool {
+        self.step_type != StepType::Branch && !self.outputs.is_empty()
+    }
+}
+
 /// Where a step leads (spec 3.4).
 #[derive(Debug)]
 pub enum Routes {

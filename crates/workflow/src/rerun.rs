@@ -31,6 +31,8 @@ pub use first_message::{Course, first_message};
 pub struct Origin<'a> {
     pub graph: &'a Graph,
     pub log: &'a [Logged],
+    /// The first numbers of its paths that began behind the bodies of an `If`: their log says nothing of those.
+    pub behind: &'a [i32],
     pub ended_at: DateTime<Utc>,
 }
 
@@ -94,8 +96,6 @@ pub enum Refusal {
     NoSteps,
     #[error("the context with which it was started is not known, because it is older than this feature")]
     StartUnknown,
-    #[error("`{0}` of the context is the system's and cannot be replaced")]
-    Reserved(String),
     #[error("its context would be larger than 1 MiB")]
     ContextTooLarge,
     #[error("it is no workflow of the Workflows API, and those alone begin at a message: choose a step")]
@@ -209,7 +209,7 @@ fn from_failed(
         let queued = at.entry.n != failed.n;
         let place = if is_open {
             BeginningPlace::Open
-        } else if bodies_ended(graph, origin.log, at) {
+        } else if bodies_ended(origin, at) {
             BeginningPlace::BehindBodies { queued }
         } else if queued {
             BeginningPlace::Queued
@@ -266,13 +266,20 @@ fn opener(graph: &Graph, ended: &[Ended<'_>], step: StepIndex) -> Result<i32, Re
 }
 
 /// Whether the bodies of an `If` had run before it ended.
-fn bodies_ended(graph: &Graph, log: &[Logged], at: &Ended<'_>) -> bool {
+fn bodies_ended(origin: &Origin<'_>, at: &Ended<'_>) -> bool {
+    let Origin { graph, log, .. } = *origin;
     let is_inside = |name: &str| {
         positions(graph, name).any(|inner| graph.enclosing(inner).any(|around| around == at.step))
     };
+    let ran_inside = || log.iter().any(|entry| entry.n > at.entry.n && is_inside(&entry.name));
     graph.steps[at.step].step_type == StepType::If
-        && at.entry.is_started
-        && log.iter().any(|entry| entry.n > at.entry.n && is_inside(&entry.name))
+        && (origin.behind.contains(&at.entry.n) || at.entry.is_started && ran_inside())
+}
+
+/// Whether a step has completed that writes to the context.
+pub fn has_written(graph: &Graph, log: &[Logged]) -> bool {
+    let writes = |name: &str| positions(graph, name).any(|step| graph.steps[step].writes());
+    log.iter().any(|entry| entry.status == StepStatus::Complete && writes(&entry.name))
 }
 
 /// The step of the same id in `If`s of the same ids.

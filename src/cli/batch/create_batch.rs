@@ -47,6 +47,7 @@ impl What {
 }
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "the words of a command line")]
 pub(super) struct CreateBatch {
     /// What is done to the instances
     #[arg(value_enum)]
@@ -65,6 +66,9 @@ pub(super) struct CreateBatch {
     /// A JSON object whose members replace those of their contexts
     #[arg(long, value_name = "FILE")]
     rerun_context: Option<PathBuf>,
+    /// Run again also those that were run again before; else they are skipped
+    #[arg(long)]
+    again: bool,
     /// Instances a second, at most [default: 100]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rate: Option<u32>,
@@ -105,6 +109,9 @@ impl CreateBatch {
         if !choice.is_empty() {
             put("rerun", Value::Object(choice));
         }
+        if self.again {
+            put("again", json!(true));
+        }
         for (name, number) in [("rate", self.rate), ("concurrency", self.concurrency)] {
             if let Some(number) = number {
                 put(name, json!(number));
@@ -122,7 +129,7 @@ pub(super) async fn create_batch(
     create: CreateBatch,
     output: Output,
 ) -> Result<ExitCode, CliError> {
-    let body = create.body()?;
+    let mut body = create.body()?;
     let path = api.path("/batches");
     let mut dry = body.clone();
     dry.insert("dryRun".to_owned(), json!(true));
@@ -145,6 +152,10 @@ pub(super) async fn create_batch(
     if !create.yes && !confirm(&create.what.question(&instances))? {
         eprintln!("Nothing was done.");
         return Ok(ExitCode::FAILURE);
+    }
+    // No more than were confirmed, whatever matches by now. Ids are what they are, also those that are not found.
+    if create.instances.is_empty() {
+        body.insert("atMost".to_owned(), dry["total"].clone());
     }
     let body = Value::Object(body).to_string().into_bytes();
     let headers = [("Idempotency-Key", create.idempotency_key.as_deref())];

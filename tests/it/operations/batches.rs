@@ -169,7 +169,9 @@ async fn a_dry_run_counts_and_a_batch_runs_again_what_matches() {
     let made = batch(app, body(json!({"version": 1}), asked)).await;
     assert_eq!((&made["state"], &made["filter"]["version"]), (&json!("running"), &json!(1)));
     assert_eq!((&made["by"]["name"], &made["reason"]), (&json!("tests"), &json!("outage of Friday")));
-    assert_eq!(made["rerun"]["from"], "failed");
+    // Nobody needs to see the values.
+    let outline = json!({"from": "failed", "version": "same", "context": ["gate"]});
+    assert_eq!(made["rerun"], outline);
     let done = carried_out(app, &made).await;
     assert_eq!((counts(&done), &done["progress"]["total"]), ([0, 3, 0, 1], &json!(4)));
     assert!(done["endedAt"].is_string() && done["progress"]["timeLeft"].is_null(), "{done}");
@@ -191,6 +193,7 @@ async fn a_dry_run_counts_and_a_batch_runs_again_what_matches() {
     assert_eq!(lines[0]["detail"]["batch"], made["batchId"]);
     let lines = app.get("/audit?action=batch.create").await.expect(200);
     assert_eq!((&lines[0]["object"], &lines[0]["detail"]["total"]), (&made["batchId"], &json!(4)));
+    assert_eq!(lines[0]["detail"]["rerun"], outline);
     let list = app.get("/batches").await.expect(200);
     assert_eq!((list.as_array().unwrap().len(), counts(&list[0])), (1, [0, 3, 0, 1]));
     engine.finish().await;
@@ -264,6 +267,7 @@ async fn commands_reach_every_instance_whose_status_allows_them() {
     let mut rerun = of_definition("rerun");
     rerun["rerun"] = json!({"from": {"step": "end"}});
     rerun["filter"]["status"] = json!("Terminated");
+    rerun["again"] = json!(true);
     let refused = batch(app, rerun).await;
     assert_eq!(counts(&carried_out(app, &refused).await), [0, 0, 0, 30]);
     engine.finish().await;
@@ -380,6 +384,11 @@ async fn what_is_no_batch_is_refused() {
         json!({"action": "delete", "filter": filter}),
         json!({"action": "suspend", "filter": filter, "rerun": {}}),
         json!({"action": "rerun", "filter": filter, "rerun": {"from": "end"}}),
+        json!({"action": "rerun", "filter": filter, "rerun": {"context": {"accountId": "other"}}}),
+        json!({"action": "rerun", "filter": filter, "rerun": {"context": {"a": "x".repeat(65_536)}}}),
+        json!({"action": "rerun", "filter": filter, "again": 1}),
+        json!({"action": "suspend", "filter": filter, "again": true}),
+        json!({"action": "rerun", "filter": filter, "atMost": 0}),
         json!({"action": "rerun", "filter": filter, "rate": 0}),
         json!({"action": "rerun", "filter": filter, "rate": 1001}),
         json!({"action": "rerun", "filter": filter, "concurrency": 17}),
@@ -453,8 +462,181 @@ async fn a_repeated_request_makes_one_batch() {
     }
     assert_eq!(number(&app, "select count(*) from batches").await, 1);
     ask(body("complete")).await.expect_error(409, 1000);
+    // It may have been counted again.
+    let mut counted = body("terminated");
+    counted["atMost"] = json!(7);
+    assert_eq!(ask(counted).await.expect(201)["batchId"], answers[0].json()["batchId"]);
     let start = app.account_request(Method::POST, &format!("/definitions/{definition}/workflows"));
     Answer::of(start.header("Idempotency-Key", "k").json(&json!({}))).await.expect_error(409, 1000);
+}
+
+#[tokio::test]
+async fn no_more_are_taken_than_were_counted_and_no_more_batches_are_made_than_may_be_under_way() {
+    let app = TestApp::start().await;
+    let definition = app.define(gated()).await;
+    failed_instances(&app, &definition, 3).await;
+    let body = json!({"action": "rerun", "filter": {"definitionId": definition}, "atMost": 2});
+    let refused = app.post("/batches", body.clone()).await.expect_error(400, 1000);
+    assert_eq!(refused, "Invalid request body. It matches 3 instances, more than `atMost`.");
+    let mut enough = body;
+    enough["atMost"] = json!(3);
+    let first = batch(&app, enough.clone()).await;
+    // Two at the same time are not one too many.
+    let more = futures::future::join_all((0..12).map(|_| app.post("/batches", enough.clone()))).await;
+    assert_eq!(more.iter().filter(|answer| answer.status == 201).count(), 9);
+    let refused = app.post("/batches", enough.clone()).await.expect_error(400, 1000);
+    assert!(refused.contains("10 batches of the account have not ended"), "{refused}");
+    let (_, key) = app.other_account("other").await;
+    let path = "/api/v1/accounts/other/batches";
+    let foreign = json!({"action": "resume", "instances": ["0123456789abcdef01234567"]});
+    Answer::of(app.request(Method::POST, path).bearer_auth(&key).json(&foreign)).await.expect(201);
+    command(&app, &first, "pause").await.expect_empty(200);
+    app.post("/batches", enough.clone()).await.expect_error(400, 1000);
+    command(&app, &first, "abort").await.expect_empty(200);
+    batch(&app, enough).await;
+}
+
+#[tokio::test]
+async fn what_was_run_again_is_skipped_unless_it_is_asked_for() {
+    let engine = Engine::start().await;
+    let app = &engine.app;
+    let definition = app.define(gated()).await;
+    for _ in 0..2 {
+        engine.run_definition(&definition, json!({})).await;
+    }
+    let mut body = json!({"action": "rerun", "filter": {"definitionId": definition}});
+    let first = batch(app, body.clone()).await;
+    assert_eq!(counts(&carried_out(app, &first).await), [0, 2, 0, 0]);
+    engine.run_until_idle().await;
+    // Both failed again: those are run again, and not what they ran again.
+    let second = batch(app, body.clone()).await;
+    assert_eq!(counts(&carried_out(app, &second).await), [0, 2, 2, 0]);
+    let before = items(app, &first, "").await;
+    let skipped = items(app, &second, "?state=skipped").await;
+    for (origin, skipped) in before.iter().zip(&skipped) {
+        let reason = format!("It was run again before, as {}.", origin["rerun"].as_str().unwrap());
+        assert_eq!((&skipped["instanceId"], &skipped["reason"]), (&origin["instanceId"], &json!(reason)));
+    }
+    engine.run_until_idle().await;
+    body["again"] = json!(true);
+    let all = batch(app, body).await;
+    assert_eq!((counts(&carried_out(app, &all).await), &all["again"]), ([0, 6, 0, 0], &json!(true)));
+    engine.run_until_idle().await;
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_stops_nothing_but_itself() {
+    let engine = Engine::start().await;
+    let app = &engine.app;
+    let execute = async |statement: &'static str| {
+        assert!(sqlx::query(statement).execute(app.store().pool()).await.unwrap().rows_affected() > 0);
+    };
+    let definition = app.define(gated()).await;
+    app.put(&format!("/definitions/{definition}"), gated()).await.expect(200);
+    failed_instances(app, &definition, 20).await;
+    execute("update instances set version = 2 where id = (select id from instances order by id limit 1)")
+        .await;
+    execute("create table kept as select steps from definition_versions where version = 2").await;
+    execute("update definition_versions set steps = 'v1.deadbeef.AAAA' where version = 2").await;
+    let ids: Vec<String> = sqlx::query_scalar("select encode(id, 'hex') from instances order by id")
+        .fetch_all(app.store().pool())
+        .await
+        .unwrap();
+    let rerun = |ids: &[String]| json!({"action": "rerun", "instances": ids});
+    let mut newer = rerun(&ids[1..]);
+    newer["rate"] = json!(1);
+    let newer = batch(app, newer).await;
+    execute(r#"update batches set choice = '{"from": "tomorrow"}'"#).await;
+    let made = batch(app, rerun(&ids)).await;
+    assert_eq!(counts(&carried_out(app, &made).await)[3], 1);
+    let failed = items(app, &made, "?state=failed").await;
+    assert_eq!(failed[0]["instanceId"], ids[0]);
+    assert_eq!(
+        failed[0]["reason"],
+        "Its steps are sealed with master key `deadbeef`, which is not configured."
+    );
+
+    let list = app.get("/batches").await.expect(200);
+    assert_eq!(list[1]["rerun"], json!({"from": "tomorrow"}));
+    assert_eq!(show(app, &newer).await["state"], "running");
+    command(app, &newer, "abort").await.expect_empty(200);
+    execute("update definition_versions set steps = (select steps from kept) where version = 2").await;
+    engine.run_until_idle().await;
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn a_slow_batch_keeps_its_rate_beside_fast_ones() {
+    let engine = Engine::start().await;
+    let app = &engine.app;
+    let definition = app.define(gated()).await;
+    failed_instances(app, &definition, 2000).await;
+    let filter = json!({"definitionId": definition});
+    let mut fast = Vec::new();
+    for _ in 0..9 {
+        let body = json!({"action": "suspend", "filter": filter, "rate": 1000, "concurrency": 16});
+        fast.push(batch(app, body).await);
+    }
+    let ids: Vec<String> = sqlx::query_scalar("select encode(id, 'hex') from instances order by id limit 20")
+        .fetch_all(app.store().pool())
+        .await
+        .unwrap();
+    let slow = batch(app, json!({"action": "suspend", "instances": ids, "rate": 10})).await;
+    carried_out(app, &slow).await;
+    for fast in &fast {
+        assert!(counts(&show(app, fast).await)[0] > 0, "they were no load");
+        command(app, fast, "abort").await.expect_empty(200);
+    }
+    // One every tenth of a second makes two seconds, and a machine with more to do may take a little longer.
+    let seconds: f64 = sqlx::query_scalar(
+        "select extract(epoch from max(decided_at) - min(decided_at))::float8 from batch_items where batch_id = $1",
+    )
+    .bind(slow["batchId"].as_str().unwrap().parse::<Uuid>().unwrap())
+    .fetch_one(app.store().pool())
+    .await
+    .unwrap();
+    assert!(seconds < 5.0, "{seconds}");
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn a_batch_that_waits_for_an_instance_keeps_nobody_else_waiting() {
+    let engine = Engine::start().await;
+    let app = &engine.app;
+    let definition = app.define(gated()).await;
+    failed_instances(app, &definition, 40).await;
+    let ids: Vec<String> = sqlx::query_scalar("select encode(id, 'hex') from instances order by id")
+        .fetch_all(app.store().pool())
+        .await
+        .unwrap();
+    let mut holder = app.store().pool().begin().await.unwrap();
+    sqlx::query("select from instances where id = decode($1, 'hex') for update")
+        .bind(&ids[0])
+        .execute(&mut *holder)
+        .await
+        .unwrap();
+    let waits = batch(app, json!({"action": "terminate", "instances": &ids[..1], "rate": 1000})).await;
+    until("it waits", || async {
+        number(
+            app,
+            "select count(*)
+             from pg_stat_activity
+             where datname = current_database() and wait_event_type = 'Lock'",
+        )
+        .await
+            > 0
+    })
+    .await;
+    let other = batch(app, json!({"action": "rerun", "instances": &ids[1..]})).await;
+    assert_eq!(counts(&carried_out(app, &other).await), [0, 39, 0, 0]);
+    assert_eq!(counts(&show(app, &waits).await), [1, 0, 0, 0]);
+    command(app, &waits, "pause").await.expect_empty(200);
+    command(app, &waits, "resume").await.expect_empty(200);
+    holder.rollback().await.unwrap();
+    assert_eq!(counts(&carried_out(app, &waits).await), [0, 0, 1, 0]);
+    engine.run_until_idle().await;
+    engine.finish().await;
 }
 
 #[tokio::test]

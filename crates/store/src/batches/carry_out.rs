@@ -1,7 +1,7 @@
 //! Carrying batches out: an item is decided in one transaction together with what is done to its instance, so a worker
 //! or a database that dies in between has done nothing, and the item is still to be decided.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use serde_json::json;
@@ -23,12 +23,16 @@ pub struct RunningBatch {
     pub action: BatchAction,
     pub by: By,
     pub concurrency: usize,
+    /// Instances that were run again before are run again, too.
+    pub again: bool,
 }
 
-/// Items that may be decided now.
-#[derive(Debug, Clone)]
+/// Items that may be decided now; none: the batch has nothing left.
+#[derive(Debug)]
 pub struct Slot {
-    pub batch: RunningBatch,
+    pub id: Uuid,
+    /// Or that this program cannot read it.
+    pub batch: Result<RunningBatch, StoreError>,
     pub items: Vec<i32>,
 }
 
@@ -47,10 +51,24 @@ struct Row {
     choice: Option<String>,
     rate: i32,
     concurrency: i32,
+    again: bool,
     actor_kind: String,
     actor_id: Option<String>,
     actor_name: Option<String>,
     reason: Option<String>,
+}
+
+impl Row {
+    fn read(self) -> Result<RunningBatch, StoreError> {
+        Ok(RunningBatch {
+            id: self.id,
+            account: AccountId::new(self.account_id),
+            action: BatchAction::read(&self.action, self.choice.as_deref())?,
+            by: By::read(&self.actor_kind, self.actor_id, self.actor_name, self.reason)?,
+            concurrency: usize::try_from(self.concurrency).unwrap_or(1).max(1),
+            again: self.again,
+        })
+    }
 }
 
 /// What became of an item.
@@ -61,28 +79,42 @@ enum Decision {
 }
 
 impl Store {
-    /// How long until items may be decided; `None`: no batch is running.
-    pub async fn next_batch_in(&self) -> Result<Option<Duration>, StoreError> {
+    /// How many items of all batches this process may decide at the same moment: a quarter of the connections, so that
+    /// starts and steps keep theirs.
+    pub fn batch_connections(&self) -> usize {
+        let connections = self.pool.options().get_max_connections() / 4;
+        usize::try_from(connections).unwrap_or(usize::MAX).max(1)
+    }
+
+    /// How long until items of another batch than the `busy` ones may be decided; `None`: no other is running.
+    pub async fn next_batch_in(&self, busy: &HashSet<Uuid>) -> Result<Option<Duration>, StoreError> {
         let micros: Option<i64> = sqlx::query_scalar(
             "select (extract(epoch from min(next_at) - clock_timestamp()) * 1000000)::bigint
              from batches
-             where state = 'running'",
+             where state = 'running' and id <> all ($1)",
         )
+        .bind(busy.iter().copied().collect::<Vec<_>>())
         .fetch_one(&self.pool)
         .await?;
         Ok(micros.map(|micros| Duration::from_micros(micros.max(0).unsigned_abs())))
     }
 
-    /// Hands out of each running batch what its rate allows, and ends those that have nothing left. The time is taken
-    /// from the batch before anything is done: whoever dies with a slot makes it slower, never faster.
-    pub async fn reserve_slots(&self, marks: &mut Marks) -> Result<Vec<Slot>, StoreError> {
+    /// Hands out of each running batch but the `busy` ones what its rate allows. The time is taken from the batch before
+    /// anything is done: whoever dies with a slot makes it slower, never faster.
+    pub async fn reserve_slots(
+        &self,
+        busy: &HashSet<Uuid>,
+        marks: &mut Marks,
+    ) -> Result<Vec<Slot>, StoreError> {
         let rows: Vec<Row> = sqlx::query_as(
             "update batches
              set next_at = now() + (greatest(rate / $1, 1)::float8 / rate) * interval '1 second'
-             where state = 'running' and next_at <= now()
-             returning id, account_id, action, choice, rate, concurrency, actor_kind, actor_id, actor_name, reason",
+             where state = 'running' and next_at <= now() and id <> all ($2)
+             returning id, account_id, action, choice, rate, concurrency, again, actor_kind, actor_id, actor_name,
+                 reason",
         )
         .bind(SLOTS)
+        .bind(busy.iter().copied().collect::<Vec<_>>())
         .fetch_all(&self.pool)
         .await?;
         let mut slots = Vec::with_capacity(rows.len());
@@ -93,20 +125,11 @@ impl Store {
             if items.is_empty() && mark > 0 {
                 items = self.pending_items(row.id, 0, count).await?;
             }
-            let Some(last) = items.last() else {
-                self.end_batch(row.id).await?;
-                marks.remove(&row.id);
-                continue;
+            match items.last() {
+                Some(last) => marks.insert(row.id, *last),
+                None => marks.remove(&row.id),
             };
-            marks.insert(row.id, *last);
-            let batch = RunningBatch {
-                id: row.id,
-                account: AccountId::new(row.account_id),
-                action: BatchAction::read(&row.action, row.choice.as_deref())?,
-                by: By::read(&row.actor_kind, row.actor_id, row.actor_name, row.reason)?,
-                concurrency: usize::try_from(row.concurrency).unwrap_or(1).max(1),
-            };
-            slots.push(Slot { batch, items });
+            slots.push(Slot { id: row.id, batch: row.read(), items });
         }
         Ok(slots)
     }
@@ -114,9 +137,14 @@ impl Store {
     /// Decides an item, unless somebody does or did, or the batch does not run any more.
     pub async fn decide_item(&self, batch: &RunningBatch, n: i32) -> Result<(), StoreError> {
         match self.try_decide(batch, n).await {
-            Err(error) if !error.may_pass() && !error.lacks_master_key() => {
+            Err(error) if is_of_item(&error) => {
                 tracing::error!(batch.id = %batch.id, n, error = %error, "an item of a batch cannot be decided");
-                let failed = Decision::Failed("What is stored of it cannot be read.".to_owned());
+                let failed = Decision::Failed(match error {
+                    StoreError::UnknownMasterKey(key) => {
+                        format!("Its steps are sealed with master key `{key}`, which is not configured.")
+                    }
+                    _ => "What is stored of it cannot be read.".to_owned(),
+                });
                 let mut transaction = self.begin().await?;
                 if find_item(&mut transaction, batch.id, n).await?.is_some() {
                     settle(&mut transaction, batch.id, n, &failed).await?;
@@ -168,6 +196,11 @@ impl Store {
                 })
             }
             BatchAction::Rerun(choice) => {
+                if !batch.again
+                    && let Some(rerun) = find_rerun(&mut *connection, account, instance).await?
+                {
+                    return Ok(Decision::Skipped(format!("It was run again before, as {rerun}.")));
+                }
                 let new = starts::new_id();
                 let wish =
                     Wish { account, origin: instance, new, choice, by: &batch.by, batch: Some(batch.id) };
@@ -206,7 +239,8 @@ impl Store {
         .await?)
     }
 
-    async fn end_batch(&self, batch: Uuid) -> Result<(), StoreError> {
+    /// Unless there is something left.
+    pub async fn end_batch(&self, batch: Uuid) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         lock_alone(&mut transaction, batch).await?;
         let is_over: Option<bool> = sqlx::query_scalar(
@@ -226,6 +260,14 @@ impl Store {
     }
 }
 
+/// What an item waits for others' locks.
+const PATIENCE: &str = "1s";
+
+/// It will be the same whenever the item is tried again, and other items may do better.
+fn is_of_item(error: &StoreError) -> bool {
+    matches!(error, StoreError::UnknownMasterKey(_)) || !error.may_pass() && !error.lacks_master_key()
+}
+
 const NOT_FOUND: &str = "There is no such instance.";
 
 /// Locks the item and keeps the batch running until the end of the transaction.
@@ -234,11 +276,16 @@ async fn find_item(
     batch: Uuid,
     n: i32,
 ) -> Result<Option<InstanceId>, StoreError> {
-    // A statement of its own, so that the next one sees what was done under the lock before.
-    sqlx::query("select pg_advisory_xact_lock_shared(hashtextextended('batch:' || $1::text, 0))")
-        .bind(batch)
-        .execute(&mut *connection)
-        .await?;
+    // A statement of its own, so that the next one sees what was done under the lock before. Nobody waits for long:
+    // who pauses the batch waits for this transaction, and its connection is one of few.
+    sqlx::query(
+        "select set_config('lock_timeout', $2, true),
+             pg_advisory_xact_lock_shared(hashtextextended('batch:' || $1::text, 0))",
+    )
+    .bind(batch)
+    .bind(PATIENCE)
+    .execute(&mut *connection)
+    .await?;
     let found: Option<Vec<u8>> = sqlx::query_scalar(
         "select i.instance_id
          from batch_items i
@@ -248,6 +295,26 @@ async fn find_item(
     )
     .bind(batch)
     .bind(n)
+    .fetch_optional(connection)
+    .await?;
+    found.map(|id| read_id(&id)).transpose()
+}
+
+/// The first that runs this one again.
+async fn find_rerun(
+    connection: &mut PgConnection,
+    account: &AccountId,
+    origin: InstanceId,
+) -> Result<Option<InstanceId>, StoreError> {
+    let found: Option<Vec<u8>> = sqlx::query_scalar(
+        "select instance_id
+         from reruns
+         where origin = $1 and account_id = $2
+         order by created_at
+         limit 1",
+    )
+    .bind(origin.as_bytes().as_slice())
+    .bind(account.as_str())
     .fetch_optional(connection)
     .await?;
     found.map(|id| read_id(&id)).transpose()

@@ -10,6 +10,7 @@ use super::{DEFINITION, damaged, messages_of};
 use crate::audit::By;
 use crate::control::Controlled;
 use crate::definitions::Page;
+use crate::explain::read_links;
 use crate::messages::MessageState;
 use crate::waits::read_id;
 use crate::{Store, StoreError};
@@ -74,27 +75,13 @@ impl Store {
     /// The workflow that this one runs again, and those that run it again, the oldest first.
     pub async fn dispatch_reruns(
         &self,
-        account: &AccountId,
         instance: InstanceId,
     ) -> Result<(Option<Uuid>, Vec<Uuid>), StoreError> {
-        let rows: Vec<(bool, Uuid, DateTime<Utc>)> = sqlx::query_as(
-            "select true as is_origin, d.id, d.created_at
-             from reruns r
-             join dispatches d on d.instance_id = r.origin
-             where r.instance_id = $2 and d.account_id = $1
-             union all
-             select false, d.id, d.created_at
-             from reruns r
-             join dispatches d on d.instance_id = r.instance_id
-             where r.origin = $2 and d.account_id = $1
-             order by created_at",
-        )
-        .bind(account.as_str())
-        .bind(&instance.as_bytes()[..])
-        .fetch_all(&self.pool)
-        .await?;
-        let origin = rows.iter().find(|row| row.0).map(|row| row.1);
-        Ok((origin, rows.into_iter().filter(|row| !row.0).map(|row| row.1).collect()))
+        let mut connection = self.pool.acquire().await?;
+        let origin = read_links(&mut connection, "origin", "instance_id", instance).await?;
+        let reruns = read_links(&mut connection, "instance_id", "origin", instance).await?;
+        let origin = origin.into_iter().find_map(|link| link.dispatch);
+        Ok((origin, reruns.into_iter().filter_map(|link| link.dispatch).collect()))
     }
 
     /// The newest first; with a status only those that have it.

@@ -54,6 +54,7 @@ pub(super) async fn succeed(
         messages,
         next: next.ok_or_else(damaged)?,
         has_failed: row.end.as_deref() == Some("error"),
+        is_met: data.get("isMet").is_some_and(|is_met| *is_met == true),
         log,
     };
     let first = match first_message(&course, &wish.choice.from) {

@@ -9,6 +9,8 @@ use crate::strict_json::Malformed;
 
 /// Bytes of JSON (U-07).
 const MAX_CONTEXT: usize = 1 << 20;
+/// Of its changes: they are kept, and read again for every instance of a batch.
+const MAX_CHANGES: usize = 64 << 10;
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Choice {
@@ -56,12 +58,17 @@ impl Choice {
         json!({"from": self.from.to_value(), "version": self.version.to_value(), "context": self.context})
     }
 
+    /// What [`Choice::to_value`] wrote, for everybody's eyes: of the context the names of its members, not the values.
+    pub fn outline(mut written: Value) -> Value {
+        if let Some(Value::Object(context)) = written.get_mut("context").map(Value::take) {
+            written["context"] = context.into_iter().map(|(name, _)| Value::String(name)).collect();
+        }
+        written
+    }
+
     /// The context that the new instance starts with.
     pub fn edit(&self, mut data: Map<String, Value>) -> Result<Map<String, Value>, Refusal> {
         for (name, value) in &self.context {
-            if RESERVED.contains(&name.as_str()) {
-                return Err(Refusal::Reserved(name.clone()));
-            }
             if value.is_null() {
                 data.shift_remove(name);
             } else {
@@ -129,7 +136,15 @@ fn read_version(value: &Value) -> Result<OnVersion, Malformed> {
 }
 
 fn read_context(value: &Value) -> Result<Map<String, Value>, Malformed> {
-    value.as_object().cloned().ok_or_else(|| Malformed::whole("`context` must be an object"))
+    let members = value.as_object().ok_or_else(|| Malformed::whole("`context` must be an object"))?;
+    if let Some(name) = members.keys().find(|name| RESERVED.contains(&name.as_str())) {
+        let message = format!("`{name}` of the context is the system's and cannot be replaced");
+        return Err(Malformed::whole(message));
+    }
+    if value.to_string().len() > MAX_CHANGES {
+        return Err(Malformed::whole("`context` must be at most 64 KiB"));
+    }
+    Ok(members.clone())
 }
 
 #[cfg(test)]
@@ -161,6 +176,8 @@ mod tests {
             json!({"version": 0}),
             json!({"version": "7"}),
             json!({"context": []}),
+            json!({"context": {"accountId": "other"}}),
+            json!({"context": {"a": "x".repeat(MAX_CHANGES)}}),
             json!({"form": "start"}),
         ] {
             assert!(read(&wrong).is_err(), "{wrong}");
@@ -169,12 +186,23 @@ mod tests {
 
     #[test]
     fn members_of_the_context_are_replaced_and_removed() {
-        let edit = |context: Value| {
-            let data = json!({"a": 1, "b": 2, "accountId": "acme"}).as_object().unwrap().clone();
-            read(&json!({ "context": context })).unwrap().edit(data).map(Value::Object)
+        let edit = |data: &Value, context: Value| {
+            read(&json!({ "context": context }))
+                .unwrap()
+                .edit(data.as_object().unwrap().clone())
+                .map(Value::Object)
         };
-        assert_eq!(edit(json!({"a": null, "b": {"c": 3}})), Ok(json!({"b": {"c": 3}, "accountId": "acme"})));
-        assert_eq!(edit(json!({"accountId": "other"})), Err(Refusal::Reserved("accountId".to_owned())));
-        assert_eq!(edit(json!({"a": "x".repeat(MAX_CONTEXT)})), Err(Refusal::ContextTooLarge));
+        let data = json!({"a": 1, "b": 2, "accountId": "acme"});
+        let edited = edit(&data, json!({"a": null, "b": {"c": 3}}));
+        assert_eq!(edited, Ok(json!({"b": {"c": 3}, "accountId": "acme"})));
+        let large = json!({"a": "x".repeat(MAX_CONTEXT - 100)});
+        assert_eq!(edit(&large, json!({"b": "x".repeat(100)})), Err(Refusal::ContextTooLarge));
+    }
+
+    #[test]
+    fn an_outline_has_no_values_of_the_context() {
+        let written = json!({"from": "start", "version": 1, "context": {"name": "Ann", "a": [1]}});
+        let outline = json!({"from": "start", "version": 1, "context": ["name", "a"]});
+        assert_eq!(Choice::outline(written), outline);
     }
 }

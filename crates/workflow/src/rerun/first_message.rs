@@ -16,6 +16,8 @@ pub struct Course<'a> {
     pub next: usize,
     /// It was told as an error, or will be.
     pub has_failed: bool,
+    /// A message has reached what it had to.
+    pub is_met: bool,
     pub log: &'a [Logged],
 }
 
@@ -27,7 +29,7 @@ pub fn first_message(course: &Course<'_>, from: &StartAt) -> Result<usize, Refus
         StartAt::Message(number) if (1..=messages).contains(number) => Ok(number - 1),
         StartAt::Message(number) => Err(Refusal::NoSuchMessage { number: *number, messages }),
         StartAt::Step(_) => Err(Refusal::MessageNotStep),
-        StartAt::Failed if course.has_failed => {
+        StartAt::Failed if course.has_failed && !course.is_met => {
             let failed = course.log.iter().rev().find(|entry| entry.status == StepStatus::Failed);
             // What was sent, or refused, moved on to the next; what failed in between did not.
             let is_sending = failed.is_some_and(|entry| entry.name == SENDS);
@@ -54,7 +56,7 @@ mod tests {
         let (sent, reported) =
             (entry("message", StepStatus::Complete), entry("report", StepStatus::Complete));
         let log = [sent.clone(), reported];
-        let course = Course { messages: 3, next: 3, has_failed: true, log: &log };
+        let course = Course { messages: 3, next: 3, has_failed: true, is_met: false, log: &log };
         for (from, expected) in [
             (StartAt::Start, Ok(0)),
             (StartAt::Failed, Ok(2)),
@@ -75,8 +77,16 @@ mod tests {
             [("message", 1, 1), ("status", 1, 0), ("message", 0, 0), ("report", 2, 1)]
         {
             let log = [sent.clone(), entry(failed, StepStatus::Failed)];
-            let course = Course { messages: 2, next, has_failed: true, log: &log };
+            let course = Course { messages: 2, next, has_failed: true, is_met: false, log: &log };
             assert_eq!(first_message(&course, &StartAt::Failed), Ok(expected), "{failed} {next}");
         }
+    }
+
+    #[test]
+    fn a_message_that_got_through_is_not_what_failed() {
+        let log = [entry("status", StepStatus::Complete), entry("report", StepStatus::Failed)];
+        let course = Course { messages: 2, next: 1, has_failed: true, is_met: true, log: &log };
+        assert_eq!(first_message(&course, &StartAt::Failed), Err(Refusal::NoFailedMessage));
+        assert_eq!(first_message(&course, &StartAt::Message(2)), Ok(1));
     }
 }

@@ -39,8 +39,18 @@ fn done(n: i32, name: &str) -> Logged {
 type Named = (i32, String, Option<i32>, BeginningPlace);
 
 fn begin(log: &[Logged], target: &Graph, from: &StartAt) -> Result<Vec<Named>, Refusal> {
+    begin_behind(&[], log, target, from)
+}
+
+/// Of an instance whose paths of these numbers began behind bodies.
+fn begin_behind(
+    behind: &[i32],
+    log: &[Logged],
+    target: &Graph,
+    from: &StartAt,
+) -> Result<Vec<Named>, Refusal> {
     let graph = graph();
-    let origin = Origin { graph: &graph, log, ended_at: END };
+    let origin = Origin { graph: &graph, log, behind, ended_at: END };
     let target = Target { graph: target, version: 2, is_same: false };
     let beginnings = rerun(&origin, 1, &target, from)?;
     let name = |b: Beginning| (b.path, target.graph.steps[b.step].id.clone(), b.scope, b.place);
@@ -99,6 +109,34 @@ fn an_if_whose_bodies_had_ended_goes_on_behind_them() {
     );
     let log = [done(1, "b"), failed(2, "outer")];
     assert_eq!(begin(&log, &graph(), &StartAt::Failed), Ok(vec![named(1, "outer", None, Active)]));
+}
+
+#[test]
+fn bodies_that_an_earlier_run_went_through_are_not_run_again() {
+    let again = |log: &[Logged]| begin_behind(&[1], log, &graph(), &StartAt::Failed);
+    let failed_again = vec![named(1, "outer", None, BehindBodies { queued: false })];
+    assert_eq!(again(&[failed(1, "outer")]), Ok(failed_again));
+    // Its turn had not come.
+    let waiting = Logged { is_started: false, ..cancelled(1, "outer") };
+    let behind = vec![named(1, "outer", None, BehindBodies { queued: true }), named(2, "wait", None, Active)];
+    assert_eq!(again(&[waiting, failed(2, "wait")]), Ok(behind));
+    // Another path came to the same `If` later.
+    let log = [done(1, "outer"), failed(4, "outer")];
+    assert_eq!(again(&log), Ok(vec![named(1, "outer", None, Active)]));
+}
+
+#[test]
+fn what_was_written_to_the_context_shows_in_the_log() {
+    let graph = Graph::new(&json!([
+        {"id": "reads", "stepType": "Wait"},
+        {"id": "forks", "stepType": "Branch", "outputs": {"a": "{{1}}"}},
+        {"id": "writes", "stepType": "If", "do": [[{"id": "inside", "stepType": "If", "outputs": {"b": "{{1}}"}}]]},
+    ]));
+    assert!(!has_written(
+        &graph,
+        &[done(1, "reads"), done(2, "forks"), done(3, "writes"), failed(4, "inside")]
+    ));
+    assert!(has_written(&graph, &[done(1, "inside"), failed(2, "reads")]));
 }
 
 #[test]

@@ -34,6 +34,6 @@ pub async fn show(
     let found = state.store.find_dispatch(&caller.account, id).await?.ok_or(Problem::NotFound)?;
     let messages = state.store.dispatch_messages(&caller.account, found.instance).await?;
     let messages = messages.into_iter().map(Into::into).collect();
-    let (rerun_of, reruns) = state.store.dispatch_reruns(&caller.account, found.instance).await?;
+    let (rerun_of, reruns) = state.store.dispatch_reruns(found.instance).await?;
     Ok(Json(DispatchDetails { dispatch: found.into(), rerun_of, reruns, links: DispatchLinks { messages } }))
 }

@@ -21,6 +21,15 @@ const WIDEST: i64 = 16;
 /// Characters.
 const LONGEST_REASON: usize = 500;
 
+const AT_MOST: &str = "atMost";
+
+/// What a repetition of the request has to have in common with it. It may have been counted again, and batches that were
+/// made meanwhile add instances.
+pub(super) fn repeatable(mut members: Map<String, Value>) -> String {
+    members.shift_remove(AT_MOST);
+    Value::Object(members).to_string()
+}
+
 pub struct BatchInput {
     pub new: NewBatch,
     pub is_dry: bool,
@@ -46,6 +55,12 @@ pub struct BatchSchema {
     /// Instances that are dealt with at the same moment, at most.
     #[schema(minimum = 1, maximum = 16, default = 4)]
     concurrency: Option<i32>,
+    /// Refuse when there are more instances than that: those that somebody has counted and confirmed, for example.
+    #[schema(minimum = 1)]
+    at_most: Option<i32>,
+    /// With the action `rerun`: also those that were run again before. Else they are skipped.
+    #[schema(default = false)]
+    again: Option<bool>,
     /// Count, and do nothing.
     #[schema(default = false)]
     dry_run: Option<bool>,
@@ -69,7 +84,18 @@ impl BatchInput {
         known(
             members,
             "a batch",
-            &["action", "filter", "instances", "rerun", "rate", "concurrency", "dryRun", "reason"],
+            &[
+                "action",
+                "filter",
+                "instances",
+                "rerun",
+                "rate",
+                "concurrency",
+                AT_MOST,
+                "again",
+                "dryRun",
+                "reason",
+            ],
         )?;
         let given = |name: &str| members.get(name).filter(|value| !value.is_null());
         let selection = match (given("filter"), given("instances")) {
@@ -83,7 +109,20 @@ impl BatchInput {
                 count.filter(|count| (1..=most).contains(count)).and_then(|count| count.try_into().ok());
             count.ok_or_else(|| wrong(format!("`{name}` must be a number from 1 to {most}")))
         };
-        let is_dry = given("dryRun").map_or(Some(false), Value::as_bool);
+        let flag = |name: &str| {
+            let flag = given(name).map_or(Some(false), Value::as_bool);
+            flag.ok_or_else(|| wrong(format!("`{name}` must be `true` or `false`")))
+        };
+        let at_most = given(AT_MOST).map(|most| {
+            let most = most.as_u64().filter(|most| *most >= 1);
+            let most = most.map(|most| usize::try_from(most).unwrap_or(usize::MAX));
+            most.ok_or_else(|| wrong("`atMost` must be a number from 1"))
+        });
+        let again = flag("again")?;
+        let action = read_action(given("action"), given("rerun"))?;
+        if again && !matches!(action, BatchAction::Rerun(_)) {
+            return Err(wrong("`again` is for the action `rerun` alone"));
+        }
         let reason = given("reason").map(|reason| {
             let reason = reason.as_str().map(str::trim);
             let reason = reason.filter(|reason| reason.chars().count() <= LONGEST_REASON);
@@ -91,13 +130,15 @@ impl BatchInput {
         });
         Ok(Self {
             new: NewBatch {
-                action: read_action(given("action"), given("rerun"))?,
+                action,
                 filter: given("filter").cloned(),
                 selection,
+                at_most: at_most.transpose()?,
+                again,
                 rate: count("rate", USUAL_RATE, FASTEST)?,
                 concurrency: count("concurrency", USUAL_CONCURRENCY, WIDEST)?,
             },
-            is_dry: is_dry.ok_or_else(|| wrong("`dryRun` must be `true` or `false`"))?,
+            is_dry: flag("dryRun")?,
             reason: reason.transpose()?.filter(|reason| !reason.is_empty()).map(str::to_owned),
         })
     }

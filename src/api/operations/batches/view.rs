@@ -1,10 +1,10 @@
 //! Batches as they are shown.
 
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use trunkline_store::batches::{
-    Batch, BatchAction, BatchItem, BatchState, DryRun, ErrorCount, StepCount, VersionCount,
-};
+use trunkline_store::batches::{Batch, BatchItem, BatchState, DryRun, ErrorCount, StepCount, VersionCount};
+use trunkline_workflow::rerun::Choice;
 use trunkline_workflow::{InstanceStatus, Version};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -20,16 +20,18 @@ use crate::api::timestamp::Timestamp;
 pub struct BatchView {
     batch_id: Uuid,
     #[schema(example = "rerun")]
-    action: &'static str,
+    action: String,
     /// `running`, `paused`, `aborted` or `done`.
     #[schema(example = "running")]
     state: &'static str,
     /// As it was asked for; `null` where ids were given.
     #[schema(required, value_type = Option<Object>)]
     filter: Option<Box<RawValue>>,
-    /// How instances are run again.
+    /// How instances are run again; of `context` the names of the members.
     #[schema(required, value_type = Option<Object>)]
-    rerun: Option<serde_json::Value>,
+    rerun: Option<Value>,
+    /// Also those that were run again before.
+    again: bool,
     /// Instances a second, at most.
     rate: i32,
     /// Instances that are dealt with at the same moment, at most.
@@ -63,15 +65,14 @@ struct ProgressView {
 impl BatchView {
     pub fn new(batch: Batch) -> Result<Self, ApiError> {
         let progress = ProgressView::new(&batch);
+        let rerun = batch.choice.as_deref().map(serde_json::from_str::<Value>).transpose()?;
         Ok(Self {
             batch_id: batch.id,
-            action: batch.action.as_str(),
+            action: batch.action,
             state: batch.state.as_str(),
             filter: batch.filter.map(RawValue::from_string).transpose()?,
-            rerun: match batch.action {
-                BatchAction::Rerun(choice) => Some(choice.to_value()),
-                BatchAction::Command(_) => None,
-            },
+            rerun: rerun.map(Choice::outline),
+            again: batch.again,
             rate: batch.rate,
             concurrency: batch.concurrency,
             by: ActorView::new(batch.actor_kind, batch.actor_id, batch.actor_name),

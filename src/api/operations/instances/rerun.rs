@@ -28,7 +28,8 @@ pub struct RerunSchema {
     from: Option<FromSchema>,
     /// `same`, when it is not said.
     version: Option<VersionSchema>,
-    /// Members that replace those of the context; `null` removes one. Not of workflows of the Workflows API.
+    /// Members that replace those of the context; `null` removes one. At most 64 KiB. Not of workflows of the
+    /// Workflows API.
     #[schema(value_type = Option<Object>)]
     context: Option<Map<String, Value>>,
 }
