@@ -13,6 +13,12 @@ pub fn good(operation: &str) -> Value {
         "create-batch" => json!({"action": "rerun", "instances": ["0123456789abcdef01234567"],
             "rerun": {"from": "start", "context": {"note": "again"}}, "atMost": 100, "again": true,
             "dryRun": true, "reason": "outage"}),
+        "set-limits" => json!({"timeZone": "Europe/Berlin", "rates": [{"messages": 30, "per": "second"}],
+            "senders": [{"sender": "acme_sms", "rates": [{"messages": 5, "per": "second"}]}],
+            "quietHours": [{"from": "21:00", "to": "08:00", "channels": ["sms", "voice"]}], "concurrency": 20}),
+        "replace-history-policy" => {
+            json!({"bodies": "hash", "headers": ["X-Customer"], "members": ["iban"]})
+        }
         "patch-batch" => json!({"command": "pause"}),
         "patch-workflow-instance" => json!({"status": "suspend"}),
         webhook => events(webhook).remove(0),

@@ -77,9 +77,10 @@ impl Store {
         &self,
         instance: InstanceId,
     ) -> Result<(Option<Uuid>, Vec<Uuid>), StoreError> {
-        let mut connection = self.pool.acquire().await?;
-        let origin = read_links(&mut connection, "origin", "instance_id", instance).await?;
-        let reruns = read_links(&mut connection, "instance_id", "origin", instance).await?;
+        let mut transaction = self.begin().await?;
+        let origin = read_links(&mut transaction, "origin", "instance_id", instance).await?;
+        let reruns = read_links(&mut transaction, "instance_id", "origin", instance).await?;
+        transaction.rollback().await?;
         let origin = origin.into_iter().find_map(|link| link.dispatch);
         Ok((origin, reruns.into_iter().filter_map(|link| link.dispatch).collect()))
     }
