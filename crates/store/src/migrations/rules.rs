@@ -184,7 +184,7 @@ fn table_after<'a>(statement: &'a str, words: &str) -> Option<&'a str> {
 }
 
 /// Lower case, without comments, with single spaces.
-fn statements(sql: &str) -> Vec<String> {
+pub(super) fn statements(sql: &str) -> Vec<String> {
     let lines = sql.lines().map(|line| line.split("--").next().unwrap_or_default());
     let text = lines.collect::<Vec<_>>().join(" ").to_lowercase();
     apart(&text.split_whitespace().collect::<Vec<_>>().join(" "), ';')
