@@ -87,8 +87,6 @@ pub enum CliError {
     SeveralDefinitions { name: String },
     #[error("there is no definition `{0}`")]
     NoDefinition(uuid::Uuid),
-    #[error("which instances: by conditions, or by `--instance`")]
-    NoSelection,
     #[error("no instance matches")]
     NoInstances,
     #[error("a batch has at most 100,000 instances: narrow it by more conditions, times for example")]

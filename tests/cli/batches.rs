@@ -98,8 +98,8 @@ async fn many_instances_are_counted_confirmed_and_followed() {
     assert_eq!((&dry["total"], &dry["byStep"][0]["count"]), (&json!(3), &json!(3)));
     create(&["--status", "Complete", "--yes"]).failed(1, "no instance matches");
     create(&[]).failed(1, "there is no terminal to ask at");
-    batch(&["create", "rerun"]).failed(1, "which instances");
-    create(&["--instance", &origins[0]]).failed(1, "which instances");
+    batch(&["create", "rerun"]).failed(2, "--instance <ID>");
+    create(&["--instance", &origins[0]]).failed(2, "cannot be used with");
     create(&["--status", "gone", "--yes"]).failed(1, "`status` must be the status of an instance");
     for wrong in
         [&["create", "delete"][..], &["create", "rerun", "--rate", "0"], &["status", "x"], &["pause"]]

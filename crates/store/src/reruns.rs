@@ -18,7 +18,7 @@ use crate::audit::{self, By};
 use crate::definitions::{STEPS, VersionId};
 use crate::dispatches;
 use crate::sealing::Unlocked;
-use crate::starts::{self, IdempotencyKey, StartedOnce};
+use crate::starts::{self, IdempotencyKey, StartedOnce, trace_of_start};
 use crate::transitions::as_int;
 use crate::waits::{Resume, read_id};
 use crate::{PgConnection, Store, StoreError, usage};
@@ -382,8 +382,9 @@ async fn write(
              from unnest($9::int[], $10::int[], $11::int[], $12::bool[], $13::bool[], $14::text[])
                  as t (path, step, scope, is_open, queued, resume)
          ), started as (
-             insert into instances (id, account_id, definition_id, version, status, issued, data, started_data)
-             values ($1, $2, $3, $4, 'Runnable', $5, $6, $7)
+             insert into instances (id, account_id, definition_id, version, status, issued, data, started_data,
+                 trace)
+             values ($1, $2, $3, $4, 'Runnable', $5, $6, $7, $18)
          ), opened as (
              insert into waits (instance_id, path, account_id, n, step, scope, issued, attempt, kind,
                  started_at)
@@ -416,6 +417,7 @@ async fn write(
     .bind(choice.to_string())
     .bind(wish.batch)
     .bind((!behind.is_empty()).then_some(behind))
+    .bind(trace_of_start())
     .execute(connection)
     .await?;
     Ok(())

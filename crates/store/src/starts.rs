@@ -213,11 +213,8 @@ pub(crate) struct Rows {
 impl Rows {
     pub(crate) fn new(instances: Vec<NewInstance>) -> Self {
         let mut rows = Self::default();
-        // Whoever starts them waits for it here; what nobody traced begins a trace of its own.
-        let trace = TraceContext::current();
         for instance in instances {
-            let begun = || Span::begin(SpanKind::Producer, "start", None).context().cloned();
-            rows.traces.push(trace.clone().or_else(begun).map(|trace| trace.to_string()));
+            rows.traces.push(trace_of_start());
             rows.ids.push(new_id());
             rows.accounts.push(instance.account.as_str().to_owned());
             rows.definitions.push(instance.definition);
@@ -239,6 +236,12 @@ impl Rows {
         self.traces.append(&mut other.traces);
         self.bytes += other.bytes;
     }
+}
+
+/// What an instance that this task starts is traced under; what nobody traced begins a trace of its own.
+pub(crate) fn trace_of_start() -> Option<String> {
+    let begun = || Span::begin(SpanKind::Producer, "start", None).context().cloned();
+    TraceContext::current().or_else(begun).map(|trace| trace.to_string())
 }
 
 /// One statement, one commit: the instances, the jobs of their first steps, and the accounts' counts of this

@@ -55,7 +55,13 @@ pub(super) struct CreateBatch {
     #[command(flatten)]
     conditions: Conditions,
     /// These instances, in the place of conditions; may be given more than once
-    #[arg(long = "instance", value_name = "ID", value_parser = parse_instance)]
+    #[arg(
+        long = "instance",
+        value_name = "ID",
+        value_parser = parse_instance,
+        conflicts_with = "Conditions",
+        required_unless_present = "Conditions"
+    )]
     instances: Vec<InstanceId>,
     /// From where they are run again: `failed`, `start`, a step's id or `message:2` [default: failed]
     #[arg(long, value_name = "WHERE", value_parser = parse_from)]
@@ -97,13 +103,11 @@ impl CreateBatch {
         let mut body = Map::from_iter([("action".to_owned(), json!(self.what.name()))]);
         let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
         let filter = self.conditions.filter();
-        match (filter.is_empty(), self.instances.is_empty()) {
-            (false, true) => put("filter", Value::Object(filter)),
-            (true, false) => {
-                put("instances", self.instances.iter().map(ToString::to_string).collect::<Vec<_>>().into())
-            }
-            _ => return Err(CliError::NoSelection),
-        };
+        if filter.is_empty() {
+            put("instances", self.instances.iter().map(ToString::to_string).collect::<Vec<_>>().into());
+        } else {
+            put("filter", Value::Object(filter));
+        }
         let context = self.rerun_context.as_deref();
         let choice = choice(self.rerun_from.as_ref(), self.rerun_version.as_ref(), context)?;
         if !choice.is_empty() {

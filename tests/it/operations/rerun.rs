@@ -340,3 +340,22 @@ async fn a_repeated_request_starts_one_instance() {
     assert!(app.store().change_quota(app.account(), quota, &By::trunkline()).await.unwrap());
     assert_eq!(ask(start()).await.expect(201), answers[0].json(), "that is no new start");
 }
+
+#[tokio::test]
+async fn a_re_run_belongs_to_the_trace_of_whoever_asked_for_it() {
+    let engine = Engine::start().await;
+    let origin = engine.run(counted(), json!({"n": 0})).await;
+    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let request = engine
+        .app
+        .account_request(Method::POST, &format!("/instances/{}/rerun", id(&origin.path)))
+        .header("traceparent", traceparent);
+    let again = Answer::of(request.json(&json!({}))).await.expect(201);
+    let trace: Option<String> =
+        sqlx::query_scalar("select trace from instances where id = decode($1, 'hex')")
+            .bind(again["instanceId"].as_str().unwrap())
+            .fetch_one(engine.app.store().pool())
+            .await
+            .unwrap();
+    assert_eq!(trace.as_deref(), Some(traceparent));
+}
