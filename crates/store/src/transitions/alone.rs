@@ -9,7 +9,7 @@
 //! by index only, never by hashing a table; `coalesce(worker, 0)` keeps the planner from the index of leased
 //! jobs, where all of a worker's jobs are one key. Together they are worth a factor of 1.7.
 //!
-//! The columns of the batch come as arrays, unnested side by side in the select list, which costs an eighth less
+//! The columns of the batch come as arrays, unnested side by side in the select list, which costs less
 //! than the same in `from`: there, each array is first written into a store of its own. A column of nulls alone
 //! is sent as null.
 
