@@ -20,6 +20,11 @@ pub fn is_country_code(number: Option<&str>, country: Option<&str>) -> bool {
     region_of_number(number).is_some_and(|region| region.eq_ignore_ascii_case(country))
 }
 
+/// Reads the tables of calling codes if that was not done yet: it takes as long as many scripts.
+pub fn load_calling_codes() {
+    let _ = DATABASE.region(&65);
+}
+
 /// The country of `XX.…`.
 fn scope_of_user_id(number: &str) -> Option<&str> {
     let (scope, _) = number.split_once('.')?;

@@ -11,6 +11,7 @@ mod string_contains;
 pub(crate) use call_helper::{Answer, Argument, Helper};
 pub use call_helper::{FunctionError, uuid};
 pub use is_country_code::is_country_code;
+pub(crate) use is_country_code::load_calling_codes;
 pub use is_day_of_week::is_day_of_week;
 pub use is_time_of_day_between::is_time_of_day_between;
 pub use string_contains::string_contains;
