@@ -76,16 +76,26 @@ impl Prepared {
     /// Instances at their first step, ready to be claimed, in tables as they are after some time of running:
     /// analysed, with their visibility known.
     pub async fn start_instances(&self, count: usize) -> anyhow::Result<()> {
+        self.start_instances_of(self.definition, count).await
+    }
+
+    pub async fn start_instances_of(&self, definition: DefinitionId, count: usize) -> anyhow::Result<()> {
+        self.start_more_of(definition, count).await?;
+        sqlx::raw_sql("vacuum (analyze) jobs, instances, steps").execute(self.store.pool()).await?;
+        Ok(())
+    }
+
+    /// While others run.
+    pub async fn start_more(&self, count: usize) -> anyhow::Result<()> {
+        self.start_more_of(self.definition, count).await
+    }
+
+    async fn start_more_of(&self, definition: DefinitionId, count: usize) -> anyhow::Result<()> {
         for first in (0..count).step_by(AT_ONCE) {
-            let new = |_| NewInstance {
-                account: self.account.clone(),
-                definition: self.definition,
-                version: 1,
-                data: context(),
-            };
+            let new =
+                |_| NewInstance { account: self.account.clone(), definition, version: 1, data: context() };
             self.store.start((first..count.min(first + AT_ONCE)).map(new).collect()).await?;
         }
-        sqlx::raw_sql("vacuum (analyze) jobs, instances, steps").execute(self.store.pool()).await?;
         Ok(())
     }
 

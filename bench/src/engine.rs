@@ -57,7 +57,7 @@ pub async fn until_no_job_is_left(store: &Store, limit: Duration) -> anyhow::Res
     Ok(())
 }
 
-fn tools() -> Tools {
+pub fn tools() -> Tools {
     let outbound = OutboundClient::new(AddressPolicy::default());
     Tools {
         evaluator: Evaluator::new(EvaluatorCommand::this_program([EVALUATOR]), 1, Limits::default()),

@@ -15,6 +15,7 @@ pub struct HttpConnection {
 pub struct Answer {
     pub status: u16,
     pub location: Option<String>,
+    pub body: Vec<u8>,
 }
 
 impl HttpConnection {
@@ -39,14 +40,20 @@ impl HttpConnection {
     }
 }
 
-pub fn get(path: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes()
+pub fn get(path: &str, key: Option<&str>) -> Vec<u8> {
+    let key = key.map(|key| format!("authorization: Bearer {key}\r\n")).unwrap_or_default();
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{key}\r\n").into_bytes()
 }
 
 pub fn post(path: &str, key: &str, body: &str) -> Vec<u8> {
+    post_with(path, &format!("authorization: Bearer {key}"), body)
+}
+
+/// With this header instead of a key's.
+pub fn post_with(path: &str, header: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
-        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\n\
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\n{header}\r\n\
          content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
     )
     .into_bytes()
@@ -59,7 +66,7 @@ fn read_answer(received: &[u8]) -> io::Result<Option<(Answer, usize)>> {
     let head = str::from_utf8(&received[..end]).map_err(|_| malformed())?;
     let mut lines = head.split("\r\n");
     let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).ok_or_else(malformed)?;
-    let mut answer = Answer { status, location: None };
+    let mut answer = Answer { status, location: None, body: Vec::new() };
     let mut length = None;
     for line in lines {
         let (name, value) = line.split_once(':').ok_or_else(malformed)?;
@@ -70,7 +77,9 @@ fn read_answer(received: &[u8]) -> io::Result<Option<(Answer, usize)>> {
         }
     }
     let whole = end + 4 + length.ok_or_else(malformed)?;
-    Ok((received.len() >= whole).then_some((answer, whole)))
+    let Some(body) = received.get(end + 4..whole) else { return Ok(None) };
+    answer.body = body.to_vec();
+    Ok(Some((answer, whole)))
 }
 
 #[cfg(test)]
@@ -84,6 +93,7 @@ mod tests {
         assert!(read_answer(&text[..text.len() - 1]).unwrap().is_none());
         let (answer, length) = read_answer(text).unwrap().unwrap();
         assert_eq!((answer.status, answer.location.as_deref(), length), (201, Some("/x/1"), text.len()));
+        assert_eq!(answer.body, b"ok");
         assert!(read_answer(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
     }
 }

@@ -1,12 +1,15 @@
 //! (c) From the call that starts an instance to its completion, at a steady rate, over real HTTP.
 
+use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
+use trunkline_store::Store;
 use trunkline_store::cluster::Cluster;
 use trunkline_workflow::InstanceId;
 
@@ -35,21 +38,13 @@ pub async fn measure(
 ) -> anyhow::Result<Latency> {
     let database = Prepared::new(cluster, "latency", steps).await?;
     let server = Server::start(Role::Dev, &cluster.url(&database.name), folder).await?;
-    let request = start_request(&database);
-    let connections = Arc::new(Mutex::new(Vec::new()));
-    call_steadily(&server, &request, &connections, None, WARM_UP).await?;
-    let watcher = Watcher::begin(database.store.clone());
-    let calls = PER_SECOND * seconds;
-    let answered = call_steadily(&server, &request, &connections, Some(&watcher), calls).await?;
-    let completed = tokio::task::spawn_blocking(move || watcher.finish()).await??;
-    ensure!(completed.len() == answered.len(), "{} of {} completed", completed.len(), answered.len());
+    let caller = Caller::new(server.address, start_request(&database));
+    caller.warm_up().await?;
+    let measured = caller.call_and_watch(&database.store, seconds).await?;
     server.stop().await?;
-    database.check_complete(usize::try_from(calls + WARM_UP)?, steps).await?;
+    database.check_complete(usize::try_from(PER_SECOND * seconds + WARM_UP)?, steps).await?;
     database.remove(cluster).await?;
-    Ok(Latency {
-        completed: Latencies::new(completed).context("nothing was started")?,
-        answered: Latencies::new(answered).context("nothing was started")?,
-    })
+    Ok(measured)
 }
 
 /// The call that starts an instance of the database's definition.
@@ -59,45 +54,75 @@ pub fn start_request(database: &Prepared) -> Vec<u8> {
     http_connection::post(&path, &database.key, &body)
 }
 
-type Connections = Arc<Mutex<Vec<HttpConnection>>>;
+/// Who calls at a steady rate.
+#[derive(Clone)]
+pub struct Caller {
+    address: SocketAddr,
+    request: Arc<[u8]>,
+    idle: Arc<Mutex<Vec<HttpConnection>>>,
+}
 
-/// Each call at its time, whatever became of the one before it. Answers how long each took.
-async fn call_steadily(
-    server: &Server,
-    request: &[u8],
-    connections: &Connections,
-    watcher: Option<&Watcher>,
-    calls: u32,
-) -> anyhow::Result<Vec<Duration>> {
-    let mut tick = tokio::time::interval(Duration::from_secs(1) / PER_SECOND);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let mut calling = JoinSet::new();
-    for _ in 0..calls {
-        tick.tick().await;
-        let (address, request, connections) = (server.address, request.to_vec(), connections.clone());
-        let tell = watcher.map(Watcher::tell);
-        calling.spawn(async move {
-            let idle = connections.lock().expect("nothing panics while it holds this").pop();
-            let mut connection = match idle {
-                Some(connection) => connection,
-                None => HttpConnection::open(address).await?,
-            };
-            let called = Instant::now();
-            let answer = connection.call(&request).await?;
-            let took = called.elapsed();
-            ensure!(answer.status == 201, "a start was answered with {}", answer.status);
-            let location = answer.location.context("a start without location")?;
-            let instance: InstanceId = location.rsplit('/').next().unwrap_or_default().parse()?;
-            if let Some(tell) = tell {
-                tell.send(Started { instance, called })?;
-            }
-            connections.lock().expect("nothing panics while it holds this").push(connection);
-            anyhow::Ok(took)
-        });
+impl Caller {
+    pub fn new(address: SocketAddr, request: Vec<u8>) -> Self {
+        Self { address, request: request.into(), idle: Arc::default() }
     }
-    let mut took = Vec::new();
-    while let Some(called) = calling.join_next().await {
-        took.push(called??);
+
+    pub async fn warm_up(&self) -> anyhow::Result<()> {
+        self.call_while(None, |calls| calls < WARM_UP).await?;
+        Ok(())
     }
-    Ok(took)
+
+    /// Calls for so long and waits until all that was started is complete.
+    pub async fn call_and_watch(&self, store: &Store, seconds: u32) -> anyhow::Result<Latency> {
+        let watcher = Watcher::begin(store.clone());
+        let answered = self.call_while(Some(&watcher), |calls| calls < PER_SECOND * seconds).await?;
+        let completed = tokio::task::spawn_blocking(move || watcher.finish()).await??;
+        ensure!(completed.len() == answered.len(), "{} of {} completed", completed.len(), answered.len());
+        Ok(Latency {
+            completed: Latencies::new(completed).context("nothing was started")?,
+            answered: Latencies::new(answered).context("nothing was started")?,
+        })
+    }
+
+    /// Each call at its time, whatever became of the one before it, as long as `go_on` says so of their number. Answers
+    /// how long each took.
+    pub async fn call_while(
+        &self,
+        watcher: Option<&Watcher>,
+        go_on: impl Fn(u32) -> bool,
+    ) -> anyhow::Result<Vec<Duration>> {
+        let mut tick = tokio::time::interval(Duration::from_secs(1) / PER_SECOND);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        let mut calling = JoinSet::new();
+        let mut calls = 0;
+        while go_on(calls) {
+            tick.tick().await;
+            calling.spawn(self.clone().call(watcher.map(Watcher::tell)));
+            calls += 1;
+        }
+        let mut took = Vec::new();
+        while let Some(called) = calling.join_next().await {
+            took.push(called??);
+        }
+        Ok(took)
+    }
+
+    async fn call(self, tell: Option<Sender<Started>>) -> anyhow::Result<Duration> {
+        let idle = self.idle.lock().expect("nothing panics while it holds this").pop();
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => HttpConnection::open(self.address).await?,
+        };
+        let called = Instant::now();
+        let answer = connection.call(&self.request).await?;
+        let took = called.elapsed();
+        ensure!(answer.status == 201, "a start was answered with {}", answer.status);
+        let location = answer.location.context("a start without location")?;
+        let instance: InstanceId = location.rsplit('/').next().unwrap_or_default().parse()?;
+        if let Some(tell) = tell {
+            tell.send(Started { instance, called })?;
+        }
+        self.idle.lock().expect("nothing panics while it holds this").push(connection);
+        Ok(took)
+    }
 }

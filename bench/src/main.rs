@@ -1,18 +1,25 @@
 //! `make bench`: what the engine does in a second, and how long a start takes to its end, on a private
 //! PostgreSQL that keeps what it was told (`fsync` and `synchronous_commit` on). See the README.
 
+mod batches;
 mod database;
 mod definition;
 mod engine;
+mod evaluations;
+mod held;
+mod herd;
 mod http_connection;
 mod latency;
 mod machine;
 mod options;
+mod parked;
 mod processes;
 mod processor_time;
 mod raw_sql;
 mod report;
+mod results;
 mod run_parts;
+mod search;
 mod server;
 mod starts;
 #[cfg(feature = "stock")]

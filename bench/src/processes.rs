@@ -52,6 +52,8 @@ fn start(url: &str, folder: &Path, number: usize) -> anyhow::Result<Child> {
     command.args([TRUNKLINE, "worker", "--name", &format!("bench-{number}"), "--database-url", url]);
     // As the workers of (a) have it.
     command.env("TRUNKLINE_EVALUATORS", "1").env("TRUNKLINE_MASTER_KEY", MASTER_KEY);
+    // Eight of them share the hundred connections of PostgreSQL.
+    command.env("TRUNKLINE_DATABASE_CONNECTIONS", "4");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(log)?).kill_on_drop(true);
     Ok(command.spawn()?)
 }
@@ -61,8 +63,9 @@ async fn until_all_wait(store: &Store, count: usize) -> anyhow::Result<()> {
     loop {
         let waiting: i64 = sqlx::query_scalar(
             "select count(distinct pid)
-             from pg_locks
-             where relation = 'jobs'::regclass and mode = 'RowShareLock' and not granted",
+             from pg_locks l
+             join pg_stat_activity a using (pid)
+             where l.relation = 'jobs'::regclass and not l.granted and a.application_name = 'trunkline-worker'",
         )
         .fetch_one(store.pool())
         .await?;

@@ -41,18 +41,32 @@ impl ProcessorTime {
     }
 }
 
+/// A process and all that it started.
+pub fn with_children(process: u32) -> Vec<u32> {
+    let parents: Vec<(u32, u32)> =
+        running().filter_map(|child| Some((child, Stat::read(child)?.parent))).collect();
+    let mut found = vec![process];
+    let mut at = 0;
+    while let Some(&parent) = found.get(at) {
+        found.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(child, _)| *child));
+        at += 1;
+    }
+    found
+}
+
+fn running() -> impl Iterator<Item = u32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok()))
+}
+
 /// Of our processes, and of the postmaster with its children, those that ended included.
 fn used(postmaster: u32, ours: &[u32]) -> Option<(Duration, Duration)> {
     let ours = ours.iter().map(|process| Some(Stat::read(*process)?.own)).sum::<Option<Duration>>()?;
     let stat = Stat::read(postmaster)?;
     let mut postgres = stat.own + stat.ended_children;
-    for entry in std::fs::read_dir("/proc").ok()?.flatten() {
-        let process = entry.file_name().to_str().and_then(|name| name.parse().ok());
-        // A process may end while we look.
-        if let Some(child) = process.and_then(Stat::read).filter(|stat| stat.parent == postmaster) {
-            postgres += child.own;
-        }
-    }
+    // A process may end while we look.
+    let children = running().filter_map(Stat::read).filter(|stat| stat.parent == postmaster);
+    postgres += children.map(|child| child.own).sum::<Duration>();
     Some((ours, postgres))
 }
 

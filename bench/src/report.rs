@@ -7,6 +7,9 @@ pub enum Unit {
     PerSecond,
     Milliseconds,
     Times,
+    Bytes,
+    /// Of one core.
+    Percent,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +56,7 @@ impl Figure {
     }
 
     /// A row of the table: everything in its column.
-    fn row(&self) -> [String; 6] {
+    pub fn row(&self) -> [String; 6] {
         let verdict = self.is_met().map_or("", |met| if met { "met" } else { "MISSED" });
         let target = self.target.map_or_else(String::new, |target| match target {
             Target::AtLeast(least) => format!("≥ {}", self.unit.show_target(least)),
@@ -88,6 +91,8 @@ impl Unit {
             Self::PerSecond => format!("{}/s", grouped(value)),
             Self::Milliseconds => format!("{value:.1} ms"),
             Self::Times => format!("{value:.2} ×"),
+            Self::Bytes => format!("{} B", grouped(value)),
+            Self::Percent => format!("{value:.1} %"),
         }
     }
 
@@ -96,6 +101,8 @@ impl Unit {
             Self::PerSecond => format!("{}/s", grouped(value)),
             Self::Milliseconds => format!("{value} ms"),
             Self::Times => format!("{value} ×"),
+            Self::Bytes => format!("{value} B"),
+            Self::Percent => format!("{value} %"),
         }
     }
 
@@ -104,6 +111,8 @@ impl Unit {
             Self::PerSecond => "1/s",
             Self::Milliseconds => "ms",
             Self::Times => "ratio",
+            Self::Bytes => "bytes",
+            Self::Percent => "%",
         }
     }
 }

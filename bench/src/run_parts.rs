@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
-use serde_json::json;
 use trunkline_store::cluster::{self, Cluster};
 
 use crate::machine::Machine;
@@ -12,8 +11,11 @@ use crate::options::{Options, Part};
 use crate::report::{Figure, Unit, grouped, table};
 use crate::server::Role;
 use crate::starts::Starts;
-use crate::summary::{Rounds, Throughput};
-use crate::{database, engine, latency, processes, raw_sql, starts};
+use crate::summary::{Latencies, Rounds, Throughput};
+use crate::{
+    batches, database, engine, evaluations, held, herd, latency, parked, processes, raw_sql, results, search,
+    starts,
+};
 
 pub async fn run(options: &Options) -> anyhow::Result<()> {
     let folder = options.folder.join(format!("trunkline-bench-{}", std::process::id()));
@@ -24,10 +26,9 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     let _ = std::fs::remove_dir_all(&folder);
     let (machine, figures) = measured?;
     println!("{}\n\n{}", machine.describe(), table(&figures));
-    if let Some(path) = &options.json {
-        let figures: Vec<_> = figures.iter().map(Figure::to_json).collect();
-        let text = format!("{:#}\n", json!({"machine": machine.to_json(), "figures": figures}));
-        std::fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))?;
+    if let Some(folder) = &options.results {
+        let written = results::write(folder, &options.parts(), &machine, &figures)?;
+        println!("{} and .md", written.display());
     }
     Ok(())
 }
@@ -50,6 +51,24 @@ async fn measure(
         for role in [Role::Serve, Role::Dev] {
             figures.extend(describe_starts(&measure_starts(cluster, folder, role, lasting).await?, role));
         }
+    }
+    if options.wants(Part::S) {
+        figures.extend(measure_search(cluster, folder, options.instances).await?);
+    }
+    if options.wants(Part::P) {
+        figures.extend(measure_parked(cluster, folder, options).await?);
+    }
+    if options.wants(Part::T) {
+        figures.extend(measure_herd(cluster, folder, options.instances).await?);
+    }
+    if options.wants(Part::H) {
+        figures.extend(measure_held(cluster, folder, options).await?);
+    }
+    if options.wants(Part::X) {
+        figures.extend(measure_evaluations().await?);
+    }
+    if options.wants(Part::Batch) {
+        figures.extend(measure_batches(cluster, folder, options.seconds).await?);
     }
     Ok((machine, figures))
 }
@@ -198,4 +217,148 @@ fn describe_starts(starts: &Starts, role: Role) -> [Figure; 2] {
         Figure::new(id, "  answered, p99", latency(99), Unit::Milliseconds)
             .note(format!("p50 {:.1} ms", latency(50))),
     ]
+}
+
+/// Searches by each condition.
+const SEARCHES: usize = 200;
+
+async fn measure_search(cluster: &Cluster, folder: &Path, instances: u32) -> anyhow::Result<Vec<Figure>> {
+    let count = grouped(f64::from(instances));
+    eprintln!("s, among {count} instances");
+    let measured = search::measure(cluster, folder, usize::try_from(instances)?, SEARCHES).await?;
+    let mut figures = vec![
+        Figure::new(
+            "s",
+            format!("a page of a search, {count} instances, p99"),
+            measured.all.percentile(99),
+            Unit::Milliseconds,
+        )
+        .note(format!(
+            "p50 {:.1}, slowest {:.1}",
+            measured.all.percentile(50),
+            measured.all.percentile(100)
+        )),
+    ];
+    figures.extend(measured.kinds.iter().map(|kind| {
+        Figure::new("", format!("  by {}, p99", kind.what), kind.latencies.percentile(99), Unit::Milliseconds)
+            .note(format!(
+                "p50 {:.1}, slowest {:.1}; {:.0} found",
+                kind.latencies.percentile(50),
+                kind.latencies.percentile(100),
+                kind.found
+            ))
+    }));
+    figures.push(Figure::new("s+", "instances that become searchable", measured.followed, Unit::PerSecond));
+    Ok(figures)
+}
+
+async fn measure_batches(cluster: &Cluster, folder: &Path, seconds: u32) -> anyhow::Result<Vec<Figure>> {
+    eprintln!("batch: three times {seconds} s");
+    let measured = batches::measure(cluster, folder, seconds).await?;
+    let live = |what: &str, live: &Latencies| {
+        Figure::new("", format!("  one step {what}, p99"), live.percentile(99), Unit::Milliseconds)
+            .note(format!("p50 {:.1}", live.percentile(50)))
+    };
+    let mut figures = Vec::new();
+    for (id, what, carried) in
+        [("batch-t", "terminated", &measured.terminated), ("batch-r", "run again", &measured.run_again)]
+    {
+        let per_second = carried.items_per_second;
+        figures.push(
+            Figure::new(id, format!("instances {what} by a batch"), per_second, Unit::PerSecond)
+                .note("1,000/s allowed"),
+        );
+        figures.push(live("meanwhile", &carried.live));
+        let ratio = carried.live.percentile(99) / measured.alone.percentile(99);
+        figures.push(Figure::new("", "  to the same without a batch", ratio, Unit::Times));
+    }
+    figures.push(live("without a batch", &measured.alone));
+    Ok(figures)
+}
+
+async fn measure_parked(cluster: &Cluster, folder: &Path, options: &Options) -> anyhow::Result<Vec<Figure>> {
+    let count = grouped(f64::from(options.instances));
+    eprintln!("p, {count} parked instances");
+    let instances = usize::try_from(options.instances)?;
+    let measured = parked::measure(cluster, folder, instances, options.seconds).await?;
+    let (ours, postgres) = measured.idle;
+    let wake = |of_hundred| {
+        let value = measured.wake.percentile(of_hundred);
+        Figure::new(
+            "p",
+            format!("from a reply to the instance's end, p{of_hundred}"),
+            value,
+            Unit::Milliseconds,
+        )
+    };
+    let messages = &measured.messages;
+    Ok(vec![
+        Figure::new("p", format!("disk of a parked instance, of {count}"), measured.bytes, Unit::Bytes)
+            .at_most(400.0)
+            .note(measured.tables),
+        Figure::new("p", "  cores taken by all of them, idle", (ours + postgres) * 100.0, Unit::Percent)
+            .at_most(3.0)
+            .note(format!("ours {:.1}, PostgreSQL {:.1}", ours * 100.0, postgres * 100.0)),
+        wake(50),
+        wake(99).at_most(10.0),
+        Figure::new("i", "inbound messages, one of ten a reply", messages.per_second, Unit::PerSecond).note(
+            format!(
+                "p50 {:.1}, p99 {:.1} ms",
+                messages.latencies.percentile(50),
+                messages.latencies.percentile(99)
+            ),
+        ),
+    ])
+}
+
+async fn measure_herd(cluster: &Cluster, folder: &Path, instances: u32) -> anyhow::Result<Vec<Figure>> {
+    let count = grouped(f64::from(instances));
+    eprintln!("t, {count} timers");
+    let measured = herd::measure(cluster, folder, usize::try_from(instances)?).await?;
+    let memory = u32::try_from(measured.memory / 1_024 / 1_024)?;
+    Ok(vec![
+        Figure::new("t", format!("timers, {count} due at once"), measured.per_second, Unit::PerSecond)
+            .at_least(10_000.0)
+            .note(format!("the largest process took {memory} MiB")),
+        Figure::new(
+            "t",
+            "  a start is answered meanwhile, p99",
+            measured.answered.percentile(99),
+            Unit::Milliseconds,
+        )
+        .at_most(500.0)
+        .note(format!("p50 {:.1}", measured.answered.percentile(50))),
+    ])
+}
+
+async fn measure_held(cluster: &Cluster, folder: &Path, options: &Options) -> anyhow::Result<Vec<Figure>> {
+    let lasting = Duration::from_secs(options.seconds.into()) * 10;
+    eprintln!("h, {} s with a held snapshot", lasting.as_secs());
+    let held = held::measure(cluster, folder, usize::try_from(options.instances)?, lasting).await?;
+    let what = format!("steps at the end of {} s with a held snapshot, to the beginning", lasting.as_secs());
+    let mebibytes = f64::from(i32::try_from(held.queue / 1_024 / 1_024)?);
+    let note = format!(
+        "{}/s, then {}/s; the queue grew to {mebibytes} MiB; {} parked",
+        grouped(held.first),
+        grouped(held.last),
+        grouped(f64::from(options.instances))
+    );
+    Ok(vec![Figure::new("h", what, held.last / held.first, Unit::Times).at_least(0.95).note(note)])
+}
+
+async fn measure_evaluations() -> anyhow::Result<Vec<Figure>> {
+    eprintln!("x, expressions");
+    let figures = evaluations::measure().await?.into_iter().map(|evaluated| {
+        let figure = Figure::new(
+            "x",
+            format!("evaluations of {}", evaluated.what),
+            evaluated.per_second,
+            Unit::PerSecond,
+        );
+        match evaluated.target {
+            Some(target) => figure.at_least(target),
+            None => figure,
+        }
+    });
+    Ok(figures.collect())
 }

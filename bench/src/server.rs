@@ -18,6 +18,7 @@ use trunkline::cli::{self, Cli};
 use crate::TRUNKLINE;
 use crate::database::MASTER_KEY;
 use crate::http_connection::{self, HttpConnection};
+use crate::processor_time::with_children;
 
 const READY_WITHIN: Duration = Duration::from_secs(20);
 const STOPPED_WITHIN: Duration = Duration::from_secs(30);
@@ -63,7 +64,7 @@ impl Server {
 
     async fn until_ready(&mut self) -> anyhow::Result<()> {
         let begun = Instant::now();
-        let request = http_connection::get("/readyz");
+        let request = http_connection::get("/readyz", None);
         loop {
             if let Ok(mut connection) = HttpConnection::open(self.address).await
                 && connection.call(&request).await.is_ok_and(|answer| answer.status == 200)
@@ -76,6 +77,11 @@ impl Server {
             ensure!(begun.elapsed() < READY_WITHIN, "the server is not ready after {READY_WITHIN:?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// It and what it started.
+    pub fn processes(&self) -> anyhow::Result<Vec<u32>> {
+        Ok(with_children(self.process.id().context("the server has ended by itself")?))
     }
 
     /// Asks it to stop and waits until it has.

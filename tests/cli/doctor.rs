@@ -3,6 +3,7 @@
 use serde_json::Value;
 use trunkline_store::Store;
 
+use crate::pooler::Pooler;
 use crate::production::{MASTER_KEY, postgres};
 use crate::program::{Ended, Running, TestDir, run};
 
@@ -37,7 +38,8 @@ async fn each_thing_that_is_wrong_is_named_with_what_to_do() {
     let empty = doctor(&[]);
     expect(&empty, "schema", "problem", "migrations are missing: 1, 2, ");
     expect(&empty, "server", "skipped", "TRUNKLINE_URL");
-    expect(&empty, "connection", "ok", "to PostgreSQL itself");
+    let way = if Pooler::is_wanted() { "through a pooler" } else { "to PostgreSQL itself" };
+    expect(&empty, "connection", "ok", way);
     // The test's own PostgreSQL gives it up for speed.
     expect(&empty, "durability", "problem", "`fsync`, `full_page_writes` off");
     assert_eq!(empty.code, Some(1));
