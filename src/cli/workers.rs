@@ -84,11 +84,12 @@ async fn list(all: bool, output: Output, database: &DatabaseSettings) -> Result<
 }
 
 fn as_table(workers: Vec<Worker>) -> String {
-    let rows: Vec<[String; 9]> = metrics::fleet(workers)
+    let rows: Vec<[String; 10]> = metrics::fleet(workers)
         .into_iter()
         .map(|worker| {
             let mut lease = String::new();
-            let pool = pool(worker.accounts.as_deref(), worker.except_accounts.as_deref());
+            let accounts = pool(worker.accounts.as_deref(), worker.except_accounts.as_deref());
+            let steps = pool(worker.steps.as_deref(), worker.except_steps.as_deref());
             write!(lease, "{:.0} s ago", worker.lease_age_seconds).expect("a string takes all");
             [
                 one_line(&worker.name),
@@ -99,19 +100,31 @@ fn as_table(workers: Vec<Worker>) -> String {
                 lease,
                 time(&worker.started_at.into()),
                 worker.version,
-                one_line(&pool),
+                one_line(&accounts),
+                steps,
             ]
         })
         .collect();
     table(
-        ["name", "incarnation", "state", "busy", "slots", "seen", "started (UTC)", "version", "accounts"],
+        [
+            "name",
+            "incarnation",
+            "state",
+            "busy",
+            "slots",
+            "seen",
+            "started (UTC)",
+            "version",
+            "accounts",
+            "steps",
+        ],
         &rows,
     )
 }
 
-fn pool(accounts: Option<&[String]>, except: Option<&[String]>) -> String {
-    match (accounts, except) {
-        (Some(accounts), _) => accounts.join(","),
+fn pool(only: Option<&[String]>, except: Option<&[String]>) -> String {
+    match (only, except) {
+        (Some(only), _) => only.join(","),
         (None, Some(except)) => format!("all but {}", except.join(",")),
         (None, None) => "all".to_owned(),
     }

@@ -35,6 +35,11 @@ pub struct FleetWorker {
     pub accounts: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub except_accounts: Option<Vec<String>>,
+    /// Steps of which types; without both, of all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub except_steps: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gone_at: Option<String>,
 }
@@ -51,6 +56,8 @@ impl From<Worker> for FleetWorker {
             draining: worker.draining,
             accounts: worker.accounts,
             except_accounts: worker.except_accounts,
+            steps: worker.steps,
+            except_steps: worker.except_steps,
             gone_at: worker.lost_at.as_ref().map(text),
             name: worker.name,
             version: worker.version,

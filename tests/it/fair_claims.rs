@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 use trunkline_store::jobs::{self, LowWaterMark, Passed, Share};
-use trunkline_store::pools::Accounts;
+use trunkline_store::pools::{Accounts, Steps};
 use trunkline_store::starts::NewInstance;
 use trunkline_store::{Store, workers};
 use trunkline_workers::Settings;
@@ -290,7 +290,7 @@ async fn shares_are_claimed_and_looks_find_who_waits() {
         ("w", 10, "0"),
         Duration::from_secs(60),
         false,
-        &Accounts::All,
+        (&Accounts::All, &Steps::All),
     )
     .await
     .unwrap();

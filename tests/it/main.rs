@@ -19,6 +19,7 @@ mod openapi;
 mod operations;
 mod races;
 mod schedules;
+mod step_pools;
 mod steps;
 mod stories;
 mod support;

@@ -10,6 +10,7 @@ use trunkline_connectors::correlation::reply_key;
 use trunkline_store::audit::By;
 use trunkline_store::events::Recipients;
 use trunkline_store::jobs::{self, LowWaterMark};
+use trunkline_store::pools::Steps;
 use trunkline_store::transitions::{self, Completion};
 use trunkline_store::{StoreError, workers};
 use trunkline_workflow::control::Command;
@@ -111,7 +112,8 @@ async fn an_earlier_message_for_the_newest_wait_alone_is_not_given_to_two() {
         let awaited = Awaited { event: AwaitedEvent::Reply, key: reply_key("whatsapp", id) };
         let wait = Outcome::Waiting { wait: Wait::Event(awaited), due_after: Duration::from_secs(600) };
         let (job, graph) = (Arc::new(job), graph.clone());
-        let completion = Completion { job, graph, outcome: wait, keep: false, attempt: None };
+        let completion =
+            Completion { job, graph, outcome: wait, keep: false, steps: Steps::All, attempt: None };
         transitions::complete(connection, worker, vec![completion])
     });
     let meanwhile = async {

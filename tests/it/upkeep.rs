@@ -88,6 +88,7 @@ async fn the_jobs_of_a_lost_worker_are_freed_once_and_its_words_are_refused() {
         graph: std::sync::Arc::default(),
         outcome,
         keep: true,
+        steps: trunkline_store::pools::Steps::All,
         attempt: None,
     };
     let written = trunkline_store::transitions::complete(&mut connection, worker, vec![late]).await.unwrap();

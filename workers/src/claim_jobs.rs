@@ -18,10 +18,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, watch};
-use trunkline_store::jobs::{self, LeasedJob};
-use trunkline_store::pools::Accounts;
+use trunkline_store::jobs::{self, LeasedJob, LowWaterMark};
+use trunkline_store::pools::{Accounts, Steps};
 use trunkline_store::{HotConnection, Store, StoreError};
 
+use crate::definitions::{Definitions, Found};
 use crate::lease::{Backoff, Lease, within};
 use crate::measure::MEASURES;
 use crate::queue::Held;
@@ -35,6 +36,9 @@ const GATHER: Duration = Duration::from_millis(2);
 const IDLE_AFTER: u32 = 10;
 /// Between two looks for jobs that we hold without knowing.
 const BETWEEN_RELEASES: Duration = Duration::from_secs(3);
+/// Jobs sorted by type in one statement, and statements in one look.
+const SORT: usize = 1_000;
+const SORTS: usize = 4;
 /// A claim that takes longer has an unknown fate.
 const CLAIM_LIMIT: Duration = Duration::from_secs(15);
 
@@ -42,6 +46,7 @@ pub(crate) struct Claimer {
     pub(crate) store: Store,
     pub(crate) settings: Settings,
     pub(crate) slots: Slots,
+    pub(crate) definitions: Definitions,
     pub(crate) jobs: mpsc::UnboundedSender<Held>,
     pub(crate) draining: watch::Receiver<bool>,
 }
@@ -51,6 +56,10 @@ struct Life {
     lease: Arc<Lease>,
     connection: Option<HotConnection>,
     turns: Turns,
+    /// Of a worker that takes only some types of steps: their names, turned with each claim, and from where on nobody
+    /// has told the types of what is ready.
+    types: Vec<&'static str>,
+    unsorted: LowWaterMark,
     /// When it was last seen to what we hold without knowing.
     released_at: Instant,
 }
@@ -63,7 +72,12 @@ impl Claimer {
         let mut life = Life {
             lease: lease.clone(),
             connection: None,
-            turns: Turns::new(most, self.settings.accounts.clone()),
+            turns: Turns::new(most, self.settings.accounts.clone(), &self.settings.steps),
+            types: match self.settings.steps {
+                Steps::All => Vec::new(),
+                _ => self.settings.steps.names(),
+            },
+            unsorted: LowWaterMark::default(),
             released_at: Instant::now(),
         };
         let mut pause = Backoff::default();
@@ -108,7 +122,7 @@ impl Claimer {
 
     /// One claim, with the looks that come before it.
     async fn claim(&self, life: &mut Life, mut next: Next) -> Result<Claimed, StoreError> {
-        let Life { lease, connection, turns, released_at } = life;
+        let Life { lease, connection, turns, types, unsorted, released_at } = life;
         let is_new = connection.is_none();
         let connection = match connection {
             Some(connection) => connection,
@@ -127,12 +141,23 @@ impl Claimer {
         }
         while next == Next::Look {
             let begun = Instant::now();
-            let found = match turns.look() {
-                (Accounts::Only(_), _, asked) => jobs::find_waiting_among(connection, &asked).await?,
-                (_, after, passed) => jobs::find_waiting(connection, after, &passed, LOOK).await?,
+            let is_sorted = types.is_empty() || self.sort(connection, types, unsorted).await?;
+            let found = match (turns.look(), types.is_empty()) {
+                ((Accounts::Only(_), _, asked), true) => jobs::find_waiting_among(connection, &asked).await?,
+                ((Accounts::Only(_), _, asked), false) => {
+                    jobs::find_waiting_of_steps_among(connection, types, &asked).await?
+                }
+                ((_, after, passed), true) => jobs::find_waiting(connection, after, &passed, LOOK).await?,
+                ((_, after, passed), false) => {
+                    jobs::find_waiting_of_steps(connection, types, after, &passed, LOOK).await?
+                }
             };
             turns.looked(found, begun.elapsed());
             next = self.next(turns);
+            if !is_sorted && next.jobs() == 0 {
+                turns.waited();
+                return Ok(Claimed { jobs: 0, may_be_more: true });
+            }
         }
         let begun = Instant::now();
         let claimed = match &next {
@@ -144,7 +169,12 @@ impl Claimer {
             }
             Next::Shares(shares) => {
                 let mut marked = turns.with_marks(shares);
-                let claimed = jobs::claim_shares(connection, lease.incarnation, &mut marked).await?;
+                let claimed = if types.is_empty() {
+                    jobs::claim_shares(connection, lease.incarnation, &mut marked).await?
+                } else {
+                    types.rotate_left(1);
+                    jobs::claim_shares_of_steps(connection, lease.incarnation, types, &mut marked).await?
+                };
                 turns.learn_shares(shares, &claimed);
                 claimed
             }
@@ -163,6 +193,41 @@ impl Claimer {
         }
         let was_asked_for_by_name = matches!(next, Next::Shares(_));
         Ok(Claimed { jobs: count, may_be_more: was_asked_for_by_name || count >= next.jobs() })
+    }
+
+    /// Tells the types of ready jobs, a few thousand at most. Answers whether there are no others.
+    async fn sort(
+        &self,
+        connection: &mut HotConnection,
+        types: &[&str],
+        mark: &mut LowWaterMark,
+    ) -> Result<bool, StoreError> {
+        for _ in 0..SORTS {
+            let found = jobs::find_unsorted(connection, SORT, mark).await?;
+            let are_all = found.len() < SORT;
+            let mut sorted = Vec::with_capacity(found.len());
+            for job in found {
+                let version =
+                    self.definitions.get(&self.store, &job.account, job.definition, job.version).await?;
+                let step_type = match &version {
+                    Found::Compiled(compiled) => compiled.graph.steps.get(job.step),
+                    Found::Gone | Found::Sealed => None,
+                };
+                let step_type = step_type.map_or(Steps::UNKNOWN, |step| step.step_type.name());
+                sorted.push((job, step_type));
+            }
+            if !sorted.is_empty() {
+                jobs::sort(connection, &sorted).await?;
+            }
+            if sorted.iter().any(|(_, step_type)| !types.contains(step_type)) {
+                // Others may have looked for it before they could find it.
+                self.store.wake().hint();
+            }
+            if are_all {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Until there are free slots, a batch of them if that does not take long; then what to do with them.

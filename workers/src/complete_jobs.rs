@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 use tokio::sync::{Mutex, mpsc, watch};
 use trunkline_store::jobs::{self, LeasedJob};
+use trunkline_store::pools::Steps;
 use trunkline_store::transitions::{self, Completion, Written};
 use trunkline_store::workers::Incarnation;
 use trunkline_store::{HotConnection, Store, StoreError};
@@ -40,6 +41,7 @@ pub(crate) struct Completer {
     pub(crate) jobs: mpsc::WeakUnboundedSender<Held>,
     pub(crate) draining: watch::Receiver<bool>,
     pub(crate) slots: Slots,
+    pub(crate) steps: Steps,
 }
 
 /// A finished job on its way into the database.
@@ -193,7 +195,8 @@ impl Completer {
         let Finished { held, end, took: _ } = finished;
         let End::Outcome { outcome, graph, context, attempt } = end else { return None };
         let keep = !draining && !held.lease.is_draining() && !self.is_others_turn(&held);
-        let completion = Completion { job: held.job.clone(), graph, outcome, keep, attempt };
+        let completion =
+            Completion { job: held.job.clone(), graph, outcome, keep, steps: self.steps.clone(), attempt };
         Some(Pending { held, completion, context })
     }
 

@@ -182,7 +182,8 @@ async fn register(store: &Store, settings: &Settings, draining: bool) -> Result<
     let mut connection = store.hot_connection().await?;
     let version = env!("CARGO_PKG_VERSION");
     let worker = (settings.name.as_str(), settings.slots, version);
-    workers::register_in_pool(&mut connection, worker, settings.lease, draining, &settings.accounts).await
+    let pool = (&settings.accounts, &settings.steps);
+    workers::register_in_pool(&mut connection, worker, settings.lease, draining, pool).await
 }
 
 /// Pauses between attempts to reach the database: 50 ms to 2 s, each shortened at random so that workers

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use trunkline_store::pools::Accounts;
+use trunkline_store::pools::{Accounts, Steps};
 
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -14,6 +14,8 @@ pub struct Settings {
     pub slots_per_account: Option<usize>,
     /// Whose jobs it takes.
     pub accounts: Accounts,
+    /// Steps of which types.
+    pub steps: Steps,
     /// How long the others believe in this worker without a sign of life.
     pub lease: Duration,
     /// An idle worker looks this often; hints make it look at once.
@@ -31,6 +33,7 @@ impl Default for Settings {
             slots: 256,
             slots_per_account: None,
             accounts: Accounts::All,
+            steps: Steps::All,
             lease: Duration::from_secs(15),
             poll_interval: Duration::from_millis(500),
             grace: Duration::from_secs(20),

@@ -17,7 +17,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use trunkline_store::jobs::{LeasedJob, LowWaterMark, Passed, Share, Waiting};
-use trunkline_store::pools::Accounts;
+use trunkline_store::pools::{Accounts, Steps};
 use trunkline_workflow::AccountId;
 
 /// Jobs claimed in one statement at most: a larger batch costs little less per job.
@@ -87,8 +87,9 @@ pub(crate) struct Turns {
     accounts: Accounts,
     /// Nobody shares the installation, or the pool is one account's.
     is_alone: bool,
-    /// Claims name accounts.
+    /// Claims name accounts: of a pool always.
     is_by_name: bool,
+    is_pool: bool,
     of_anybody: LowWaterMark,
     known: HashMap<AccountId, Known>,
     /// Counts uses of `known`, so that the longest unused leave.
@@ -113,12 +114,14 @@ struct Known {
 }
 
 impl Turns {
-    pub(crate) fn new(most: Most, accounts: Accounts) -> Self {
+    pub(crate) fn new(most: Most, accounts: Accounts, steps: &Steps) -> Self {
         let is_dedicated = matches!(&accounts, Accounts::Only(accounts) if accounts.len() == 1);
+        let is_pool = accounts != Accounts::All || *steps != Steps::All;
         Self {
             most,
             is_alone: is_dedicated,
-            is_by_name: accounts != Accounts::All,
+            is_by_name: is_pool,
+            is_pool,
             accounts,
             of_anybody: LowWaterMark::default(),
             known: HashMap::new(),
@@ -293,7 +296,7 @@ impl Turns {
             self.claimed_in_round = 0;
         }
         if began_at_the_beginning && came_to_the_end && found_nobody && self.queue.is_empty() {
-            self.is_by_name = self.accounts != Accounts::All;
+            self.is_by_name = self.is_pool;
             if let Some(now) = found.now {
                 self.of_anybody.nothing_at(now);
             }
@@ -366,7 +369,7 @@ mod tests {
     }
 
     fn turns(slots: usize) -> Turns {
-        Turns::new(Most { slots, per_account: None }, Accounts::All)
+        Turns::new(Most { slots, per_account: None }, Accounts::All, &Steps::All)
     }
 
     fn shares(next: Next) -> Vec<(String, usize)> {
@@ -464,7 +467,7 @@ mod tests {
     #[test]
     fn a_pool_looks_for_its_accounts_only() {
         let most = Most { slots: 8, per_account: None };
-        let mut only = Turns::new(most, Accounts::Only(vec![account("a")]));
+        let mut only = Turns::new(most, Accounts::Only(vec![account("a")]), &Steps::All);
         assert_eq!(only.next(8, &holding(&[])), Next::Look);
         let (_, _, asked) = only.look();
         assert_eq!(asked.iter().map(|asked| asked.account.as_str()).collect::<Vec<_>>(), ["a"]);
@@ -473,7 +476,7 @@ mod tests {
         only.learn_shares(&[(account("a"), 8)], &[]);
         assert_eq!(only.next(8, &holding(&[])), Next::Nothing);
 
-        let mut except = Turns::new(most, Accounts::Except(vec![account("a")]));
+        let mut except = Turns::new(most, Accounts::Except(vec![account("a")]), &Steps::All);
         assert_eq!(except.next(8, &holding(&[])), Next::Look);
         let (_, _, passed) = except.look();
         assert!(passed.iter().all(|passed| passed.account.as_str() == "a" && passed.begin.is_none()));

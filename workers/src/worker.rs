@@ -53,6 +53,7 @@ pub async fn run(
             jobs: jobs.downgrade(),
             draining: draining.clone(),
             slots: slots.clone(),
+            steps: settings.steps.clone(),
         };
         parts.spawn(completer.run());
     }
@@ -66,10 +67,11 @@ pub async fn run(
     let fee = tools.rules.workflow_fee;
     let limits = Limits::new(store.clone());
     let following = tokio::spawn(limits.clone().follow());
+    let definitions = Definitions::default();
     let executor = Executor {
         store: store.clone(),
         tools,
-        definitions: Definitions::default(),
+        definitions: definitions.clone(),
         connectors: Connectors::new(store.clone()),
         limits: limits.clone(),
         policies: HistoryPolicies::new(store.clone()),
@@ -87,6 +89,7 @@ pub async fn run(
         store: store.clone(),
         settings: settings.clone(),
         slots: slots.clone(),
+        definitions,
         jobs,
         draining: draining.clone(),
     };

@@ -141,7 +141,7 @@ impl Store {
         }
         let (instance, definition) = (id.to_string(), row.definition_id.to_string());
         let suspended = SuspendedBy::read(&mut snapshot, account, "instance.suspend", &instance).await?;
-        for row in JobRow::read(&mut snapshot, id).await? {
+        for row in JobRow::read(&mut snapshot, id, &graph).await? {
             explained.push((row.n, of_job(id, &row, &graph, suspended.as_ref())));
         }
         let paused = SuspendedBy::read(&mut snapshot, account, "definition.pause", &definition).await?;

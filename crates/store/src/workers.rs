@@ -14,9 +14,10 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use trunkline_workflow::step::StepType;
 
 use crate::attempts::AttemptOutcome;
-use crate::pools::Accounts;
+use crate::pools::{Accounts, Steps};
 use crate::waits::Resume;
 use crate::{PgConnection, Store, StoreError};
 
@@ -37,6 +38,9 @@ pub struct Worker {
     /// Whose jobs it takes; `None`: those of all but `except_accounts`.
     pub accounts: Option<Vec<String>>,
     pub except_accounts: Option<Vec<String>>,
+    /// The types of the steps that it executes; `None`: all but `except_steps`.
+    pub steps: Option<Vec<String>>,
+    pub except_steps: Option<Vec<String>>,
     pub started_at: DateTime<Utc>,
     /// When it last gave a sign of life; `None`: not since it was registered.
     pub renewed_at: Option<DateTime<Utc>>,
@@ -83,6 +87,12 @@ impl Worker {
         }
     }
 
+    /// Whether it executes steps of this type, of its accounts.
+    pub fn takes(&self, step_type: StepType) -> bool {
+        let is_in = |types: &Vec<String>| types.iter().any(|name| name == step_type.name());
+        self.steps.as_ref().is_none_or(is_in) && !self.except_steps.as_ref().is_some_and(is_in)
+    }
+
     /// Since it last gave a sign of life.
     pub fn lease_age(&self) -> Duration {
         let since = self.renewed_at.unwrap_or(self.started_at);
@@ -101,7 +111,7 @@ pub enum Renewal {
     Lost,
 }
 
-/// Begins a life of one that takes the jobs of all accounts. `draining`: it was told so in the life before.
+/// Begins a life of one that takes all jobs. `draining`: it was told so in the life before.
 pub async fn register(
     connection: &mut PgConnection,
     name: &str,
@@ -110,21 +120,23 @@ pub async fn register(
     lease: Duration,
     draining: bool,
 ) -> Result<Incarnation, StoreError> {
-    register_in_pool(connection, (name, slots, version), lease, draining, &Accounts::All).await
+    register_in_pool(connection, (name, slots, version), lease, draining, (&Accounts::All, &Steps::All)).await
 }
 
-/// Begins a life of one that takes the jobs of these accounts.
+/// Begins a life of one that takes the jobs of these accounts whose steps are of these types.
 pub async fn register_in_pool(
     connection: &mut PgConnection,
     (name, slots, version): (&str, usize, &str),
     lease: Duration,
     draining: bool,
-    accounts: &Accounts,
+    (accounts, steps): (&Accounts, &Steps),
 ) -> Result<Incarnation, StoreError> {
     let (only, except) = accounts.columns();
+    let (only_steps, except_steps) = steps.columns();
     let id = sqlx::query_scalar(
-        "insert into workers (name, slots, version, leased_until, draining, accounts, except_accounts)
-         values ($1, $2, $3, now() + $4 * interval '1 microsecond', $5, $6, $7)
+        "insert into workers (name, slots, version, leased_until, draining, accounts, except_accounts,
+             steps, except_steps)
+         values ($1, $2, $3, now() + $4 * interval '1 microsecond', $5, $6, $7, $8, $9)
          returning id",
     )
     .bind(name)
@@ -134,6 +146,8 @@ pub async fn register_in_pool(
     .bind(draining)
     .bind(only)
     .bind(except)
+    .bind(only_steps)
+    .bind(except_steps)
     .fetch_one(connection)
     .await?;
     Ok(Incarnation(id))
@@ -226,8 +240,8 @@ impl Store {
     pub async fn list_workers(&self, gone_for: Duration) -> Result<Vec<Worker>, StoreError> {
         let workers = sqlx::query_as(
             "select w.id, w.name, w.slots, (select count(*) from jobs j where j.worker = w.id) as busy,
-                 w.version, w.draining, w.accounts, w.except_accounts, w.started_at, w.renewed_at, w.leased_until,
-                 w.lost_at, now() as now
+                 w.version, w.draining, w.accounts, w.except_accounts, w.steps, w.except_steps, w.started_at,
+                 w.renewed_at, w.leased_until, w.lost_at, now() as now
              from workers w
              where w.lost_at is null or w.lost_at > now() - $1 * interval '1 microsecond'
              order by w.name, w.id",

@@ -8,6 +8,7 @@ use trunkline_store::diagnose::{ConnectionMode, connection_mode};
 use trunkline_store::measure::Measured;
 use trunkline_store::workers::{Worker, WorkerState};
 use trunkline_store::{Store, StoreError};
+use trunkline_workflow::step::StepType;
 
 use super::finding::{self, Finding};
 use crate::cli::chain::Chain;
@@ -158,7 +159,25 @@ async fn check_workers(store: &Store) -> Result<Vec<Finding>, StoreError> {
             todo,
         )),
     });
+    findings.extend(check_step_types(&workers));
     Ok(findings)
+}
+
+/// Where workers take only some types of steps: those that nobody takes.
+fn check_step_types(workers: &[Worker]) -> Option<Finding> {
+    let live: Vec<&Worker> = workers.iter().filter(|worker| worker.state() == WorkerState::Live).collect();
+    let all = StepType::ALL.into_iter().chain(StepType::INTERNAL);
+    let (taken, left): (Vec<_>, Vec<_>) =
+        all.partition(|step_type| live.iter().any(|worker| worker.takes(*step_type)));
+    if taken.is_empty() || left.is_empty() {
+        return None;
+    }
+    let names: Vec<&str> = left.into_iter().map(StepType::name).collect();
+    Some(Finding::warning(
+        "step types",
+        format!("no live worker executes {}", names.join(", ")),
+        "start one that does: `trunkline worker --steps …`, or without a selection",
+    ))
 }
 
 fn is_there(worker: &Worker) -> bool {

@@ -12,6 +12,7 @@ mod metrics;
 mod networks;
 mod rules;
 mod secret;
+mod steps;
 mod traces;
 mod worker;
 mod workflows_api;

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use trunkline_connectors::outbound::{AddressPolicy, OutboundClient};
 use trunkline_expressions::{Evaluator, EvaluatorCommand, Limits};
-use trunkline_store::pools::Accounts;
+use trunkline_store::pools::{Accounts, Steps};
 use trunkline_workers::{ConnectorUse, Settings, Tools};
 
 use super::accounts::{AccountList, parse_accounts};
 use super::networks::{Networks, parse_networks};
 use super::rules::RulesSettings;
+use super::steps::{StepList, parse_steps};
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -49,6 +50,19 @@ pub struct WorkerSettings {
     /// Accounts whose steps it leaves to other workers [default: none]
     #[arg(long, env = "TRUNKLINE_WORKER_EXCEPT_ACCOUNTS", value_name = "ACCOUNT,…", value_parser = parse_accounts)]
     except_accounts: Option<AccountList>,
+    /// Types of the steps that it executes, and no others [default: all]
+    #[arg(
+        id = "worker_steps",
+        long = "steps",
+        env = "TRUNKLINE_WORKER_STEPS",
+        value_name = "TYPE,…",
+        value_parser = parse_steps,
+        conflicts_with = "except_steps"
+    )]
+    steps: Option<StepList>,
+    /// Types of the steps that it leaves to other workers [default: none]
+    #[arg(long, env = "TRUNKLINE_WORKER_EXCEPT_STEPS", value_name = "TYPE,…", value_parser = parse_steps)]
+    except_steps: Option<StepList>,
     /// Seconds without a sign of life after which other workers take over its steps
     #[arg(
         long,
@@ -124,6 +138,11 @@ impl WorkerSettings {
                 (Some(accounts), _) => Accounts::Only(accounts.0.clone()),
                 (None, Some(accounts)) => Accounts::Except(accounts.0.clone()),
                 (None, None) => Accounts::All,
+            },
+            steps: match (&self.steps, &self.except_steps) {
+                (Some(steps), _) => Steps::Only(steps.0.clone()),
+                (None, Some(steps)) => Steps::Except(steps.0.clone()),
+                (None, None) => Steps::All,
             },
             lease: Duration::from_secs(self.lease),
             poll_interval: Duration::from_millis(self.poll),

@@ -35,14 +35,14 @@ pub enum BlockedOn {
     /// take turns, so those of others say nothing.
     Queued {
         ahead: i64,
-        /// That take the account's jobs.
+        /// That take it, of this account and step type.
         workers: i64,
         since: DateTime<Utc>,
     },
     /// Nobody is there to take it.
     NoWorker {
         ahead: i64,
-        /// Live workers that do not take the account's jobs.
+        /// Live workers that do not take it.
         others: i64,
         since: DateTime<Utc>,
     },
@@ -156,7 +156,11 @@ pub(super) struct JobRow {
 }
 
 impl JobRow {
-    pub(super) async fn read(connection: &mut PgConnection, id: InstanceId) -> Result<Vec<Self>, StoreError> {
+    pub(super) async fn read(
+        connection: &mut PgConnection,
+        id: InstanceId,
+        graph: &Graph,
+    ) -> Result<Vec<Self>, StoreError> {
         Ok(sqlx::query_as(
             "select j.n, j.step, j.attempt, j.queued, j.held, j.ready_at, j.started_at,
                  case when j.worker is not null then coalesce(w.name, j.worker::text) end as worker,
@@ -176,11 +180,14 @@ impl JobRow {
                  live.workers, live.others
              from jobs j
              left join workers w on w.id = j.worker
+             cross join lateral (select ($3::text[])[j.step + 1] as step_type) t
              cross join lateral (
                  select count(*) filter (where takes) as workers, count(*) filter (where not takes) as others
                  from (
                      select coalesce(j.account_id = any(l.accounts), true)
-                         and coalesce(j.account_id <> all(l.except_accounts), true) as takes
+                         and coalesce(j.account_id <> all(l.except_accounts), true)
+                         and coalesce(t.step_type = any(l.steps), true)
+                         and coalesce(t.step_type <> all(l.except_steps), true) as takes
                      from workers l
                      where l.lost_at is null and l.leased_until > now() and not l.draining
                  ) as each
@@ -190,6 +197,7 @@ impl JobRow {
         )
         .bind(id.as_bytes().as_slice())
         .bind(MOST_AHEAD)
+        .bind(graph.steps.iter().map(|step| step.step_type.name()).collect::<Vec<_>>())
         .fetch_all(connection)
         .await?)
     }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgRow;
-use sqlx::{FromRow, Row};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::{FromRow, Postgres, Row};
 use trunkline_workflow::AccountId;
 
 use super::{LeasedJob, LowWaterMark};
@@ -40,6 +40,7 @@ macro_rules! lease {
         )
     };
 }
+pub(super) use lease;
 
 const OF_ANYBODY: &str = lease!(
     "select ctid as place
@@ -95,22 +96,44 @@ pub async fn claim_shares(
     worker: Incarnation,
     shares: &mut [Share<'_>],
 ) -> Result<Vec<LeasedJob>, StoreError> {
+    let (begins, statement) = bind_shares(OF_ACCOUNTS, worker, shares);
+    let rows = statement.fetch_all(connection).await?;
+    read_shares(&rows, shares, begins, |_, _| true)
+}
+
+/// From where each account's jobs are asked for, and the statement with what it needs first.
+pub(super) fn bind_shares(
+    statement: &'static str,
+    worker: Incarnation,
+    shares: &mut [Share<'_>],
+) -> (Vec<(DateTime<Utc>, bool)>, sqlx::query::Query<'static, Postgres, PgArguments>) {
     let begins: Vec<(DateTime<Utc>, bool)> = shares.iter_mut().map(|share| share.mark.begin()).collect();
-    let rows = sqlx::query(OF_ACCOUNTS)
+    let statement = sqlx::query(statement)
         .bind(worker.0)
-        .bind(shares.iter().map(|share| share.account.as_str()).collect::<Vec<_>>())
+        .bind(shares.iter().map(|share| share.account.as_str().to_owned()).collect::<Vec<_>>())
         .bind(shares.iter().map(|share| as_bigint(share.limit)).collect::<Vec<_>>())
-        .bind(begins.iter().map(|(begin, _)| *begin).collect::<Vec<_>>())
-        .fetch_all(connection)
-        .await?;
-    let mut newest: HashMap<&str, DateTime<Utc>> = HashMap::new();
-    for row in &rows {
+        .bind(begins.iter().map(|(begin, _)| *begin).collect::<Vec<_>>());
+    (begins, statement)
+}
+
+/// What was claimed. `is_told`: whether so many jobs, asked for so many, say how far the account's mark may go.
+pub(super) fn read_shares(
+    rows: &[PgRow],
+    shares: &mut [Share<'_>],
+    begins: Vec<(DateTime<Utc>, bool)>,
+    is_told: impl Fn(usize, usize) -> bool,
+) -> Result<Vec<LeasedJob>, StoreError> {
+    let mut newest: HashMap<&str, (DateTime<Utc>, usize)> = HashMap::new();
+    for row in rows {
         let ready_at = ready_at(row)?;
-        let newest = newest.entry(row.try_get("account_id")?).or_insert(ready_at);
+        let (newest, count) = newest.entry(row.try_get("account_id")?).or_insert((ready_at, 0));
         *newest = ready_at.max(*newest);
+        *count += 1;
     }
     for (share, (_, from_beginning)) in shares.iter_mut().zip(begins) {
-        if let Some(newest) = newest.get(share.account.as_str()) {
+        if let Some((newest, count)) = newest.get(share.account.as_str())
+            && is_told(*count, share.limit)
+        {
             share.mark.advance(*newest, from_beginning);
         }
     }

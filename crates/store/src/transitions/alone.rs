@@ -52,6 +52,7 @@ with t as (
 ), moved as (
     update jobs j
     set n = t.next_n, step = t.next_step, issued = t.issued, alone = t.alone, resume = null,
+        step_type = null,
         attempt = case when t.keep then 1 else 0 end,
         started_at = case when t.keep then now() end,
         worker = case when t.keep then j.worker end,
@@ -148,7 +149,7 @@ pub(super) async fn write(
         .bind(column(rows().map(|(_, t)| next(t).map(|next| as_int(next.step)))))
         .bind(rows().map(|(_, t)| t.issued).collect::<Vec<_>>())
         .bind(rows().map(|(_, t)| t.alone).collect::<Vec<_>>())
-        .bind(rows().map(|(c, _)| c.keep).collect::<Vec<_>>())
+        .bind(rows().map(|(c, t)| goes_on(t).is_some_and(|next| c.keeps(next.step))).collect::<Vec<_>>())
         .bind(column(rows().map(|(_, t)| t.ended.map(InstanceStatus::as_str))))
         .bind(column(rows().map(|(_, t)| t.data.as_deref())))
         .bind(column(rows().map(|(_, t)| t.log.first().map(|entry| entry.name.as_str()))))
@@ -188,14 +189,17 @@ fn column<T>(values: impl Iterator<Item = Option<T>>) -> Option<Vec<Option<T>>> 
 }
 
 /// The path that goes on: its own, or the first of an `If`'s bodies.
-fn written(completion: &Completion, transition: &Transition, now: DateTime<Utc>) -> Written {
-    let next: Option<&NewPath> = match &transition.then {
+fn goes_on(transition: &Transition) -> Option<&NewPath> {
+    match &transition.then {
         Then::Continues(next) => Some(next),
         Then::Parked(_) | Then::Ends => transition.forked.iter().find(|fork| !fork.queued),
-    };
-    match next {
+    }
+}
+
+fn written(completion: &Completion, transition: &Transition, now: DateTime<Utc>) -> Written {
+    match goes_on(transition) {
         None => Written::Done { ready: false, ended: ended(&completion.job, transition.ended, now) },
-        Some(_) if !completion.keep => Written::Done { ready: true, ended: None },
+        Some(next) if !completion.keeps(next.step) => Written::Done { ready: true, ended: None },
         Some(next) => {
             let state = (transition.issued, transition.alone);
             Written::Next(Box::new(successor(

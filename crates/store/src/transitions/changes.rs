@@ -102,7 +102,7 @@ impl Changes {
         let mut next = None;
         let mut active = transition.woken.is_some() || transition.closed.is_some_and(|closed| !closed.queued);
         let mut place = |path: NewPath| {
-            let mine = !path.queued && !held && completion.keep;
+            let mine = !path.queued && !held && completion.keeps(path.step);
             if mine {
                 let state = (issued, alone);
                 next = Some(successor(completion, path.path, path.n, path.step, path.scope, state, now));
@@ -259,7 +259,7 @@ impl Changes {
         sqlx::query(
             "update jobs j
              set n = t.n, step = t.step, scope = t.scope, issued = t.issued, alone = t.alone,
-                 queued = t.queued, held = t.held, resume = null,
+                 queued = t.queued, held = t.held, resume = null, step_type = null,
                  worker = case when t.mine then $1 end,
                  attempt = case when t.mine then 1 else 0 end,
                  started_at = case when t.mine then now() end,

@@ -30,6 +30,7 @@ use trunkline_workflow::{Graph, InstanceStatus, Outcome};
 
 use crate::attempts::Attempt;
 use crate::jobs::LeasedJob;
+use crate::pools::Steps;
 use crate::workers::Incarnation;
 use crate::{PgConnection, StoreError};
 
@@ -41,8 +42,17 @@ pub struct Completion {
     pub outcome: Outcome,
     /// The worker goes on with the path itself; else the next job is left to whoever claims it.
     pub keep: bool,
+    /// Types of the steps that the worker goes on with.
+    pub steps: Steps,
     /// What the history is told of the attempt.
     pub attempt: Option<Box<Attempt>>,
+}
+
+impl Completion {
+    /// Whether the worker goes on with a path whose next step is this one.
+    fn keeps(&self, step: usize) -> bool {
+        self.keep && self.graph.steps.get(step).is_none_or(|step| self.steps.takes(step.step_type))
+    }
 }
 
 /// The end of an instance.
