@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use trunkline_store::Store;
+use trunkline_store::waits::{DueMark, Released};
 use trunkline_store::workers::{self, Renewal};
 
 use crate::support::{Engine, TestApp, definition, instance_id, until};
@@ -52,6 +53,58 @@ async fn a_herd_of_timers_does_not_starve_new_work() {
     assert!(left > 1_000, "the start waited for the whole herd");
     until("the herd is worked off", || async { count(store, ended).await == 30_001 }).await;
     engine.finish().await;
+}
+
+/// So many timers of an account, which have been due for so many seconds.
+async fn due_timers(store: &Store, account: &str, count: i32, seconds: i32) {
+    sqlx::query(
+        "with owner as (
+             insert into accounts (id) values ($1) on conflict do nothing
+         ), made as (
+             select decode(lpad(to_hex(extract(epoch from now())::bigint), 8, '0')
+                 || lpad(to_hex(hashtext($1)::bigint & 4294967295), 8, '0') || lpad(to_hex(n), 8, '0'), 'hex') as id
+             from generate_series(1, $2) as n
+         ), started as (
+             insert into instances (id, account_id, definition_id, version, status, data)
+             select id, $1, $4, 1, 'Runnable', '{}' from made
+         )
+         insert into waits (instance_id, path, account_id, n, step, issued, attempt, kind, due_at, started_at)
+         select id, 1, $1, 1, 0, 1, 1, 'timer', now() - $3 * interval '1 second', now() from made",
+    )
+    .bind(account)
+    .bind(count)
+    .bind(seconds)
+    .bind(uuid::Uuid::nil())
+    .execute(store.pool())
+    .await
+    .unwrap();
+}
+
+/// A position, no time: the others are in the first batches however much of the flood was due before.
+#[tokio::test]
+async fn a_flood_of_due_timers_of_one_account_leaves_the_others_their_turn() {
+    let app = TestApp::start().await;
+    let store = app.store();
+    due_timers(store, "flood", 10_000, 600).await;
+    due_timers(store, "zebra", 1, 1).await;
+    let mut mark = DueMark::default();
+    assert_eq!(
+        store.release_due(&mut mark).await.unwrap(),
+        Released::Some(1_000),
+        "a full batch all the same"
+    );
+    assert_eq!(count(store, "select count(*) from jobs where account_id = 'zebra'").await, 1);
+
+    // Likewise of a trickle, and one turn after the other where there are more accounts than it has room for.
+    assert_eq!(store.release_due(&mut mark).await.unwrap(), Released::Some(1_000));
+    for number in 0..300 {
+        due_timers(store, &format!("a{number}"), 1, 1).await;
+    }
+    for _ in 0..5 {
+        assert_eq!(store.release_due(&mut mark).await.unwrap(), Released::Later);
+    }
+    assert_eq!(count(store, "select count(*) from waits where account_id like 'a%'").await, 0);
+    assert!(count(store, "select count(*) from waits where account_id = 'flood'").await > 7_500);
 }
 
 #[tokio::test]

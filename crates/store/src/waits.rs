@@ -4,14 +4,16 @@
 //! one statement ([`resume`]), under the lock of the instance, so that exactly one of a reply and its
 //! deadline wins. In a suspended instance the job is made all the same, but held: what arrived is kept.
 
-use std::time::Duration;
+mod release_due;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use trunkline_workflow::InstanceId;
 
-use crate::{PgConnection, Store, StoreError};
+use crate::{PgConnection, StoreError};
+
+pub use release_due::{DueMark, Released};
 
 /// What ended a wait; travels with the job.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -46,101 +48,6 @@ pub(crate) struct Ending {
     pub(crate) n: i32,
     /// `None`: a retry, which goes on with what it had.
     pub(crate) resume: Option<String>,
-}
-
-/// Ready jobs beyond which due waits only trickle: a million timers due at once must not bury new starts,
-/// and a queue that is always full must not stop the timers.
-const BACKLOG: i64 = 2_000;
-const TRICKLE: i64 = 100;
-/// Waits released in one transaction.
-const BATCH: i64 = 1_000;
-
-/// What a round of releasing found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Released {
-    /// Nothing is due; the next wait is due after this long, if there is one.
-    Nothing { next_due_in: Option<Duration> },
-    /// A full batch went on; there are more.
-    Some(usize),
-    /// Some went on; the rest is held up by a full queue or by somebody at work on its instances.
-    Later,
-}
-
-impl Store {
-    /// Makes due waits runnable, a batch of them. Safe to run twice, and by several processes.
-    pub async fn release_due(&self) -> Result<Released, StoreError> {
-        let next: Option<i64> = sqlx::query_scalar(
-            "select greatest(0, extract(epoch from due_at - now()) * 1000000)::bigint
-             from waits
-             where due_at is not null
-             order by due_at
-             limit 1",
-        )
-        .fetch_optional(&self.pool)
-        .await?;
-        let next_due_in = next.map(|micros| Duration::from_micros(micros.unsigned_abs()));
-        if next_due_in != Some(Duration::ZERO) {
-            return Ok(Released::Nothing { next_due_in });
-        }
-        let count = self.release_batch().await?;
-        if count > 0 {
-            self.wake.hint();
-        }
-        Ok(if count < usize::try_from(BATCH).unwrap_or(count) {
-            Released::Later
-        } else {
-            Released::Some(count)
-        })
-    }
-
-    async fn release_batch(&self) -> Result<usize, StoreError> {
-        let mut transaction = self.begin().await?;
-        let instances: Vec<Vec<u8>> = sqlx::query_scalar(
-            "with due as materialized (
-                 select instance_id
-                 from waits
-                 where due_at <= now()
-                 order by due_at
-                 limit case
-                     when (select count(*) from (
-                         select from jobs where worker is null and not queued and not held limit $2
-                     ) as ready) >= $2 then $3 else $1
-                 end
-             )
-             select id
-             from instances
-             where id in (select instance_id from due)
-             order by id
-             for update skip locked",
-        )
-        .bind(BATCH)
-        .bind(BACKLOG)
-        .bind(TRICKLE)
-        .fetch_all(&mut *transaction)
-        .await?;
-        if instances.is_empty() {
-            return Ok(0);
-        }
-        let waits: Vec<(Vec<u8>, i32, i32, String)> = sqlx::query_as(
-            "select instance_id, path, n, kind
-             from waits
-             where instance_id = any($1) and due_at <= now()",
-        )
-        .bind(&instances)
-        .fetch_all(&mut *transaction)
-        .await?;
-        let due = Resume::Due.to_text();
-        let endings: Vec<Ending> = waits
-            .into_iter()
-            .map(|(id, path, n, kind)| {
-                let instance = read_id(&id)?;
-                Ok(Ending { instance, path, n, resume: (kind != "retry").then(|| due.clone()) })
-            })
-            .collect::<Result<_, StoreError>>()?;
-        let count = resume(&mut transaction, &endings).await?.len();
-        transaction.commit().await?;
-        Ok(count)
-    }
 }
 
 /// Moves waits to jobs; the caller holds the locks of their instances. Answers those that were still

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use trunkline_store::Store;
-use trunkline_store::waits::Released;
+use trunkline_store::waits::{DueMark, Released};
 
 use crate::lease::{Backoff, Lease};
 
@@ -19,6 +19,7 @@ const BETWEEN_ELECTIONS: Duration = Duration::from_secs(3);
 
 pub(super) async fn run(store: &Store, lease: &Lease) {
     let mut pause = Backoff::default();
+    let mut mark = DueMark::default();
     let mut elected_at: Option<tokio::time::Instant> = None;
     loop {
         let result = async {
@@ -29,7 +30,7 @@ pub(super) async fn run(store: &Store, lease: &Lease) {
                 }
                 elected_at = Some(now);
             }
-            store.release_due().await.map(Some)
+            store.release_due(&mut mark).await.map(Some)
         };
         match result.await {
             Ok(released) => {
