@@ -9,6 +9,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::PgExecutor;
+use trunkline_telemetry::{counter, declared};
 use trunkline_workflow::definition::{DefinitionInput, Extras};
 use trunkline_workflow::{AccountId, DefinitionId, Trigger, Version};
 
@@ -415,7 +416,7 @@ impl Store {
 
 /// The definitions that an event starts (spec 6.2, 6.4): enabled in their newest version, and bound to no
 /// subaccount or to the event's own. An event without subaccount starts the unbound ones. Those that are drained
-/// are not started, and the log says so.
+/// are not started, which is counted and said in the log.
 pub(crate) async fn triggered_by(
     executor: impl PgExecutor<'_>,
     account: &AccountId,
@@ -439,7 +440,7 @@ pub(crate) async fn triggered_by(
     .await?;
     let (drained, triggered): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(.., draining)| *draining);
     for (definition, ..) in drained {
-        report_drained(account, definition);
+        report_drained(account, definition, trigger);
     }
     Ok(triggered
         .into_iter()
@@ -448,7 +449,8 @@ pub(crate) async fn triggered_by(
 }
 
 /// Something would have started it.
-pub(crate) fn report_drained(account: &AccountId, definition: DefinitionId) {
+pub(crate) fn report_drained(account: &AccountId, definition: DefinitionId, trigger: Trigger) {
+    counter(&declared::DRAINED, [trigger.as_str()]).increment(1);
     tracing::info!(account.id = %account, definition.id = %definition, "a drained definition was not started");
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::json;
 use trunkline_workflow::schedule::Schedule;
-use trunkline_workflow::{AccountId, DefinitionId, Version, context};
+use trunkline_workflow::{AccountId, DefinitionId, Trigger, Version, context};
 
 use crate::definitions::report_drained;
 use crate::starts::{self, NewInstance};
@@ -81,7 +81,7 @@ impl Store {
             let starts = due.iter().flat_map(|due| &due.starts);
             let is_due = starts.clone().next().is_some();
             if is_due && row.draining {
-                report_drained(&account, row.definition_id);
+                report_drained(&account, row.definition_id, Trigger::Schedule);
             } else if is_due {
                 let left = match left.entry(account.clone()) {
                     Entry::Occupied(left) => left.into_mut(),

@@ -74,6 +74,7 @@ declare! {
     WEBHOOKS: COUNTER "trunkline_webhooks_total" ["kind", "answer"] "Webhooks of providers: `accepted` (2xx), `refused` (4xx), `failed` (5xx).";
 
     // Of each process.
+    DRAINED: COUNTER "trunkline_drained_triggers_total" ["trigger"] "Times that something would have started a definition that is being drained: an event, or its schedule.";
     POOL_LIMIT: GAUGE "trunkline_database_pool_limit" [] "Connections that this process's pool may have.";
     POOL_CONNECTIONS: GAUGE "trunkline_database_pool_connections" ["state"] "Connections that it has: `idle`, `in_use`.";
     POOL_WAIT: GAUGE "trunkline_database_pool_wait_seconds" [] "How long the last look at the database waited for a connection of the pool.";

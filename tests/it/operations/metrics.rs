@@ -48,6 +48,8 @@ const OF_SERVER: &[Expected] = &[
     ("trunkline_api_requests_total", &[("route", "unmatched"), ("status", "404")], 1),
     ("trunkline_api_requests_total", &[("method", "other"), ("status", "405")], 1),
     ("trunkline_webhooks_total", &[("kind", "messages"), ("answer", "accepted")], 1),
+    ("trunkline_drained_triggers_total", &[("trigger", "inbound_sms")], 1),
+    ("trunkline_drained_triggers_total", &[], 1),
     ("trunkline_webhooks_total", &[("kind", "messages"), ("answer", "refused")], 1),
     ("trunkline_webhooks_total", &[("kind", "voice"), ("answer", "refused")], 1),
     ("trunkline_workers", &[("state", "live")], 1),
@@ -116,6 +118,8 @@ async fn server_and_worker_count_what_they_do_and_nothing_of_whom() {
             {"id": "end", "stepType": "Branch", "selectNextStep": {"nowhere": null}},
         ])))
         .await;
+    let drained = app.define(sample::enabled("inbound_sms", None)).await;
+    app.post(&format!("/definitions/{drained}/drain"), json!({})).await.expect(200);
     let worker = WorkerProcess::start_with(app.database_url(), &[LISTEN]);
     let server =
         WorkerProcess::start_server(app.database_url(), &[LISTEN, ("TRUNKLINE_LISTEN", "127.0.0.1:0")]);
