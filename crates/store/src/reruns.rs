@@ -1,6 +1,7 @@
 //! Running an ended instance again: a new instance, linked to its origin.
 //!
-//! The origin is only read: what has ended does not change any more, so nothing of it needs a lock.
+//! The origin is only read: what has ended does not change any more, so nothing of it needs a lock. Who runs it again
+//! takes turns with others who do, so that a batch that skips what was run again before sees it.
 
 mod of_dispatch;
 
@@ -58,6 +59,7 @@ impl Store {
         let unlocked = self.keys().await?;
         let new = starts::new_id();
         let mut transaction = self.begin().await?;
+        lock_origin(&mut transaction, origin).await?;
         if let Some(key) = key {
             match starts::answer_or_note(&mut transaction, key, &[new]).await? {
                 None => {}
@@ -101,6 +103,16 @@ struct OriginRow {
     behind: Option<Vec<i32>>,
     steps: String,
     draining: bool,
+}
+
+/// Until the end of the transaction nobody else runs it again: who comes second sees what the first did. A statement of
+/// its own, so that the next one does.
+pub(crate) async fn lock_origin(connection: &mut PgConnection, origin: InstanceId) -> Result<(), StoreError> {
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('rerun:' || $1::text, 0))")
+        .bind(origin.to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Writes nothing unless it answers `Started`; locks nothing that others want but the account's count, last.

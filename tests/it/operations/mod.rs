@@ -1,6 +1,7 @@
 //! What is ours beside the two APIs that we speak.
 
 mod audit;
+mod batch_races;
 pub mod batches;
 mod explain;
 mod exposition;

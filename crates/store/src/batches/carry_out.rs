@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{BatchAction, BatchState, lock_alone, set_state};
 use crate::audit::By;
 use crate::control::{Controlled, Target, control_within};
-use crate::reruns::{Rerun, Wish, rerun_within};
+use crate::reruns::{Rerun, Wish, lock_origin, rerun_within};
 use crate::waits::read_id;
 use crate::{PgConnection, Store, StoreError, starts};
 
@@ -196,6 +196,7 @@ impl Store {
                 })
             }
             BatchAction::Rerun(choice) => {
+                lock_origin(&mut *connection, instance).await?;
                 if !batch.again
                     && let Some(rerun) = find_rerun(&mut *connection, account, instance).await?
                 {
