@@ -13,14 +13,14 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use trunkline_expressions::EvaluationError;
-use trunkline_store::Store;
 use trunkline_store::messages::Sent;
 use trunkline_store::waits::Resume;
+use trunkline_store::{Store, dispatches};
 use trunkline_telemetry::traces::{self, Span, SpanKind};
 use trunkline_workflow::context::{MAX_DEPTH, RESERVED, depth};
 use trunkline_workflow::graph::{Landing, Step};
 use trunkline_workflow::retry::RetryPolicy;
-use trunkline_workflow::{Outcome, route};
+use trunkline_workflow::{DefinitionId, Outcome, route};
 
 use crate::connectors::Connectors;
 use crate::definitions::{Compiled, CompiledStep, Definitions, Found};
@@ -58,8 +58,10 @@ impl Executor {
             Ok(context) => context,
             Err(message) => return end(held, failed(message.clone())),
         };
-        if self.limits.is_paused(&held.job.account, held.job.definition) {
-            return self.wait_for_definition(held).await;
+        match self.paused(held).await {
+            None => return End::Abandoned,
+            Some(Some(definition)) => return self.wait_for_definition(held, definition).await,
+            Some(None) => {}
         }
         let Some(compiled) = self.find(held).await else { return End::Abandoned };
         let compiled = match compiled {
@@ -75,13 +77,36 @@ impl Executor {
         End::Outcome { outcome, graph: compiled.graph.clone(), context: Ok(context), attempt }
     }
 
-    /// Nothing of the job is done until its definition is resumed.
-    async fn wait_for_definition(&self, held: &Held) -> End {
+    /// The paused definition for which the job waits: its own, or that of the step which started it. `None`: the worker
+    /// is no longer believed.
+    async fn paused(&self, held: &Held) -> Option<Option<DefinitionId>> {
+        let job = &held.job;
+        if self.limits.is_paused(&job.account, job.definition) {
+            return Some(Some(job.definition));
+        }
+        if job.definition != dispatches::DEFINITION || !self.limits.is_any_paused(&job.account) {
+            return Some(None);
+        }
+        let mut pause = Backoff::default();
+        loop {
+            match self.store.definition_of_parent(job.instance).await {
+                Ok(parent) => return Some(parent.filter(|id| self.limits.is_paused(&job.account, *id))),
+                Err(_) if held.lease.is_lost() => return None,
+                Err(error) => {
+                    pause.report(&error, "cannot find out who started a workflow; trying again");
+                    pause.wait().await;
+                }
+            }
+        }
+    }
+
+    /// Nothing of the job is done until the definition is resumed.
+    async fn wait_for_definition(&self, held: &Held, definition: DefinitionId) -> End {
         let job = &held.job;
         let mut pause = Backoff::default();
         loop {
             let (account, path) = (&job.account, job.path.path);
-            match self.store.wait_for_definition(account, job.definition, job.id(), path).await {
+            match self.store.wait_for_definition(account, definition, job.id(), path).await {
                 Ok(()) => {
                     let message = "The definition is paused.".to_owned();
                     return end(held, Outcome::Postponed { after: WHILE_PAUSED, message });

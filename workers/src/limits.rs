@@ -104,6 +104,11 @@ impl Limits {
             && known.paused.get(account).is_some_and(|paused| paused.contains(&definition))
     }
 
+    pub(crate) fn is_any_paused(&self, account: &AccountId) -> bool {
+        let known = self.read();
+        !known.paused.is_empty() && known.paused.contains_key(account)
+    }
+
     /// Leave for a step, or its place in a queue.
     pub(crate) async fn ask(&self, account: &AccountId, ask: Ask) -> Result<Leave, StoreError> {
         let (answer, answered) = oneshot::channel();

@@ -2,8 +2,8 @@
 //!
 //! Suspending marks the instance's jobs as held: a running step finishes and its successor is written, but
 //! nothing held is claimed. Resuming lifts the mark. Terminating takes the jobs and waits away: a running
-//! step's result finds no row and is dropped. With an instance end the workflows that its steps started, and a
-//! step of another one that waits for it is told.
+//! step's result finds no row and is dropped. The workflows that its steps started are suspended, resumed and ended with
+//! it, and a step of another one that waits for it is told its end.
 
 use serde_json::Value;
 use trunkline_workflow::advance::{LogEntry, cancel};
@@ -104,8 +104,12 @@ pub(crate) async fn control_within(
     };
     let mut goes_on = command == Command::Resume;
     match command {
-        Command::Suspend => hold(&mut *connection, instance, true).await?,
-        Command::Resume => hold(&mut *connection, instance, false).await?,
+        Command::Suspend | Command::Resume => {
+            hold(&mut *connection, instance, command == Command::Suspend).await?;
+            for child in live_children(&mut *connection, instance).await? {
+                hold_child(&mut *connection, account, child, command).await?;
+            }
+        }
         Command::Terminate => {
             let graph = found.graph(unlocked);
             take_away(&mut *connection, instance, &graph).await?;
@@ -197,6 +201,29 @@ async fn terminate_child(
     // Nobody waits for it: the step that started it ends, too.
     dispatches::cancelled(connection, account, child).await?;
     Ok(())
+}
+
+/// An instance that was just made for one that is suspended.
+pub(crate) async fn suspend_new(
+    connection: &mut PgConnection,
+    account: &AccountId,
+    instance: InstanceId,
+) -> Result<(), StoreError> {
+    hold(&mut *connection, instance, true).await?;
+    set_status(connection, account, instance, InstanceStatus::Suspended).await
+}
+
+/// Likewise: what its instance does not do, it does not do for it.
+async fn hold_child(
+    connection: &mut PgConnection,
+    account: &AccountId,
+    child: InstanceId,
+    command: Command,
+) -> Result<(), StoreError> {
+    let found = find_locked(&mut *connection, account, Some(dispatches::DEFINITION), child).await?;
+    let Some(next) = found.and_then(|found| control(found.status, command)) else { return Ok(()) };
+    hold(&mut *connection, child, command == Command::Suspend).await?;
+    set_status(connection, account, child, next).await
 }
 
 /// Steps that cannot be read have no names in the log, and are stopped all the same.

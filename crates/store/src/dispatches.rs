@@ -16,11 +16,12 @@ use trunkline_workflow::definition::{DefinitionInput, Extras};
 use trunkline_workflow::dispatch::{
     self, Channel, Flavour, Link, Outcome, Refusal, Report, ReportedMessage, Status, StatusChange, Usage,
 };
-use trunkline_workflow::{AccountId, DefinitionId, InstanceId, JobId, Trigger, context};
+use trunkline_workflow::{AccountId, DefinitionId, InstanceId, InstanceStatus, JobId, Trigger, context};
 use uuid::Uuid;
 
 use crate::audit::By;
 use crate::callbacks::{self, NewCallback};
+use crate::control;
 use crate::events::{EventKind, Incoming, Received, Recipients};
 use crate::messages::{Basis, Receipt, STARTED, StatusReceipt};
 use crate::nexmo_accounts::CallbackUrls;
@@ -124,15 +125,17 @@ impl Store {
         let instance = rows.ids[0];
         let parent = new.parent.as_ref();
         let mut transaction = self.begin().await?;
+        let mut is_suspended = false;
         if let Some(parent) = parent {
-            // Shared with nobody who ends it: either it lives, or its end finds the workflow.
-            let lives = sqlx::query("select from instances where id = $1 and completed_at is null for share")
-                .bind(&parent.instance.as_bytes()[..])
-                .execute(&mut *transaction)
-                .await?;
-            if lives.rows_affected() == 0 {
-                return Ok(());
-            }
+            // Shared with nobody who ends or suspends it: either it runs, or they find the workflow.
+            let status: Option<String> = sqlx::query_scalar(
+                "select status from instances where id = $1 and completed_at is null for share",
+            )
+            .bind(&parent.instance.as_bytes()[..])
+            .fetch_optional(&mut *transaction)
+            .await?;
+            let Some(status) = status else { return Ok(()) };
+            is_suspended = status == InstanceStatus::Suspended.as_str();
         }
         let inserted = sqlx::query(
             "insert into dispatches (id, account_id, instance_id, flavour, application_id, parent, parent_key)
@@ -152,6 +155,9 @@ impl Store {
             return Ok(());
         }
         starts::write(&mut *transaction, &rows).await?;
+        if is_suspended {
+            control::suspend_new(&mut transaction, &new.account, instance).await?;
+        }
         transaction.commit().await?;
         self.wake.hint();
         Ok(())

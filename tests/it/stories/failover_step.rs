@@ -43,6 +43,18 @@ async fn dispatches(engine: &Engine) -> Vec<(String, String)> {
     .unwrap()
 }
 
+fn new_dispatch(engine: &Engine, parent: Option<Parent>) -> NewDispatch {
+    let body = json!({"template": "failover", "workflow": two("read")}).to_string();
+    NewDispatch {
+        link: Link { id: Uuid::new_v4(), flavour: Flavour::Dispatch },
+        account: engine.app.account().clone(),
+        application: None,
+        request: dispatch::parse(body.as_bytes()).unwrap(),
+        parent,
+        at: clock::now(),
+    }
+}
+
 #[tokio::test]
 async fn a_step_fails_over_and_says_which_channel_won() {
     let engine = engine().await;
@@ -90,6 +102,71 @@ async fn with_the_instance_its_workflow_ends() {
     assert_eq!(status, "cancelled");
     engine.pass_time(700.0).await;
     assert_eq!(handed_in(&engine).len(), 1, "no other message");
+    engine.finish().await;
+}
+
+#[tokio::test]
+async fn with_the_instance_its_workflow_is_suspended_and_goes_on() {
+    let engine = engine().await;
+    let run = run(&engine, "delivered").await;
+    run.command("suspend").await;
+    let status = async || dispatches(&engine).await.pop().unwrap().1;
+    assert_eq!(status().await, "Suspended");
+    engine.pass_time(700.0).await;
+    assert_eq!(handed_in(&engine).len(), 1, "no other message while it is suspended");
+    run.command("resume").await;
+    let [_, second] = handed_in(&engine)[..] else { panic!("the second message") };
+    says(&engine, second, Status::Delivered, None).await;
+    assert_eq!(run.logs().await, ["notify:Complete", "sms:Complete"]);
+    assert_eq!(status().await, "completed");
+    engine.finish().await;
+}
+
+/// Its step was under way when the instance was suspended.
+#[tokio::test]
+async fn a_suspended_instance_starts_a_workflow_that_is_suspended_too() {
+    let engine = engine().await;
+    let pause = json!([{"id": "pause", "stepType": "Wait", "inputs": {"duration": "00:10:00"}}]);
+    let run = engine.run(pause, json!({})).await;
+    run.command("suspend").await;
+    let parent = Some(Parent { instance: instance_id(&run.path), key: "receipt:x".to_owned() });
+    engine.app.store().start_dispatch(new_dispatch(&engine, parent)).await.unwrap();
+    engine.run_until_idle().await;
+    assert_eq!(dispatches(&engine).await[0].1, "Suspended");
+    assert!(handed_in(&engine).is_empty());
+    run.command("resume").await;
+    assert_eq!(handed_in(&engine).len(), 1);
+    run.command("terminate").await;
+    engine.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_its_definition_is_paused_a_workflow_sends_nothing_more() {
+    let mut engine = engine().await;
+    let path = run(&engine, "delivered").await.path;
+    let definition = path.split('/').nth(2).unwrap();
+    let tell = async |engine: &Engine, verb: &str| {
+        engine.app.post(&format!("/definitions/{definition}/{verb}"), json!({})).await.expect(200);
+    };
+    engine.stop_worker().await;
+    tell(&engine, "pause").await;
+    // The message's time is over, and the next one would go out.
+    sqlx::query("update waits set due_at = due_at - interval '700 seconds' where due_at is not null")
+        .execute(engine.app.store().pool())
+        .await
+        .unwrap();
+    engine.start_worker(Settings::default());
+    let waiting = async || -> i64 {
+        let query = "select count(*) from leaves where queue is not null";
+        sqlx::query_scalar(query).fetch_one(engine.app.store().pool()).await.unwrap()
+    };
+    until("the workflow waits", async || waiting().await == 1).await;
+    assert_eq!(handed_in(&engine).len(), 1);
+    tell(&engine, "resume").await;
+    until("it goes on", async || handed_in(&engine).len() == 2).await;
+    engine.run_until_idle().await;
+    says(&engine, handed_in(&engine)[1], Status::Delivered, None).await;
+    assert_eq!(engine.at(path.clone()).logs().await, ["notify:Complete", "sms:Complete"]);
     engine.finish().await;
 }
 
@@ -143,16 +220,8 @@ async fn with_an_instance_that_faults_its_workflow_ends() {
 async fn an_instance_that_has_ended_starts_no_workflow() {
     let engine = engine().await;
     let run = engine.run(json!([{"id": "only", "stepType": "If"}]), json!({})).await;
-    let body = json!({"template": "failover", "workflow": two("read")}).to_string();
-    let new = NewDispatch {
-        link: Link { id: Uuid::new_v4(), flavour: Flavour::Dispatch },
-        account: engine.app.account().clone(),
-        application: None,
-        request: dispatch::parse(body.as_bytes()).unwrap(),
-        parent: Some(Parent { instance: instance_id(&run.path), key: "receipt:x".to_owned() }),
-        at: clock::now(),
-    };
-    engine.app.store().start_dispatch(new).await.unwrap();
+    let parent = Some(Parent { instance: instance_id(&run.path), key: "receipt:x".to_owned() });
+    engine.app.store().start_dispatch(new_dispatch(&engine, parent)).await.unwrap();
     assert!(dispatches(&engine).await.is_empty());
     engine.finish().await;
 }

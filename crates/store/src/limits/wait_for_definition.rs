@@ -1,12 +1,28 @@
 //! Jobs of a definition that is paused.
 
 use trunkline_workflow::limits::Reason;
-use trunkline_workflow::{AccountId, DefinitionId, JobId};
+use trunkline_workflow::{AccountId, DefinitionId, InstanceId, JobId};
 
 use super::queue;
 use crate::{Store, StoreError};
 
 impl Store {
+    /// The definition of the instance whose step started this workflow.
+    pub async fn definition_of_parent(
+        &self,
+        instance: InstanceId,
+    ) -> Result<Option<DefinitionId>, StoreError> {
+        Ok(sqlx::query_scalar(
+            "select i.definition_id
+             from dispatches d
+             join instances i on i.id = d.parent
+             where d.instance_id = $1",
+        )
+        .bind(instance.as_bytes().as_slice())
+        .fetch_optional(&self.pool)
+        .await?)
+    }
+
     /// The job is about to be parked until somebody resumes its definition.
     pub async fn wait_for_definition(
         &self,
