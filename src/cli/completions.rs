@@ -1,7 +1,5 @@
 //! `trunkline completions SHELL`.
 
-use std::io::Write;
-
 use clap::CommandFactory;
 use clap_complete::Shell;
 
@@ -21,7 +19,7 @@ impl Completions {
     pub(super) fn run(self) -> Result<(), CliError> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "trunkline", &mut script);
-        let written = std::io::stdout().write_all(&script);
-        written.map_err(|source| CliError::System { action: "write the script", source })
+        print!("{}", String::from_utf8_lossy(&script));
+        Ok(())
     }
 }

@@ -4,6 +4,9 @@
 //! in [`settings`], a part per file; every setting has a flag and, but for what only `dev` knows, an
 //! environment variable.
 
+#[macro_use]
+mod print;
+
 pub mod account;
 pub mod application;
 mod at_this_shell;

@@ -9,6 +9,7 @@ mod examples;
 mod instances;
 mod limits;
 mod official_client;
+mod pipes;
 #[path = "../it/support/pooler.rs"]
 #[allow(dead_code, reason = "nobody kills it here")]
 mod pooler;

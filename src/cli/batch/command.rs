@@ -70,6 +70,9 @@ struct Change {
 
 impl BatchCommand {
     pub(in crate::cli) async fn run(self) -> Result<ExitCode, CliError> {
+        if let Action::Create(create) = &self.action {
+            create.check();
+        }
         let (api, output) = (self.api.open()?, self.output);
         match self.action {
             Action::Create(create) => return create_batch(&api, *create, output).await,

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::ValueEnum;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, ValueEnum};
 use serde_json::{Map, Value, json};
 use trunkline_workflow::InstanceId;
 
@@ -11,6 +12,7 @@ use super::confirm::confirm;
 use super::follow_batch::follow_batch;
 use super::progress::{count, sentence};
 use super::show_dry_run::show_dry_run;
+use crate::cli::command::Cli;
 use crate::cli::error::CliError;
 use crate::cli::how_to_rerun::{choice, parse_from, parse_version};
 use crate::cli::instance::{Conditions, parse_instance};
@@ -99,6 +101,23 @@ pub(super) struct CreateBatch {
 }
 
 impl CreateBatch {
+    /// Ends the process when there are words that say nothing of what is to be done.
+    pub(super) fn check(&self) {
+        let of_reruns = [
+            ("--rerun-from", self.rerun_from.is_some()),
+            ("--rerun-version", self.rerun_version.is_some()),
+            ("--rerun-context", self.rerun_context.is_some()),
+            ("--again", self.again),
+        ];
+        let given = of_reruns.into_iter().find(|(_, is_given)| *is_given);
+        if let Some((option, _)) = given
+            && self.what != What::Rerun
+        {
+            let problem = format!("`{option}` is of `rerun`, and cannot be used with `{}`", self.what.name());
+            Cli::command().error(ErrorKind::ArgumentConflict, problem).exit();
+        }
+    }
+
     fn body(&self) -> Result<Map<String, Value>, CliError> {
         let mut body = Map::from_iter([("action".to_owned(), json!(self.what.name()))]);
         let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
