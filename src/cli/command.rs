@@ -98,7 +98,10 @@ pub fn run(cli: Cli) -> Result<ExitCode, CliError> {
             Command::HistoryPolicy(policy) => policy.run().await,
             Command::Verify(verify) => return verify.run().await,
             Command::Sim(sim) => sim.run().await,
-            Command::Completions(completions) => completions.run(),
+            Command::Completions(completions) => {
+                completions.run();
+                Ok(())
+            }
             Command::Evaluator(_) => EvaluatorChild::run(),
         }
         .map(|()| ExitCode::SUCCESS)

@@ -4,7 +4,6 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use super::command::Cli;
-use super::error::CliError;
 
 /// Print what makes a shell complete this program's commands and flags
 ///
@@ -16,10 +15,9 @@ pub struct Completions {
 }
 
 impl Completions {
-    pub(super) fn run(self) -> Result<(), CliError> {
+    pub(super) fn run(self) {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "trunkline", &mut script);
         print!("{}", String::from_utf8_lossy(&script));
-        Ok(())
     }
 }

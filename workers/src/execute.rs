@@ -25,7 +25,7 @@ use trunkline_workflow::{DefinitionId, Outcome, route};
 use crate::connectors::Connectors;
 use crate::definitions::{Compiled, CompiledStep, Definitions, Found};
 use crate::history_policies::HistoryPolicies;
-use crate::lease::Backoff;
+use crate::lease::{Backoff, Lost};
 use crate::limits::Limits;
 use crate::measure;
 use crate::queue::{End, Held};
@@ -59,9 +59,9 @@ impl Executor {
             Err(message) => return end(held, failed(message.clone())),
         };
         match self.paused(held).await {
-            None => return End::Abandoned,
-            Some(Some(definition)) => return self.wait_for_definition(held, definition).await,
-            Some(None) => {}
+            Err(Lost) => return End::Abandoned,
+            Ok(Some(definition)) => return self.wait_for_definition(held, definition).await,
+            Ok(None) => {}
         }
         let Some(compiled) = self.find(held).await else { return End::Abandoned };
         let compiled = match compiled {
@@ -77,21 +77,20 @@ impl Executor {
         End::Outcome { outcome, graph: compiled.graph.clone(), context: Ok(context), attempt }
     }
 
-    /// The paused definition for which the job waits: its own, or that of the step which started it. `None`: the worker
-    /// is no longer believed.
-    async fn paused(&self, held: &Held) -> Option<Option<DefinitionId>> {
+    /// The paused definition for which the job waits: its own, or that of the step which started it.
+    async fn paused(&self, held: &Held) -> Result<Option<DefinitionId>, Lost> {
         let job = &held.job;
         if self.limits.is_paused(&job.account, job.definition) {
-            return Some(Some(job.definition));
+            return Ok(Some(job.definition));
         }
         if job.definition != dispatches::DEFINITION || !self.limits.is_any_paused(&job.account) {
-            return Some(None);
+            return Ok(None);
         }
         let mut pause = Backoff::default();
         loop {
             match self.store.definition_of_parent(job.instance).await {
-                Ok(parent) => return Some(parent.filter(|id| self.limits.is_paused(&job.account, *id))),
-                Err(_) if held.lease.is_lost() => return None,
+                Ok(parent) => return Ok(parent.filter(|id| self.limits.is_paused(&job.account, *id))),
+                Err(_) if held.lease.is_lost() => return Err(Lost),
                 Err(error) => {
                     pause.report(&error, "cannot find out who started a workflow; trying again");
                     pause.wait().await;
