@@ -13,8 +13,8 @@ use trunkline_store::{HotConnection, Store};
 use trunkline_workflow::limits::{Channel, Outgoing, read_settings};
 use trunkline_workflow::{AccountId, Outcome};
 
-use super::{blocked_on, limited, sends, status, until_blocked, until_complete};
-use crate::support::{TestApp, sample};
+use super::{blocked_on, sends, status, until_blocked};
+use crate::support::{Engine, TestApp, sample};
 
 async fn set(store: &Store, account: &AccountId, limits: Value) {
     let settings = read_settings(limits.as_object().unwrap()).unwrap();
@@ -112,15 +112,14 @@ async fn limits_that_cannot_be_read_hold_up_nobody_elses_steps() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_wait_while_their_limits_cannot_be_read() {
-    let engine = limited(json!({"rates": [{"messages": 100, "per": "minute"}]})).await;
-    let definition = sends(&engine).await;
-    let first = engine.app.start_instance(&definition, json!({"to": "+6590001111"})).await;
-    // Now the worker knows that there are any.
-    until_complete(&engine, &[first]).await;
+    let mut engine = Engine::start_without_worker().await;
+    engine.app.put("/limits", json!({"rates": [{"messages": 100, "per": "minute"}]})).await.expect(200);
     sqlx::query("update limits set settings = '{\"rates\":[{\"messages\":1,\"per\":\"moon\"}]}'")
         .execute(engine.app.store().pool())
         .await
         .unwrap();
+    engine.start_worker(trunkline_workers::Settings::default());
+    let definition = sends(&engine).await;
     let instance = engine.app.start_instance(&definition, json!({"to": "+6590001111"})).await;
     until_blocked(&engine, &instance, "retry").await;
     let reason = blocked_on(&engine, &instance).await;
