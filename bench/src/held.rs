@@ -58,7 +58,7 @@ pub async fn measure(
     let mut rates = Vec::new();
     let mut started = 0;
     for number in 1..=PARTS {
-        let (at, from) = (begun.elapsed(), written(&database.store).await?);
+        let (part_begun, from) = (Instant::now(), written(&database.store).await?);
         while begun.elapsed() < part * number {
             let done = (written(&database.store).await? - before) / STEPS;
             if started < done + BACKLOG {
@@ -69,7 +69,7 @@ pub async fn measure(
             }
         }
         let count = written(&database.store).await? - from;
-        rates.push(per_second(count, begun.elapsed() - at));
+        rates.push(per_second(count, part_begun.elapsed()));
     }
     until_no_job_is_left(&database.store, LIMIT).await?;
     let queue =

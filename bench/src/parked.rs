@@ -78,7 +78,7 @@ pub async fn measure(
     let mut waiting: Vec<InstanceId> = ids(&database).await?;
     let wake = wake(&database, server.address, &mut waiting, seconds).await?;
     let messages =
-        take_in(&database, server.address, &mut waiting, Duration::from_secs(seconds.into()) / 3).await?;
+        take_in(&database, server.address, &waiting, Duration::from_secs(seconds.into()) / 3).await?;
     server.stop().await?;
     database.check().await?;
     database.remove(cluster).await?;
@@ -205,7 +205,7 @@ async fn answer(
 async fn take_in(
     database: &Prepared,
     address: SocketAddr,
-    waiting: &mut Vec<InstanceId>,
+    waiting: &[InstanceId],
     lasting: Duration,
 ) -> anyhow::Result<Messages> {
     let share = waiting.len() / CONNECTIONS;

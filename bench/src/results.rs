@@ -4,15 +4,15 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use chrono::Utc;
 use serde_json::json;
+use trunkline_connectors::clock;
 
 use crate::machine::Machine;
 use crate::report::Figure;
 
 /// `2026-11-21T1530-all.json` and `.md`. Answers the path of the first.
 pub fn write(folder: &Path, parts: &str, machine: &Machine, figures: &[Figure]) -> anyhow::Result<PathBuf> {
-    let now = Utc::now();
+    let now = clock::now();
     let name = format!("{}-{parts}", now.format("%Y-%m-%dT%H%M"));
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
     let write = |extension: &str, text: String| {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use trunkline_store::limits::{Ask, Changed, DefinitionState, Leave};
 use trunkline_store::{Store, StoreError};
-use trunkline_workflow::limits::Settings;
+use trunkline_workflow::limits::{Period, Rate, Settings};
 use trunkline_workflow::{AccountId, DefinitionId};
 
 use crate::lease::Backoff;
@@ -35,6 +35,11 @@ impl Known {
             } else {
                 self.limits.insert(account, Arc::new(settings));
             }
+        }
+        for account in changed.unreadable {
+            // Whatever it is, who sends has to ask.
+            let rates = vec![Rate { messages: 1, per: Period::Day }];
+            self.limits.entry(account).or_insert_with(|| Arc::new(Settings { rates, ..Settings::default() }));
         }
         for (account, definition, state) in changed.definitions {
             if state == DefinitionState::Paused {

@@ -65,6 +65,15 @@ impl StoreError {
         }
     }
 
+    /// Something stored is not what this release knows.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged(_) => true,
+            Self::Shared(error) => error.is_damage(),
+            _ => false,
+        }
+    }
+
     /// Whoever runs this process has to configure another master key, or one at all.
     pub fn lacks_master_key(&self) -> bool {
         match self {

@@ -99,9 +99,11 @@ impl Store {
     }
 }
 
-/// The commit of a NOTIFY has nothing that must survive a crash, so it waits for no disk.
+/// The commit of a NOTIFY has nothing that must survive a crash, so it waits for no disk. Statements of one message are
+/// one transaction without our saying so; one that was begun would be left open if the server refuses the hint, as
+/// one does that is not promoted yet, and the connection would be of no use to anybody from then on.
 async fn notify(pool: &PgPool, channel: &'static str) -> Result<(), sqlx::Error> {
-    let statements = format!("begin; set local synchronous_commit = off; notify {channel}; commit");
+    let statements = format!("set local synchronous_commit = off; notify {channel}");
     sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(pool).await?;
     Ok(())
 }

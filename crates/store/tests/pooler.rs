@@ -264,3 +264,38 @@ async fn a_pooler_that_comes_between_later_is_refused() {
     assert!(sqlx::raw_sql(statement).execute(store.pool()).await.is_err());
     pooled.stop().await;
 }
+
+/// While a server is not promoted yet it takes no hints, and what is left of them must not stay behind.
+#[tokio::test]
+async fn a_hint_that_is_refused_leaves_the_connection_as_it_was() {
+    let dir = std::env::temp_dir().join(format!("trunkline-standby-{}", std::process::id()));
+    let options = || {
+        let mut options = ClusterOptions::for_tests(&dir);
+        options.settings.push(("wal_level".to_owned(), "replica".to_owned()));
+        options
+    };
+    let cluster = Cluster::start(options()).await.unwrap();
+    std::fs::write(cluster.postgres_dir().join("data/standby.signal"), "").unwrap();
+    cluster.stop().await;
+    let cluster = Cluster::start(options()).await.unwrap();
+    let store = Store::open(&cluster.url("postgres"), 1).unwrap();
+    let ask = async |sql: &'static str| sqlx::query_scalar::<_, bool>(sql).fetch_one(store.pool()).await;
+    assert!(ask("select pg_is_in_recovery()").await.unwrap());
+    let refused = sqlx::raw_sql("notify trunkline_callbacks").execute(store.pool()).await;
+    assert!(refused.is_err(), "or this test shows nothing");
+    let other = Store::open(&cluster.url("postgres"), 1).unwrap();
+    let is_refused = "select exists (
+        select from pg_stat_activity
+        where query like '%notify trunkline_jobs%' and pid <> pg_backend_pid() and state like 'idle%'
+    )";
+    store.wake().hint();
+    while !sqlx::query_scalar::<_, bool>(is_refused).fetch_one(other.pool()).await.unwrap() {
+        tokio::task::yield_now().await;
+    }
+    assert!(ask("select pg_is_in_recovery()").await.unwrap());
+    assert!(ask("select pg_promote()").await.unwrap());
+    assert!(!ask("select pg_is_in_recovery()").await.unwrap());
+    cluster.stop().await;
+    let _gone = cluster::remove(&dir);
+    let _gone = std::fs::remove_dir_all(&dir);
+}

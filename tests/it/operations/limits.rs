@@ -3,6 +3,7 @@
 mod concurrency;
 mod definition_states;
 mod leave;
+mod let_through;
 mod quiet_hours;
 mod rates;
 mod settings;

@@ -16,7 +16,7 @@ use trunkline_workflow::dispatch::{self, Flavour, Link, Refusal, Status};
 use trunkline_workflow::{InstanceId, JobId};
 use uuid::Uuid;
 
-use crate::support::{Engine, until};
+use crate::support::{Engine, Pooler, until};
 
 const MESSAGES: &str = "/v0.1/messages";
 const DISPATCH: Uuid = Uuid::from_u128(0x6c1d_0a1e_2f5a_4b0e_8f0b_5d8f_6f2f_9b10);
@@ -316,18 +316,19 @@ async fn n_063_a_status_counts_until_its_deadline_is_acted_on() {
     engine.finish().await;
 }
 
-/// Ten thousand statuses meet their deadlines, a hundred at a time: of each workflow either the condition was met in
+/// Thousands of statuses meet their deadlines, a hundred at a time: of each workflow either the condition was met in
 /// time, or the next message is sent. A tenth of them comes over HTTP.
 #[tokio::test(flavor = "multi_thread")]
 async fn n_063_a_status_and_its_deadline_are_decided_once() {
-    const WORKFLOWS: usize = 10_000;
     const AT_ONCE: usize = 100;
+    // Behind a pooler each of them takes several times as long.
+    let workflows = if Pooler::is_wanted() { 2_000 } else { 10_000 };
     let engine = engine().await;
     let store = engine.app.store();
     let nobody = CallbackUrls { status: None, inbound: None };
     assert!(store.set_account_callbacks(engine.app.account(), &nobody, &By::trunkline()).await.unwrap());
     start(&engine, two("read")).await;
-    let mut waiting = multiply(&engine, WORKFLOWS - 1).await;
+    let mut waiting = multiply(&engine, workflows - 1).await;
     waiting.push(handed_in(&engine)[0]);
     let mut met = 0;
     for (turn, messages) in waiting.chunks(AT_ONCE).enumerate() {
@@ -357,7 +358,8 @@ async fn n_063_a_status_and_its_deadline_are_decided_once() {
     .await
     .unwrap();
     let [(all, completed, failed_over)] = decided[..] else { panic!("{decided:?}") };
-    assert_eq!((all, completed + failed_over), (10_000, 10_000), "{completed} and {failed_over}");
+    assert_eq!(usize::try_from(all).unwrap(), workflows);
+    assert_eq!(completed + failed_over, all, "{completed} and {failed_over}");
     assert!(usize::try_from(completed).unwrap() >= met, "who was answered that it was met has ended so");
     let least = all / 20;
     assert!(completed > least && failed_over > least, "{completed} and {failed_over}: no race");

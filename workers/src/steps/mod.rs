@@ -47,6 +47,9 @@ use crate::limits::Limits;
 use crate::measure::Provider;
 use crate::tools::{ConnectorUse, Tools};
 
+/// What waits for a worker that can read the limits is tried again so often.
+const WHILE_DAMAGED: Duration = Duration::from_secs(60);
+
 /// A step about to be done.
 pub(crate) struct Input<'a> {
     pub(crate) step: &'a Step,
@@ -145,12 +148,23 @@ impl Input<'_> {
             worker: self.lease.incarnation,
             send,
         };
-        match self.insist(|| self.limits.ask(&job.account, ask.clone())).await? {
-            Leave::Given { at, after } => {
+        let asking = || async {
+            match self.limits.ask(&job.account, ask.clone()).await {
+                Err(error) if error.is_damage() => Ok(None),
+                answer => answer.map(Some),
+            }
+        };
+        match self.insist(asking).await? {
+            Some(Leave::Given { at, after }) => {
                 tokio::time::sleep(after).await;
                 Ok(Some(at))
             }
-            Leave::Waits { after, .. } => {
+            // A newer release may have written them: whoever knows them may take it, and nothing is sent without leave.
+            None => {
+                let message = "The limits of the account cannot be read.".to_owned();
+                Err(Activity::Postponed { after: WHILE_DAMAGED, message })
+            }
+            Some(Leave::Waits { after, .. }) => {
                 let message = "The limits of the account do not allow it yet.".to_owned();
                 Err(Activity::Postponed { after, message })
             }

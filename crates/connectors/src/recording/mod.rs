@@ -12,6 +12,7 @@
 //! then on it is taken out wherever it comes again in the same attempt, in an echo of the other side's for instance.
 
 mod names;
+mod packed;
 mod recorder;
 mod redact_json;
 mod redact_url;

@@ -6,6 +6,7 @@ use ring::hmac;
 use trunkline_workflow::history_policy::{Bodies, HistoryPolicy};
 
 use super::names::{digits, is_plain, is_secret, normal};
+use super::packed::redact_packed;
 use super::redact_url::{is_url, redact_links, redact_url};
 use super::secrets::{REDACTED, Secrets};
 
@@ -63,6 +64,11 @@ impl Redaction {
     pub(super) fn text(&self, name: &str, text: &str, secrets: &Secrets) -> String {
         if is_url(text) {
             return redact_url(text, self, secrets);
+        }
+        if self.keeps()
+            && let Some(redacted) = redact_packed(text, self, secrets)
+        {
+            return secrets.scrub(&redacted).into_owned();
         }
         let scrubbed = secrets.scrub(text);
         if self.keeps() && scrubbed.contains("://") {
@@ -153,6 +159,22 @@ mod tests {
         assert!(hash.starts_with("[hash: ") && hash.len() == 24, "{hash}");
         assert_eq!(text(Bodies::Hash, "body"), hash, "the same text, the same hash");
         assert_ne!(redaction(Bodies::Hash).text("text", "kleiner", &secrets), hash);
+    }
+
+    #[test]
+    fn secrets_are_found_by_their_names_in_texts_that_hold_json_or_a_form() {
+        let secrets = Secrets::default();
+        for (text, kept) in [
+            (r#"{"password": "hush", "n": [1]}"#, r#"{"password":"[redacted]","n":[1]}"#),
+            (r#" [{"a": "{\"iban\": 17}"}]"#, r#"[{"a":"{\"iban\":\"[redacted]\"}"}]"#),
+            ("grant_type=x&client_secret=hush&iban=", "grant_type=x&client_secret=[redacted]&iban="),
+            (r#"{"a": "b"}"#, r#"{"a": "b"}"#),
+            ("{ no JSON", "{ no JSON"),
+            ("my password=hush, she said", "my password=hush, she said"),
+            ("YQ==", "YQ=="),
+        ] {
+            assert_eq!(redaction(Bodies::Keep).text("text", text, &secrets), kept);
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
 use super::names::{is_secret, normal};
+use super::packed::{form_in, json_in};
 use super::redact_url::secrets_of_url;
 use super::redaction::Redaction;
 
@@ -91,9 +92,24 @@ impl Secrets {
                 }
             }
             Value::String(text) if is_secret(&normal(name)) || redaction.names(name) => self.add_header(text),
-            Value::String(text) => self.add_url(text, redaction),
+            Value::String(text) => self.look_into(text, redaction, depth),
             _ => {}
         }
+    }
+
+    fn look_into(&mut self, text: &str, redaction: &Redaction, depth: usize) {
+        if let Some(value) = json_in(text) {
+            return self.look_at("", &value, redaction, depth + 1);
+        }
+        for (_, value) in form_in(text).into_iter().flatten().filter(|(name, _)| redaction.is_secret(name)) {
+            self.add(value);
+            let decoded = reqwest::Url::parse(&format!("http://h/?{value}")).ok();
+            let decoded = decoded.and_then(|url| Some(url.query_pairs().next()?.0.into_owned()));
+            if let Some(decoded) = decoded.filter(|decoded| decoded != value) {
+                self.add(&decoded);
+            }
+        }
+        self.add_url(text, redaction);
     }
 
     pub(super) fn scrub<'t>(&self, text: &'t str) -> Cow<'t, str> {
@@ -116,7 +132,20 @@ fn form_urlencoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+    use trunkline_workflow::history_policy::HistoryPolicy;
+
     use super::*;
+
+    #[test]
+    fn secrets_of_inputs_are_found_in_texts_that_hold_them() {
+        let redaction = Redaction::new(&HistoryPolicy::default(), None, 100);
+        let mut secrets = Secrets::default();
+        let inputs =
+            json!({"body": "a=b&client_secret=hush%20hush", "payload": "{\"password\": \"quiet!\"}"});
+        secrets.add_inputs(&inputs, &redaction);
+        assert_eq!(secrets.scrub("quiet! hush hush hush%20hush b"), "[redacted] [redacted] [redacted] b");
+    }
 
     #[test]
     fn a_secret_is_found_in_every_spelling() {

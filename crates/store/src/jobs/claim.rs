@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
 use sqlx::{FromRow, Postgres, Row};
 use trunkline_workflow::AccountId;
 
@@ -101,13 +102,16 @@ pub async fn claim_shares(
     read_shares(&rows, shares, begins, |_, _| true)
 }
 
+/// From when on each account's jobs are asked for, and whether that is from their beginning.
+pub(super) type Begins = Vec<(DateTime<Utc>, bool)>;
+
 /// From where each account's jobs are asked for, and the statement with what it needs first.
 pub(super) fn bind_shares(
     statement: &'static str,
     worker: Incarnation,
     shares: &mut [Share<'_>],
-) -> (Vec<(DateTime<Utc>, bool)>, sqlx::query::Query<'static, Postgres, PgArguments>) {
-    let begins: Vec<(DateTime<Utc>, bool)> = shares.iter_mut().map(|share| share.mark.begin()).collect();
+) -> (Begins, Query<'static, Postgres, PgArguments>) {
+    let begins: Begins = shares.iter_mut().map(|share| share.mark.begin()).collect();
     let statement = sqlx::query(statement)
         .bind(worker.0)
         .bind(shares.iter().map(|share| share.account.as_str().to_owned()).collect::<Vec<_>>())
@@ -120,7 +124,7 @@ pub(super) fn bind_shares(
 pub(super) fn read_shares(
     rows: &[PgRow],
     shares: &mut [Share<'_>],
-    begins: Vec<(DateTime<Utc>, bool)>,
+    begins: Begins,
     is_told: impl Fn(usize, usize) -> bool,
 ) -> Result<Vec<LeasedJob>, StoreError> {
     let mut newest: HashMap<&str, (DateTime<Utc>, usize)> = HashMap::new();

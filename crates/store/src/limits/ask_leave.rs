@@ -7,15 +7,20 @@ use chrono::{DateTime, TimeDelta, Utc};
 use trunkline_workflow::limits::{Log, Outgoing, Party, Rate, Reason, Settings, quiet_until};
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId};
 
-use super::queue::{self, MOST_LET_THROUGH, MOST_TOLD};
+use super::line::{Line, Place};
+use super::queue::{self, MOST_COUNTED, MOST_LET_THROUGH, MOST_TOLD};
 use crate::waits::read_id;
 use crate::workers::Incarnation;
 use crate::{PgConnection, Store, StoreError};
 
 /// Whoever may act so soon is told to, and waits for the moment by itself.
 pub(super) const SOON: TimeDelta = TimeDelta::milliseconds(150);
-/// Those who are let through come back by themselves, should nobody let them: so long after they might have.
+/// Those who are let through come back by themselves, should nobody let them: so long after they might have, and the
+/// longer the more of them there are, so that those who look for nothing do not keep everybody busy.
 const BY_ITSELF: Duration = Duration::from_secs(60);
+const BY_ITSELF_EACH: Duration = Duration::from_millis(100);
+/// Where there are more than are counted.
+const BY_ITSELF_OF_MANY: Duration = Duration::from_secs(3_600);
 
 /// A step that is about to act.
 #[derive(Debug, Clone)]
@@ -123,47 +128,10 @@ pub(super) async fn count_effects(
 type Job = (InstanceId, i32);
 
 /// A job that asked before.
-#[derive(Default)]
 struct Asked {
     given_at: Option<DateTime<Utc>>,
     waits: bool,
-}
-
-/// Those who wait for one thing.
-#[derive(Default)]
-struct Line {
-    first: Vec<Job>,
-    /// There are more than `first`.
-    is_longer: bool,
-    length: u64,
-}
-
-impl Line {
-    /// How many are ahead of it.
-    fn ahead(&self, job: Job) -> u64 {
-        let place = self.first.iter().position(|first| *first == job).map(|place| place as u64);
-        place.unwrap_or(if self.is_longer {
-            self.length.max(self.first.len() as u64)
-        } else {
-            self.first.len() as u64
-        })
-    }
-
-    fn join(&mut self, job: Job) {
-        if !self.first.contains(&job) {
-            self.length += 1;
-            if !self.is_longer {
-                self.first.push(job);
-            }
-        }
-    }
-
-    fn leave(&mut self, job: Job) {
-        if let Some(place) = self.first.iter().position(|first| *first == job) {
-            self.first.remove(place);
-            self.length = self.length.saturating_sub(1);
-        }
-    }
+    since: DateTime<Utc>,
 }
 
 /// A limit that a step comes under, and what keeps it waiting.
@@ -279,9 +247,9 @@ impl Round {
             .map(|(name, by_time, room)| (name.as_str(), *by_time, looked_at(name, *by_time, *room)))
             .collect();
         let first = queue::first(connection, &self.account, &wanted).await?;
-        for (name, instance, n) in first {
+        for (name, place) in first {
             if let Some(line) = self.lines.get_mut(&name) {
-                line.first.push((instance, n));
+                line.first.push(place);
             }
         }
         for (name, _, most) in wanted {
@@ -329,11 +297,13 @@ impl Round {
         let (given_before, waited) =
             self.asked.get(&job).map_or((None, false), |asked| (asked.given_at, asked.waits));
         let rates = if given_before.is_some() { Vec::new() } else { self.rates_of(ask) };
-        let mut at = self.now;
+        let place = self.place(job);
+        // Whoever was told to wait a moment may ask again before it is over.
+        let mut at = given_before.map_or(self.now, |given_at| given_at.max(self.now));
         let mut blocked: Option<Blocked> = self.quiet(ask);
         for (party, rate) in &rates {
             let name = queue::of_rate(&self.account, party, *rate);
-            let free = self.logs[&name].1.free_at(self.now, *rate, self.ahead(&name, job));
+            let free = self.logs[&name].1.free_at(self.now, *rate, self.ahead(&name, place));
             at = at.max(free);
             let longest = blocked.as_ref().and_then(|blocked| blocked.until);
             if free > self.now + SOON && longest.is_none_or(|until| until < free) {
@@ -355,7 +325,7 @@ impl Round {
             self.changed.insert(name);
         }
         for line in self.lines.values_mut() {
-            line.leave(job);
+            line.leave(place);
         }
         if self.settings.limits_concurrency_of(ask.definition) {
             if self.under_way.insert(job) {
@@ -374,8 +344,13 @@ impl Round {
         Leave::Given { at: given_at.unwrap_or(at), after }
     }
 
-    fn ahead(&self, queue: &str, job: Job) -> u64 {
-        self.lines.get(queue).map_or(0, |line| line.ahead(job))
+    fn ahead(&self, queue: &str, place: Place) -> u64 {
+        self.lines.get(queue).map_or(0, |line| line.ahead(place))
+    }
+
+    fn place(&self, job: Job) -> Place {
+        let since = self.asked.get(&job).map_or(self.now, |asked| asked.since);
+        (since, job.0, job.1)
     }
 
     fn quiet(&self, ask: &Ask) -> Option<Blocked> {
@@ -398,6 +373,7 @@ impl Round {
         if self.under_way.contains(&job) {
             return None;
         }
+        let place = self.place(job);
         let (all, of_definition): (u64, u64) =
             (self.effects.values().sum(), self.effects.get(&ask.definition).copied().unwrap_or_default());
         let limits = [
@@ -412,7 +388,7 @@ impl Round {
         limits.into_iter().find_map(|(most, under_way, queue, limit)| {
             let most = most?;
             let room = u64::from(most).saturating_sub(under_way);
-            (self.ahead(&queue, job) >= room).then(|| Blocked {
+            (self.ahead(&queue, place) >= room).then(|| Blocked {
                 queue,
                 by_time: false,
                 until: None,
@@ -422,17 +398,19 @@ impl Round {
     }
 
     fn park(&mut self, ask: &Ask, blocked: Blocked, given_at: Option<DateTime<Utc>>) -> Leave {
-        let job = (ask.instance, ask.n);
+        let place = self.place((ask.instance, ask.n));
+        let mut length = 0;
         for (name, line) in &mut self.lines {
             if *name == blocked.queue {
-                line.join(job);
+                line.join(place);
+                length = line.length;
             } else {
-                line.leave(job);
+                line.leave(place);
             }
         }
         let until =
             blocked.until.map_or(Duration::ZERO, |until| (until - self.now).to_std().unwrap_or_default());
-        let after = if blocked.by_time { until } else { until + BY_ITSELF };
+        let after = if blocked.by_time { until } else { until + by_itself(length) };
         let reason = blocked.reason.clone();
         self.rows.push(Row { ask: ask.clone(), blocked: Some(blocked), given_at });
         Leave::Waits { after, reason }
@@ -499,6 +477,14 @@ impl Round {
     }
 }
 
+/// With so many in the queue.
+fn by_itself(length: u64) -> Duration {
+    if length >= MOST_COUNTED {
+        return BY_ITSELF_OF_MANY;
+    }
+    BY_ITSELF + BY_ITSELF_EACH * u32::try_from(length).unwrap_or(u32::MAX)
+}
+
 fn rate_limited(queue: String, party: &Party, rate: Rate, until: DateTime<Utc>) -> Blocked {
     let sender = match party {
         Party::Sender(name) => Some(name.clone()),
@@ -510,9 +496,9 @@ fn rate_limited(queue: String, party: &Party, rate: Rate, until: DateTime<Utc>) 
 }
 
 async fn read_asked(connection: &mut PgConnection, asks: &[Ask]) -> Result<HashMap<Job, Asked>, StoreError> {
-    type Found = (Vec<u8>, i32, Option<DateTime<Utc>>, bool);
+    type Found = (Vec<u8>, i32, Option<DateTime<Utc>>, bool, DateTime<Utc>);
     let rows: Vec<Found> = sqlx::query_as(
-        "select l.instance_id, l.n, l.given_at, l.queue is not null
+        "select l.instance_id, l.n, l.given_at, l.queue is not null, l.asked_at
          from leaves l
          join unnest($1::bytea[], $2::int[]) as t (instance_id, n) using (instance_id, n)",
     )
@@ -521,7 +507,7 @@ async fn read_asked(connection: &mut PgConnection, asks: &[Ask]) -> Result<HashM
     .fetch_all(connection)
     .await?;
     rows.into_iter()
-        .map(|(id, n, given_at, waits)| Ok(((read_id(&id)?, n), Asked { given_at, waits })))
+        .map(|(id, n, given_at, waits, since)| Ok(((read_id(&id)?, n), Asked { given_at, waits, since })))
         .collect()
 }
 

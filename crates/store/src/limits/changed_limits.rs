@@ -17,6 +17,8 @@ const OVERLAP: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, PartialEq)]
 pub struct Changed {
     pub limits: Vec<(AccountId, Settings)>,
+    /// Those whose limits cannot be read: who asks for leave is told so.
+    pub unreadable: Vec<AccountId>,
     pub definitions: Vec<(AccountId, DefinitionId, DefinitionState)>,
     /// The database's time, for the next question.
     pub at: DateTime<Utc>,
@@ -46,18 +48,22 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         // What a newer release wrote, or a foreign hand, must not keep workers from all the rest.
-        let limits = limits.into_iter().filter_map(|(account, settings)| {
-            let settings = parse(&settings);
-            let report = |error: &StoreError| {
-                tracing::error!(account.id = account, error = %error, "limits cannot be read, and what was known holds");
-            };
-            Some((AccountId::new(account.as_str()), settings.inspect_err(report).ok()?))
-        });
+        let (mut readable, mut unreadable) = (Vec::with_capacity(limits.len()), Vec::new());
+        for (account, settings) in limits {
+            match parse(&settings) {
+                Ok(settings) => readable.push((AccountId::new(account), settings)),
+                Err(error) => {
+                    tracing::error!(account.id = account, error = %error, "limits cannot be read, and messages wait");
+                    unreadable.push(AccountId::new(account));
+                }
+            }
+        }
         let definitions = states.into_iter().map(|(account, definition, state)| {
             Ok((AccountId::new(account), definition, DefinitionState::read(&state)?))
         });
         Ok(Changed {
-            limits: limits.collect(),
+            limits: readable,
+            unreadable,
             definitions: definitions.collect::<Result<_, StoreError>>()?,
             at,
         })

@@ -1,11 +1,11 @@
 //! Upkeep of those who wait: where there is room, the first of a queue are told to ask again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use trunkline_workflow::limits::Log;
-use trunkline_workflow::{AccountId, DefinitionId};
+use trunkline_workflow::{AccountId, DefinitionId, InstanceId};
 
 use super::ask_leave::{SOON, count_effects, read_logs, read_settings};
 use super::queue::{self, For, MOST_LET_THROUGH};
@@ -39,6 +39,23 @@ struct Waiting {
     n: i32,
     is_parked: bool,
     is_gone: bool,
+}
+
+/// Of somebody who was told to wait until a time, under the limits of before.
+#[derive(sqlx::FromRow)]
+struct OldLeave {
+    instance_id: Vec<u8>,
+    path: i32,
+    n: i32,
+    is_parked: bool,
+    is_leased: bool,
+}
+
+impl OldLeave {
+    fn waiting(&self) -> Waiting {
+        let Self { path, n, is_parked, .. } = *self;
+        Waiting { instance_id: self.instance_id.clone(), path, n, is_parked, is_gone: false }
+    }
 }
 
 impl Store {
@@ -88,7 +105,12 @@ impl Store {
             accounts.entry(account).or_default().push(queue);
         }
         for (account, queues) in accounts {
-            count += self.let_through_of(&AccountId::new(account), &queues).await?;
+            match self.let_through_of(&AccountId::new(account), &queues).await {
+                Ok(number) => count += number,
+                // Of a newer release, or a foreign hand's; `changed_limits` says so. The others go on.
+                Err(StoreError::Damaged(_)) => {}
+                Err(error) => return Err(error),
+            }
         }
         if count > 0 {
             self.wake.hint();
@@ -112,7 +134,7 @@ impl Store {
             let leaves = matches!(for_what, For::Definition(_) | For::Nothing);
             let parked: Vec<Waiting> = there.into_iter().filter(|one| one.is_parked).collect();
             self.forget(&gone).await?;
-            count += self.make_ready(&parked, leaves).await?;
+            count += self.make_ready(&parked, leaves.then_some(queue)).await?.len();
         }
         Ok(count)
     }
@@ -160,10 +182,15 @@ impl Store {
         Ok(())
     }
 
-    /// Those whose instances nobody is at work on; the others another time. `leaves`: they wait for nothing more.
-    async fn make_ready(&self, parked: &[Waiting], leaves: bool) -> Result<usize, StoreError> {
+    /// Those whose instances nobody is at work on; the others another time. `left`: the queue in which they wait no
+    /// more, for nothing else.
+    async fn make_ready(
+        &self,
+        parked: &[Waiting],
+        left: Option<&String>,
+    ) -> Result<Vec<InstanceId>, StoreError> {
         if parked.is_empty() {
-            return Ok(0);
+            return Ok(Vec::new());
         }
         let mut transaction = self.begin().await?;
         let locked: Vec<Vec<u8>> = sqlx::query_scalar(
@@ -181,12 +208,16 @@ impl Store {
             Ok(Ending { instance: read_id(&one.instance_id)?, path: one.path, n: one.n, resume: None })
         });
         let endings: Vec<Ending> = endings.collect::<Result<_, StoreError>>()?;
-        let count = resume(&mut transaction, &endings).await?.len();
-        if leaves {
-            stop_waiting(&mut transaction, &ours).await?;
+        let resumed = resume(&mut transaction, &endings).await?;
+        if let Some(queue) = left {
+            // Whoever was parked no more may be about to wait for something else.
+            let resumed: HashSet<&[u8]> = resumed.iter().map(|id| &id.as_bytes()[..]).collect();
+            let left: Vec<&Waiting> =
+                ours.into_iter().filter(|one| resumed.contains(one.instance_id.as_slice())).collect();
+            stop_waiting(&mut transaction, &left, queue).await?;
         }
         transaction.commit().await?;
-        Ok(count)
+        Ok(resumed)
     }
 
     /// After limits were changed, those who wait until a time: they ask again what it is now.
@@ -198,29 +229,29 @@ impl Store {
         .await?;
         let mut count = 0;
         for (account, changed_at) in accounts {
-            let waiting: Vec<Waiting> = sqlx::query_as(
-                "update leaves l
-                 set looked_at = clock_timestamp()
-                 from (
-                     select instance_id, n
-                     from leaves
-                     where by_time and account_id = $1 and queue is not null and looked_at < $2
-                     limit $3
-                 ) as old
-                 where l.instance_id = old.instance_id and l.n = old.n
-                 returning l.instance_id, l.path, l.n,
+            let old: Vec<OldLeave> = sqlx::query_as(
+                "select l.instance_id, l.path, l.n,
                      exists (
                          select from waits w
                          where w.instance_id = l.instance_id and w.path = l.path and w.n = l.n
+                         offset 0
                      ) as is_parked,
-                     false as is_gone",
+                     exists (
+                         select from jobs j
+                         where j.instance_id = l.instance_id and j.path = l.path and j.n = l.n
+                             and j.worker is not null
+                         offset 0
+                     ) as is_leased
+                 from leaves l
+                 where l.by_time and l.account_id = $1 and l.queue is not null and l.looked_at < $2
+                 limit $3",
             )
             .bind(&account)
             .bind(changed_at)
             .bind(i64::try_from(MOST_LET_THROUGH).unwrap_or(i64::MAX))
             .fetch_all(&self.pool)
             .await?;
-            if waiting.is_empty() {
+            if old.is_empty() {
                 sqlx::query("update limits set looked_over = true where account_id = $1 and changed_at = $2")
                     .bind(&account)
                     .bind(changed_at)
@@ -228,26 +259,50 @@ impl Store {
                     .await?;
                 continue;
             }
-            let parked: Vec<Waiting> = waiting.into_iter().filter(|one| one.is_parked).collect();
-            count += self.make_ready(&parked, false).await?;
+            let parked: Vec<Waiting> =
+                old.iter().filter(|one| one.is_parked).map(OldLeave::waiting).collect();
+            let resumed = self.make_ready(&parked, None).await?;
+            count += resumed.len();
+            let resumed: HashSet<&[u8]> = resumed.iter().map(|id| &id.as_bytes()[..]).collect();
+            // Who is in a worker's hands may be about to be parked for what it was told before, and at whose instance
+            // somebody is at work was left where it is: they are looked at again.
+            let is_done = |one: &&OldLeave| {
+                !one.is_leased && (!one.is_parked || resumed.contains(one.instance_id.as_slice()))
+            };
+            let (ids, numbers): (Vec<&[u8]>, Vec<i32>) =
+                old.iter().filter(is_done).map(|one| (one.instance_id.as_slice(), one.n)).unzip();
+            sqlx::query(
+                "update leaves l
+                 set looked_at = clock_timestamp()
+                 from unnest($1::bytea[], $2::int[]) as t (instance_id, n)
+                 where l.instance_id = t.instance_id and l.n = t.n",
+            )
+            .bind(ids)
+            .bind(numbers)
+            .execute(&self.pool)
+            .await?;
         }
         Ok(count)
     }
 }
 
-async fn stop_waiting(connection: &mut PgConnection, waiting: &[&Waiting]) -> Result<(), StoreError> {
+async fn stop_waiting(
+    connection: &mut PgConnection,
+    waiting: &[&Waiting],
+    queue: &str,
+) -> Result<(), StoreError> {
     let (ids, numbers): (Vec<&[u8]>, Vec<i32>) =
         waiting.iter().map(|one| (one.instance_id.as_slice(), one.n)).unzip();
     for statement in [
         "delete from leaves l
          using unnest($1::bytea[], $2::int[]) as t (instance_id, n)
-         where l.instance_id = t.instance_id and l.n = t.n and l.given_at is null",
+         where l.instance_id = t.instance_id and l.n = t.n and l.queue = $3 and l.given_at is null",
         "update leaves l
          set queue = null, reason = null
          from unnest($1::bytea[], $2::int[]) as t (instance_id, n)
-         where l.instance_id = t.instance_id and l.n = t.n and l.given_at is not null",
+         where l.instance_id = t.instance_id and l.n = t.n and l.queue = $3 and l.given_at is not null",
     ] {
-        sqlx::query(statement).bind(&ids).bind(&numbers).execute(&mut *connection).await?;
+        sqlx::query(statement).bind(&ids).bind(&numbers).bind(queue).execute(&mut *connection).await?;
     }
     Ok(())
 }

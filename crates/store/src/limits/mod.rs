@@ -19,6 +19,7 @@ mod ask_leave;
 mod changed_limits;
 mod definition_states;
 mod let_through;
+mod line;
 mod queue;
 mod set_limits;
 mod wait_for_definition;

@@ -1,15 +1,17 @@
 //! What is waited for, by the name under which those who wait are found.
 
+use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use trunkline_workflow::limits::{Channel, Party, Rate, Settings};
-use trunkline_workflow::{AccountId, DefinitionId, InstanceId};
+use trunkline_workflow::{AccountId, DefinitionId};
 use uuid::Uuid;
 
+use super::line::Place;
 use crate::waits::read_id;
 use crate::{PgConnection, StoreError};
 
 /// Those who wait are counted up to here, for the time that they are told.
-const MOST_COUNTED: i64 = 10_000;
+pub(super) const MOST_COUNTED: u64 = 10_000;
 /// Those of a queue that comes back by itself whose places are known, so that each is told its own time.
 pub(super) const MOST_TOLD: u64 = 64;
 /// Those who are looked at by name at once.
@@ -94,27 +96,29 @@ pub(super) async fn lock_account(
 }
 
 /// Who is first in some queues, at most so many of each. Not those who are suspended, wait for a
-/// sibling, or are there no more.
+/// sibling, or are there no more. `offset 0` keeps the planner from hashing whole tables, those of all accounts, for the
+/// few rows that are looked at.
 pub(super) async fn first(
     connection: &mut PgConnection,
     account: &AccountId,
     queues: &[(&str, bool, u64)],
-) -> Result<Vec<(String, InstanceId, i32)>, StoreError> {
+) -> Result<Vec<(String, Place)>, StoreError> {
     let wanted: Vec<_> = queues.iter().filter(|(.., most)| *most > 0).collect();
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let rows: Vec<(String, Vec<u8>, i32)> = sqlx::query_as(
-        "select q.queue, f.instance_id, f.n
+    let rows: Vec<(String, DateTime<Utc>, Vec<u8>, i32)> = sqlx::query_as(
+        "select q.queue, f.asked_at, f.instance_id, f.n
          from unnest($2::text[], $3::bool[], $4::bigint[]) as q (queue, by_time, most)
          cross join lateral (
              select l.instance_id, l.n, l.asked_at
              from leaves l
              where l.by_time = q.by_time and l.account_id = $1 and l.queue = q.queue
-                 and (exists (select from waits w where w.instance_id = l.instance_id and w.n = l.n)
+                 and (exists (select from waits w where w.instance_id = l.instance_id and w.n = l.n offset 0)
                      or exists (
                          select from jobs j
                          where j.instance_id = l.instance_id and j.n = l.n and not j.held and not j.queued
+                         offset 0
                      ))
              order by l.asked_at, l.instance_id, l.n
              limit q.most
@@ -127,7 +131,7 @@ pub(super) async fn first(
     .bind(wanted.iter().map(|(.., most)| i64::try_from(*most).unwrap_or(i64::MAX)).collect::<Vec<_>>())
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(|(queue, id, n)| Ok((queue, read_id(&id)?, n))).collect()
+    rows.into_iter().map(|(queue, asked_at, id, n)| Ok((queue, (asked_at, read_id(&id)?, n)))).collect()
 }
 
 /// How many wait in each. Where nobody looks after a queue, those who are gone are not counted.
@@ -145,8 +149,8 @@ pub(super) async fn lengths(
                  select from leaves l
                  where l.by_time = q.by_time and l.account_id = $1 and l.queue = q.queue
                      and (not q.by_time
-                         or exists (select from waits w where w.instance_id = l.instance_id and w.n = l.n)
-                         or exists (select from jobs j where j.instance_id = l.instance_id and j.n = l.n))
+                         or exists (select from waits w where w.instance_id = l.instance_id and w.n = l.n offset 0)
+                         or exists (select from jobs j where j.instance_id = l.instance_id and j.n = l.n offset 0))
                  limit $4
              ) as those
          ) as counted",
@@ -154,7 +158,7 @@ pub(super) async fn lengths(
     .bind(account.as_str())
     .bind(queues.iter().map(|(queue, _)| *queue).collect::<Vec<_>>())
     .bind(queues.iter().map(|(_, by_time)| *by_time).collect::<Vec<_>>())
-    .bind(MOST_COUNTED)
+    .bind(i64::try_from(MOST_COUNTED).unwrap_or(i64::MAX))
     .fetch_all(connection)
     .await?;
     Ok(rows.into_iter().map(|(queue, number)| (queue, number.unsigned_abs())).collect())

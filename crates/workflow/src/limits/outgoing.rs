@@ -75,8 +75,11 @@ impl Outgoing {
 
 /// Subaccounts and names by their spelling in any letter case; numbers with or without a plus.
 fn same_sender(one: &str, other: &str) -> bool {
-    let bare = |text: &str| text.trim().trim_start_matches('+').to_ascii_lowercase();
-    bare(one) == bare(other)
+    bare_sender(one) == bare_sender(other)
+}
+
+pub(super) fn bare_sender(name: &str) -> String {
+    name.trim().trim_start_matches('+').to_ascii_lowercase()
 }
 
 impl Party {

@@ -1,11 +1,12 @@
 //! Limits as somebody sends them, checked: every flaw with its place.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::outgoing::Channel;
+use super::outgoing::{Channel, bare_sender};
 use super::quiet_hours::{QuietHours, TimeOfDay, Weekdays};
 use super::settings::{DefinitionLimit, Period, Rate, SenderLimit, Settings};
 use crate::time_zones;
@@ -52,13 +53,38 @@ impl Reader {
         Settings {
             time_zone: self.zone(members, ""),
             rates: self.rates(members, "", "rates"),
-            senders: self.list(members, "", "senders", LONGEST_LIST, Self::sender),
+            senders: self.senders(members),
             recipients: self.rates(members, "", "recipients"),
             quiet_hours: self.list(members, "", "quietHours", LONGEST_SHORT_LIST, Self::quiet_hours),
             concurrency: present(members, "concurrency")
                 .and_then(|value| self.number(value, "concurrency".to_owned())),
-            definitions: self.list(members, "", "definitions", LONGEST_LIST, Self::definition),
+            definitions: self.definitions(members),
         }
+    }
+
+    /// Each once: two rates of one sender for one period would count every message twice.
+    fn senders(&mut self, members: &Map<String, Value>) -> Vec<SenderLimit> {
+        let senders = self.list(members, "", "senders", LONGEST_LIST, Self::sender);
+        let mut known = HashSet::new();
+        for (position, limit) in senders.iter().enumerate() {
+            if !known.insert(bare_sender(&limit.sender)) {
+                let problem = format!("is `{}` for the second time", limit.sender);
+                self.flaw(format!("senders[{position}].sender"), problem);
+            }
+        }
+        senders
+    }
+
+    fn definitions(&mut self, members: &Map<String, Value>) -> Vec<DefinitionLimit> {
+        let definitions = self.list(members, "", "definitions", LONGEST_LIST, Self::definition);
+        let mut known = HashSet::new();
+        for (position, limit) in definitions.iter().enumerate() {
+            if !known.insert(limit.definition_id) {
+                let problem = format!("is `{}` for the second time", limit.definition_id);
+                self.flaw(format!("definitions[{position}].definitionId"), problem);
+            }
+        }
+        definitions
     }
 
     fn sender(&mut self, members: &Map<String, Value>, place: &str) -> Option<SenderLimit> {
@@ -285,6 +311,10 @@ mod tests {
             ),
             (json!({"senders": [{"sender": "a"}]}), "`senders[0].rates` is required"),
             (
+                json!({"senders": [{"sender": "+65", "rates": []}, {"sender": "65", "rates": []}]}),
+                "`senders[1].sender` is `65` for the second time",
+            ),
+            (
                 json!({"senders": [{"sender": " ", "rates": []}]}),
                 "`senders[0].sender` must be a subaccount, number or name of 1 to 100 characters",
             ),
@@ -308,6 +338,13 @@ mod tests {
             (
                 json!({"definitions": [{"definitionId": "x", "concurrency": 1}]}),
                 "`definitions[0].definitionId` must be the id of a definition",
+            ),
+            (
+                json!({"definitions": [
+                    {"definitionId": "0b9f3a52-6a0e-4c55-9a0a-3c1d2f6e7b10", "concurrency": 5},
+                    {"definitionId": "0B9F3A52-6A0E-4C55-9A0A-3C1D2F6E7B10", "concurrency": 6},
+                ]}),
+                "`definitions[1].definitionId` is `0b9f3a52-6a0e-4c55-9a0a-3c1d2f6e7b10` for the second time",
             ),
         ] {
             assert_eq!(read(&limits).unwrap_err(), [flaw], "{limits}");

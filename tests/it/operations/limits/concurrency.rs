@@ -169,3 +169,56 @@ async fn many_workers_have_no_more_under_way_and_a_death_leaves_nothing() {
     .unwrap();
     assert!(usize::try_from(under_way).unwrap() <= MOST);
 }
+
+/// Who comes under two limits stands in one line at a time, and keeps its age in both.
+#[tokio::test(flavor = "multi_thread")]
+async fn steps_under_two_limits_are_not_overtaken_by_those_under_one() {
+    let mut engine = Engine::start_without_worker().await;
+    let (both, one) = (calls(&engine, "/both").await, calls(&engine, "/one").await);
+    let limits = json!({"concurrency": 4, "definitions": [{"definitionId": both, "concurrency": 2}]});
+    engine.app.put("/limits", limits).await.expect(200);
+    let mut instances = start(&engine, &both, 12).await;
+    instances.extend(start(&engine, &one, 120).await);
+    engine.start_worker(trunkline_workers::Settings::default());
+    until_complete(&engine, &instances).await;
+    let received = engine.endpoint.received();
+    let last = received.iter().rposition(|call| call.target == "/both").unwrap();
+    let before = received[..last].iter().filter(|call| call.target == "/one").count();
+    assert!(before < 90, "{before} of those who came later overtook");
+    engine.finish().await;
+}
+
+/// They come back by themselves should nobody let them; many of them would do nothing but that.
+#[tokio::test]
+async fn those_of_a_long_queue_do_not_all_come_back_every_minute() {
+    let app = TestApp::start().await;
+    let settings = read_settings(json!({"concurrency": 1}).as_object().unwrap()).unwrap();
+    app.store().set_limits(app.account(), &settings, &By::trunkline()).await.unwrap();
+    let definition = app.define(sample::pong()).await;
+    for _ in 0..4 {
+        app.start_instance(&definition, json!({})).await;
+    }
+    let mut connection = app.store().hot_connection().await.unwrap();
+    let long = Duration::from_secs(60);
+    let worker = workers::register(&mut connection, "w", 10, "0", long, false).await.unwrap();
+    let jobs = jobs::claim(&mut connection, worker, 10, &mut LowWaterMark::default()).await.unwrap();
+    let mut comes_back = Vec::new();
+    for (job, waiting) in jobs.iter().zip([0, 0, 2_000, 10_000]) {
+        sqlx::query(
+            "insert into leaves (instance_id, n, path, account_id, queue, by_time, reason, asked_at, looked_at)
+             select decode(lpad(to_hex(i), 24, '0'), 'hex'), 1, 1, $1, 'concurrency/account', false, '{}', now(), now()
+             from generate_series(1, $2) as i
+             on conflict do nothing",
+        )
+        .bind(app.account().as_str())
+        .bind(waiting)
+        .execute(app.store().pool())
+        .await
+        .unwrap();
+        match app.store().ask_leave(app.account(), &[ask(job, worker)]).await.unwrap().remove(0) {
+            Leave::Given { .. } => comes_back.push(0),
+            Leave::Waits { after, .. } => comes_back.push(after.as_secs()),
+        }
+    }
+    assert_eq!(comes_back, [0, 60, 260, 3_600]);
+}
