@@ -1,0 +1,18 @@
+//! Right when everything breaks: real processes against a PostgreSQL that dies, a network that lies, machines that
+//! stop. Each scenario has a bounded short form, and a long one (`make failure`); after each, `trunkline verify`
+//! must find nothing.
+
+#![expect(clippy::needless_pass_by_value, reason = "`json!` values read better without borrows")]
+
+#[path = "../it/deaths/processes.rs"]
+#[allow(dead_code, reason = "`tests/it` uses the rest")]
+mod processes;
+#[path = "../it/support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "`tests/it` uses the rest")]
+mod support;
+
+mod commit_unknown;
+mod cut_off;
+mod extent;
+mod proxy;
+mod verify;
