@@ -12,7 +12,14 @@ mod processes;
 mod support;
 
 mod commit_unknown;
+mod crowded;
 mod cut_off;
+mod disk_full;
+mod duplicates;
 mod extent;
+mod fleet;
+mod herd;
+mod killed;
+mod paused;
 mod proxy;
 mod verify;
