@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::extent::{either, pass, promised};
 use crate::processes::{LEASE, WorkerProcess};
 use crate::proxy::{Cut, Exchange, Fate, Flow, Proxy};
-use crate::support::{Endpoint, TestApp, definition, until};
+use crate::support::{Endpoint, TestApp, definition, http_client, until};
 use crate::verify::verify;
 
 fn lease() -> u64 {
@@ -56,6 +56,45 @@ async fn a_worker_cut_off_in_a_transaction_holds_nobody_up() {
         let lives = || async { cut_off.log().matches("worker registered").count() == 2 };
         until("it learns of its end and begins anew", lives).await;
         assert_eq!(app.get(&format!("{path}?includeLogs=true")).await.expect(200), before);
+    }
+    verify(app.direct_url()).await;
+}
+
+/// The database moves to another machine, or the one between is started anew: what was connected waits for answers
+/// that never come, and only whoever connects anew gets any.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_die_without_a_word_are_given_up() {
+    let app = TestApp::start().await;
+    let proxy = Proxy::before(app.direct_url()).await;
+    let _worker = WorkerProcess::start(&proxy.url());
+    let server = WorkerProcess::start_server(&proxy.url(), &[("TRUNKLINE_LISTEN", "127.0.0.1:0")]);
+    let url = server.url_after("listening on ").await;
+    let steps = json!([{"id": "pause", "stepType": "Wait", "inputs": {"duration": "00:00:01"}}]);
+    let id = app.define(definition(steps)).await;
+    let path = format!("{url}/api/v1/accounts/{}/definitions/{id}/workflows", app.account());
+    let http = http_client();
+    let start = async || {
+        let request = http.post(&path).bearer_auth(app.key()).json(&json!({}));
+        let begun = Instant::now();
+        let status = request.send().await.unwrap().status().as_u16();
+        assert!(begun.elapsed() < promised(30), "a customer waited {:?} for {status}", begun.elapsed());
+        assert!(status == 201 || status == 503, "{status} {}", server.log());
+        status == 201
+    };
+    let all_ended = || async {
+        let open = "select count(*) from instances where completed_at is null";
+        sqlx::query_scalar::<_, i64>(open).fetch_one(app.store().pool()).await.unwrap() == 0
+    };
+    for _ in 0..either(2, 20) {
+        // All of its connections are in use.
+        let started = futures::future::join_all((0..20).map(|_| start())).await;
+        assert!(started.into_iter().all(|started| started));
+        proxy.bury_connections();
+        let buried = Instant::now();
+        futures::future::join_all((0..20).map(|_| start())).await;
+        until("somebody is accepted again", || start()).await;
+        until("timers are released and steps are done", || all_ended()).await;
+        assert!(buried.elapsed() < promised(30), "{:?}", buried.elapsed());
     }
     verify(app.direct_url()).await;
 }
