@@ -14,8 +14,11 @@ use crate::support::{
 };
 use crate::verify::verify;
 
+/// At the n-th point.
+type Way = fn(usize) -> Cut;
+
 /// Each way to cut, with the points of it that are left out after each one that is tried.
-fn ways(stride: usize) -> [(fn(usize) -> Cut, usize); 4] {
+fn ways(stride: usize) -> [(Way, usize); 4] {
     let stride = either(stride, 1);
     [
         (Cut::MessageLost, stride),
@@ -45,7 +48,7 @@ async fn at_every_point(stride: usize, mut round: impl AsyncFnMut(Cut) -> Fate) 
 /// Once it is cut, or has passed; what is held back is released when everybody else is done, or waits for it.
 async fn settled(proxy: &Proxy, app: &TestApp, done: impl AsyncFn() -> bool) -> Fate {
     let is_decided = async || matches!(proxy.fate(), Fate::Held | Fate::Cut | Fate::Passed);
-    until("the exchange is cut", || is_decided()).await;
+    until("the exchange is cut", is_decided).await;
     if proxy.fate() == Fate::Held {
         until("everybody else is done", || async { done().await || is_anybody_locked_out(app).await }).await;
         proxy.release();

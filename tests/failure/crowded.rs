@@ -27,7 +27,7 @@ async fn latency(fleet: &Fleet, key: &str, path: &str, count: usize) -> Duration
             let shown = http.get(format!("{}{location}", fleet.addresses()[0])).bearer_auth(key).send().await;
             shown.unwrap().json::<serde_json::Value>().await.unwrap()["status"] == "Complete"
         };
-        until("the instance ends", || shown()).await;
+        until("the instance ends", shown).await;
         times.push(begun.elapsed());
     }
     times.sort_unstable();
@@ -100,7 +100,7 @@ async fn more_requests_than_connections_are_all_answered() {
         assert!(answers.iter().all(|answer| *answer == (503, true)), "{answers:?}");
         proxy.let_through(Flow::BOTH);
         let again = async || request(1).send().await.unwrap().status() == StatusCode::CREATED;
-        until("it serves again", || again()).await;
+        until("it serves again", again).await;
         let answers = asked(1_000 * (round + 1)).await;
         assert!(answers.iter().all(|(status, _)| *status == 201), "{answers:?}");
         accepted += 201;
@@ -112,6 +112,10 @@ async fn more_requests_than_connections_are_all_answered() {
     verify(app.direct_url()).await;
 }
 
+const QUARTER: Duration = Duration::from_secs(15 * 60);
+const HOT: &str =
+    "select sum(pg_total_relation_size(t))::bigint from unnest(array['jobs', 'waits']::regclass[]) as t";
+
 /// An hour; then neither tables nor processes are larger than after its first quarter, but for what is kept.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_hour_of_everything_leaves_nothing_behind() {
@@ -119,9 +123,6 @@ async fn an_hour_of_everything_leaves_nothing_behind() {
         println!("skipped: it takes an hour (`make failure`)");
         return;
     }
-    const QUARTER: Duration = Duration::from_secs(15 * 60);
-    const HOT: &str =
-        "select sum(pg_total_relation_size(t))::bigint from unnest(array['jobs', 'waits']::regclass[]) as t";
     let fleet = Fleet::start(2, 2).await;
     let load = fleet.begin_load(10, Duration::from_millis(100)).await;
     let memory = || {

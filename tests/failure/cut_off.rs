@@ -87,12 +87,12 @@ async fn connections_that_die_without_a_word_are_given_up() {
     };
     for _ in 0..either(1, 20) {
         // All of its connections are in use.
-        futures::future::join_all((0..20).map(|_| until("it is accepted", || start()))).await;
+        futures::future::join_all((0..20).map(|_| until("it is accepted", &start))).await;
         proxy.bury_connections();
         let buried = Instant::now();
         futures::future::join_all((0..20).map(|_| start())).await;
-        until("somebody is accepted again", || start()).await;
-        until("timers are released and steps are done", || all_ended()).await;
+        until("somebody is accepted again", &start).await;
+        until("timers are released and steps are done", &all_ended).await;
         assert!(buried.elapsed() < promised(30), "{:?}", buried.elapsed());
     }
     verify(app.direct_url()).await;

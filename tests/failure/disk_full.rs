@@ -28,7 +28,7 @@ impl Disk {
     fn fill(&self) {
         use std::io::Write;
         let mut ballast = std::fs::File::create(self.0.join("ballast")).unwrap();
-        while ballast.write_all(&[0; 1 << 16]).is_ok() {}
+        while ballast.write_all(&[0; 1 << 12]).is_ok() {}
     }
 
     fn make_room(&self) {

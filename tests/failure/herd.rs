@@ -98,21 +98,21 @@ async fn a_held_snapshot_is_noticed_and_slows_nobody_down() {
     let fleet = Fleet::start(1, 1).await;
     let load = fleet.begin_load(either(2, 10), Duration::from_millis(either(50, 10))).await;
     fleet.until_more_ended(20).await;
-    let (part, parts) = either((Duration::from_secs(3), 2), (Duration::from_secs(60), 10));
+    let (part, times) = either((Duration::from_secs(3), 2), (Duration::from_secs(60), 10));
     let before = done_in(&fleet, part).await;
-    let mut holder = fleet.app.store().pool().begin().await.unwrap();
+    let mut session = fleet.app.store().pool().begin().await.unwrap();
     let hold = "set transaction isolation level repeatable read; select count(*) from jobs";
-    sqlx::raw_sql(hold).execute(&mut *holder).await.unwrap();
+    sqlx::raw_sql(hold).execute(&mut *session).await.unwrap();
     let held = Instant::now();
     let mut last = 0;
-    for _ in 0..parts {
+    for _ in 0..times {
         last = done_in(&fleet, part).await;
     }
     let noticed = fleet.app.store().measure().await.unwrap().queue.oldest_transaction;
     assert!(noticed > held.elapsed().as_secs_f64() - 1.0, "{noticed} s");
     println!("{before} steps before, {last} at the end of {:?}", held.elapsed());
     assert!(!is_long() || last * 5 >= before * 4, "{before} steps before, {last} at the end");
-    holder.rollback().await.unwrap();
+    session.rollback().await.unwrap();
     fleet.finish(load).await;
 }
 
