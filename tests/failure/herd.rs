@@ -103,14 +103,14 @@ async fn a_held_snapshot_is_noticed_and_slows_nobody_down() {
     let mut session = fleet.app.store().pool().begin().await.unwrap();
     let hold = "set transaction isolation level repeatable read; select count(*) from jobs";
     sqlx::raw_sql(hold).execute(&mut *session).await.unwrap();
-    let held = Instant::now();
+    let since = Instant::now();
     let mut last = 0;
     for _ in 0..times {
         last = done_in(&fleet, part).await;
     }
     let noticed = fleet.app.store().measure().await.unwrap().queue.oldest_transaction;
-    assert!(noticed > held.elapsed().as_secs_f64() - 1.0, "{noticed} s");
-    println!("{before} steps before, {last} at the end of {:?}", held.elapsed());
+    assert!(noticed > since.elapsed().as_secs_f64() - 1.0, "{noticed} s");
+    println!("{before} steps before, {last} at the end of {:?}", since.elapsed());
     assert!(!is_long() || last * 5 >= before * 4, "{before} steps before, {last} at the end");
     session.rollback().await.unwrap();
     fleet.finish(load).await;

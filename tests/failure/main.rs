@@ -2,13 +2,11 @@
 //! stop. Each scenario has a bounded short form, and a long one (`make failure`); after each, `trunkline verify`
 //! must find nothing.
 
-#![expect(clippy::needless_pass_by_value, reason = "`json!` values read better without borrows")]
-
 #[path = "../it/deaths/processes.rs"]
 #[allow(dead_code, reason = "`tests/it` uses the rest")]
 mod processes;
 #[path = "../it/support/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "`tests/it` uses the rest")]
+#[allow(dead_code, unused_imports, clippy::needless_pass_by_value, reason = "`tests/it` uses the rest")]
 mod support;
 
 mod commit_unknown;
