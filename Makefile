@@ -1,6 +1,6 @@
 # The README's commands, one line each: cargo and the scripts do the work.
 
-.PHONY: dev test test-pooler test-upgrade fuzz bench fmt lint checks client machine
+.PHONY: dev test failure test-pooler test-upgrade fuzz bench fmt lint checks client machine
 .NOTPARALLEL:
 
 # The whole server, with a PostgreSQL of its own. Its flags go into ARGS: make dev ARGS=--reset
@@ -11,6 +11,10 @@ dev: machine
 test: checks machine lint client
 	cargo test --locked --workspace
 	@sh scripts/fuzz-api
+
+# Everything that can die dies, for hours; a few minutes of it are part of `make test`. One scenario: make failure ARGS=herd
+failure: machine
+	@FAILURE=long cargo test --locked --test failure -- --nocapture --test-threads=1 $(ARGS)
 
 # The tests behind PgBouncer that pools transactions. Some of them: make test-pooler ARGS=stories
 test-pooler: machine client

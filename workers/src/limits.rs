@@ -14,10 +14,12 @@ use trunkline_store::{Store, StoreError};
 use trunkline_workflow::limits::{Period, Rate, Settings};
 use trunkline_workflow::{AccountId, DefinitionId};
 
-use crate::lease::Backoff;
+use crate::lease::{Backoff, within};
 
 /// How long a change may go unnoticed.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+/// A look that takes longer is never answered.
+const LOOK_LIMIT: Duration = Duration::from_secs(15);
 /// Those who ask in one transaction.
 const BATCH: usize = 128;
 
@@ -77,7 +79,7 @@ impl Limits {
         let mut pause = Backoff::default();
         let mut since = None;
         loop {
-            match self.store.changed_limits(since).await {
+            match within(LOOK_LIMIT, self.store.changed_limits(since)).await {
                 Ok(changed) => {
                     pause = Backoff::default();
                     since = Some(changed.at);

@@ -138,11 +138,11 @@ impl From<sqlx::Error> for StoreError {
 }
 
 /// Connection exceptions, logins that are refused and databases that are not there (both are mended on the
-/// database's side), shutdowns and recovery, too many connections, full disk or memory, read-only standbys:
-/// the statement may succeed later, unchanged.
+/// database's side), shutdowns and recovery, too many connections, full disk or memory, read-only standbys, sessions
+/// that were ended because nothing was heard of us in time: the statement may succeed later, unchanged.
 fn is_outage(code: &str) -> bool {
     let classes = ["08", "28", "53", "57P"];
-    classes.iter().any(|class| code.starts_with(class)) || matches!(code, "25006" | "3D000")
+    classes.iter().any(|class| code.starts_with(class)) || matches!(code, "25006" | "25P03" | "3D000")
 }
 
 #[cfg(test)]
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn what_the_database_side_mends_is_an_outage() {
-        for code in ["08006", "28000", "28P01", "3D000", "53300", "57P01", "25006"] {
+        for code in ["08006", "28000", "28P01", "3D000", "53300", "57P01", "25006", "25P03"] {
             assert!(is_outage(code), "{code}");
         }
         for code in ["22021", "23505", "3F000", "42601", "57014"] {

@@ -9,6 +9,7 @@ use trunkline_workflow::step::StepType;
 use trunkline_workflow::{AccountId, DefinitionId, Graph, InstanceId, InstanceStatus, JobId, Version};
 use uuid::Uuid;
 
+use crate::connect::BEGIN_SNAPSHOT;
 use crate::definitions::{STEPS, VersionId};
 use crate::waits::read_id;
 use crate::{PgConnection, Store, StoreError};
@@ -127,7 +128,7 @@ impl Store {
         id: InstanceId,
     ) -> Result<Option<Explanation>, StoreError> {
         let unlocked = self.keys().await?;
-        let mut snapshot = self.begin_with("begin isolation level repeatable read read only").await?;
+        let mut snapshot = self.begin_with(BEGIN_SNAPSHOT).await?;
         let Some(row) = read_instance(&mut snapshot, account, id).await? else { return Ok(None) };
         let version = VersionId::new(account, row.definition_id, row.version);
         // Whoever asks wants to know all the more when the definition cannot be read.

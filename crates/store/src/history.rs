@@ -9,6 +9,7 @@ use trunkline_workflow::{AccountId, DefinitionId, Graph, InstanceId, JobId, Vers
 use uuid::Uuid;
 
 use crate::audit::AuditEntry;
+use crate::connect::BEGIN_SNAPSHOT;
 use crate::definitions::{STEPS, VersionId};
 use crate::explain::UsedEvent;
 use crate::{PgConnection, Store, StoreError};
@@ -107,7 +108,7 @@ impl Store {
         limit: i64,
     ) -> Result<Option<HistoryPage>, StoreError> {
         let unlocked = self.keys().await?;
-        let mut snapshot = self.begin_with("begin isolation level repeatable read read only").await?;
+        let mut snapshot = self.begin_with(BEGIN_SNAPSHOT).await?;
         let row: Option<(DefinitionId, Version, String)> = sqlx::query_as(
             "select i.definition_id, i.version, v.steps
              from instances i

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
 use sqlx::PgExecutor;
@@ -23,6 +23,9 @@ const GROUP: usize = 256;
 const GROUP_BYTES: usize = 8 << 20;
 /// Starts that may wait for their commit before callers are held back.
 const QUEUE: usize = 512;
+
+/// A group that takes longer has an unknown fate, and the next one its turn: a connection may be dead without a word.
+const WRITE_LIMIT: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Clone)]
 pub struct NewInstance {
@@ -171,7 +174,10 @@ impl Starter {
                         rows.append(&mut request.rows);
                         group.push(request);
                     }
-                    let written = write(&pool, &rows).await.map_err(Arc::new);
+                    let written = match tokio::time::timeout(WRITE_LIMIT, write(&pool, &rows)).await {
+                        Ok(written) => written.map_err(Arc::new),
+                        Err(_) => Err(Arc::new(StoreError::NoAnswer)),
+                    };
                     wake.hint();
                     for request in group {
                         let answer = match &written {

@@ -7,7 +7,7 @@ use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::StoreError;
-use crate::connect::{PgConnection, PgPool, Route, Sessions, Transaction};
+use crate::connect::{BEGIN, PgConnection, PgPool, Route, Sessions, Transaction};
 use crate::sealing::{MasterKeys, PlainTexts};
 use crate::starts::Starter;
 use crate::wake::{self, Wake};
@@ -60,7 +60,7 @@ impl Store {
 
     /// Begins a transaction.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static>, StoreError> {
-        Ok(self.pool.begin().await?)
+        self.begin_with(BEGIN).await
     }
 
     pub(crate) async fn begin_with(

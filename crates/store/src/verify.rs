@@ -1,6 +1,7 @@
 //! The invariants of the engine, checked against any database (`trunkline verify`).
 
 mod dispatches;
+mod history;
 
 use crate::{Store, StoreError};
 
@@ -119,9 +120,15 @@ const RULES: [(&str, &str); 19] = [
          from (
              select instance_id, account_id from leaves
              union all select instance_id, account_id from effects
+             union all select instance_id, account_id from failures
          ) l
          join instances i on i.id = l.instance_id
-         where l.account_id <> i.account_id",
+         where l.account_id <> i.account_id
+         union all
+         select e.id::text
+         from event_keys k
+         join events e on e.id = k.event_id
+         where k.account_id <> e.account_id",
     ),
     (
         "what waits for leave is parked until a time, or with a worker",
@@ -216,7 +223,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         let mut violations = Vec::new();
-        for (rule, offenders) in RULES.into_iter().chain(dispatches::RULES) {
+        for (rule, offenders) in RULES.into_iter().chain(dispatches::RULES).chain(history::RULES) {
             let (count, example): (i64, Option<String>) = sqlx::query_as(sqlx::AssertSqlSafe(format!(
                 "select count(*), min(offender) from ({offenders}) as o (offender)"
             )))

@@ -5,7 +5,8 @@ use std::time::Duration;
 use trunkline_store::Store;
 use trunkline_store::limits::{LetThrough, QueueMark};
 
-use crate::lease::{Backoff, Lease};
+use super::LIMIT;
+use crate::lease::{Backoff, Lease, within};
 
 /// While somebody waits.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
@@ -33,7 +34,7 @@ pub(super) async fn run(store: &Store, lease: &Lease) {
             }
             store.let_through(&mut mark).await.map(Some)
         };
-        match result.await {
+        match within(LIMIT, result).await {
             Ok(found) => {
                 pause = Backoff::default();
                 tokio::time::sleep(match found {

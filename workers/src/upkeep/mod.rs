@@ -22,6 +22,10 @@ use trunkline_workflow::dispatch::Price;
 use crate::lease::{Backoff, Lease};
 use crate::settings::Settings;
 
+/// A look of those that everybody waits for. What takes longer is never answered: a connection may be dead without a
+/// word, and only a new one finds the database.
+const LIMIT: Duration = Duration::from_secs(15);
+
 /// Runs every task while the lease lasts; the caller ends it.
 pub(crate) async fn run(store: Store, lease: Arc<Lease>, settings: Settings, fee: Price) {
     let retention = settings.retention;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use trunkline_store::Store;
 
-use crate::lease::Backoff;
+use super::LIMIT;
+use crate::lease::{Backoff, within};
 use crate::measure::MEASURES;
 
 pub(super) async fn run(store: &Store, lease: Duration) {
@@ -13,7 +14,7 @@ pub(super) async fn run(store: &Store, lease: Duration) {
     let interval = (lease / 6).clamp(Duration::from_millis(100), Duration::from_millis(2_500));
     let mut pause = Backoff::default();
     loop {
-        match store.rescue_jobs().await {
+        match within(LIMIT, store.rescue_jobs()).await {
             Ok(rescued) => {
                 MEASURES.jobs_rescued.increment(rescued);
                 pause = Backoff::default();

@@ -5,7 +5,8 @@ use std::time::Duration;
 use trunkline_store::Store;
 use trunkline_store::schedules::Scheduled;
 
-use crate::lease::{Backoff, Lease};
+use super::LIMIT;
+use crate::lease::{Backoff, Lease, within};
 
 /// The longest look away: a definition saved meanwhile may be due sooner than the one known.
 const LONGEST: Duration = Duration::from_millis(500);
@@ -32,7 +33,7 @@ pub(super) async fn run(store: &Store, lease: &Lease) {
             }
             store.start_scheduled().await.map(Some)
         };
-        match result.await {
+        match within(LIMIT, result).await {
             Ok(scheduled) => {
                 pause = Backoff::default();
                 let wait = match scheduled {

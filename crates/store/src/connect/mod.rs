@@ -22,6 +22,16 @@ mod pool;
 mod route;
 mod taken;
 
+/// How long PostgreSQL waits in the middle of a transaction for a client that may be gone without a word: its machine
+/// died, or the network between. What the transaction has locked is locked until then, and whoever would do the work in
+/// its place waits. Shorter than any lease, and much longer than we are ever idle between two statements.
+const IDLE_LIMIT: (&str, &str) = ("idle_in_transaction_session_timeout", "5s");
+/// For a transaction of the pool, whoever its session belongs to.
+pub(crate) const BEGIN: &str = "begin; set local idle_in_transaction_session_timeout = '5s'";
+/// One that only reads, all of it as it was at one moment.
+pub(crate) const BEGIN_SNAPSHOT: &str =
+    "begin isolation level repeatable read read only; set local idle_in_transaction_session_timeout = '5s'";
+
 pub use connection::{PgConnection, Transaction};
 pub use pool::PgPool;
 pub(crate) use route::Route;

@@ -9,8 +9,8 @@ use sqlx::postgres::{PgConnectOptions, PgConnection as Driver};
 use sqlx::{Connection as _, Error, Row as _};
 use tokio::sync::OnceCell;
 
-use super::PgConnection;
 use super::pool::ACQUIRE;
+use super::{IDLE_LIMIT, PgConnection};
 
 /// Whose the sessions behind a connection are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,8 @@ pub enum Sessions {
 
 /// For a worker's statements that run all day: their plans must not depend on statistics taken at a quiet moment,
 /// so table scans are off, and a claim or completion always goes through an index.
-const HOT: [(&str, &str); 4] = [
+const HOT: [(&str, &str); 5] = [
+    IDLE_LIMIT,
     ("enable_seqscan", "off"),
     ("enable_bitmapscan", "off"),
     ("plan_cache_mode", "force_generic_plan"),
@@ -34,7 +35,8 @@ const HOT: [(&str, &str); 4] = [
 ];
 /// The same for a session that is lent.
 pub(super) const BEGIN_HOT: &str = "begin; set local enable_seqscan = off; set local enable_bitmapscan = off;
-    set local plan_cache_mode = force_generic_plan; set local jit = off";
+    set local plan_cache_mode = force_generic_plan; set local jit = off;
+    set local idle_in_transaction_session_timeout = '5s'";
 
 const MARK: (&str, &str) = ("trunkline.session", "own");
 

@@ -1,0 +1,146 @@
+//! Somebody takes more than their share: a customer whose endpoint is slow, a server with more requests than
+//! connections; and an hour of everything, after which nothing may have grown.
+
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::extent::{either, is_long, pass, promised};
+use crate::fleet::Fleet;
+use crate::processes::WorkerProcess;
+use crate::proxy::{Flow, Proxy};
+use crate::support::{Endpoint, TestApp, definition, http_client, until};
+use crate::verify::verify;
+
+/// Start to end, one after the other; the worst but one in a hundred.
+async fn latency(fleet: &Fleet, key: &str, path: &str, count: usize) -> Duration {
+    let http = http_client();
+    let mut times = Vec::new();
+    for _ in 0..count {
+        let begun = Instant::now();
+        let started = http.post(format!("{}{path}", fleet.addresses()[0])).bearer_auth(key).json(&json!({}));
+        let started = started.send().await.unwrap();
+        assert_eq!(started.status(), 201);
+        let location = started.headers()["location"].to_str().unwrap().to_owned();
+        let shown = async || {
+            let shown = http.get(format!("{}{location}", fleet.addresses()[0])).bearer_auth(key).send().await;
+            shown.unwrap().json::<serde_json::Value>().await.unwrap()["status"] == "Complete"
+        };
+        until("the instance ends", shown).await;
+        times.push(begun.elapsed());
+    }
+    times.sort_unstable();
+    times[(count * 99).div_ceil(100) - 1]
+}
+
+/// Its steps hold slots for as long as its endpoint takes; they do not get those of others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_customer_slows_nobody_else_down() {
+    let fleet = Fleet::start(1, 1).await;
+    let quick = Endpoint::start().await;
+    let (_, key) = fleet.app.other_account("other").await;
+    let http = http_client();
+    let call = |url: &str| {
+        definition(json!([{"id": "call", "stepType": "HttpRequest",
+            "inputs": {"url": format!("{url}/json"), "method": "POST", "timeoutSeconds": 120}}]))
+    };
+    let definitions = format!("{}/api/v1/accounts/other/definitions", fleet.addresses()[0]);
+    let saved = http.post(definitions).bearer_auth(&key).json(&call(&quick.url)).send().await.unwrap();
+    let saved: serde_json::Value = saved.json().await.unwrap();
+    let path = format!("/api/v1/accounts/other/definitions/{}/workflows", saved["id"].as_str().unwrap());
+    let count = either(20, 500);
+    let before = latency(&fleet, &key, &path, count).await;
+
+    fleet.endpoint.hold_answers();
+    let slow = fleet.app.define(call(&fleet.endpoint.url)).await;
+    let started = (0..600).map(|_| fleet.app.start_instance(&slow, json!({})));
+    futures::future::join_all(started).await;
+    until("it holds what it can", || async { fleet.endpoint.received().len() >= 150 }).await;
+    let meanwhile = latency(&fleet, &key, &path, count).await;
+    println!("p99 {before:?}, beside a slow customer {meanwhile:?}");
+    assert!(!is_long() || meanwhile < before.mul_f64(1.5), "{before:?} {meanwhile:?}");
+    fleet.endpoint.give_answers();
+    until("the slow ones end", || async {
+        fleet.count("select count(*) from instances where completed_at is null").await == 0
+    })
+    .await;
+    verify(fleet.app.database_url()).await;
+    fleet.end().await;
+}
+
+/// The database does not answer, and many more ask than there are connections: everybody is told to come again, in
+/// good time, and served when it answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn more_requests_than_connections_are_all_answered() {
+    let app = TestApp::start().await;
+    let proxy = Proxy::before(app.direct_url()).await;
+    let environment = [("TRUNKLINE_LISTEN", "127.0.0.1:0"), ("TRUNKLINE_DATABASE_CONNECTIONS", "3")];
+    let server = WorkerProcess::start_server(&proxy.url(), &environment);
+    let url = server.url_after("listening on ").await;
+    let id = app.define(definition(json!([{"id": "end", "stepType": "If"}]))).await;
+    let path = format!("{url}/api/v1/accounts/{}/definitions/{id}/workflows", app.account());
+    let http = http_client();
+    let request = |n: usize| http.post(&path).bearer_auth(app.key()).json(&json!({"n": n}));
+    assert_eq!(request(0).send().await.unwrap().status(), StatusCode::CREATED);
+    let asked = async |from: usize| {
+        let answers = (from..from + 200).map(|n| async move {
+            let answer = request(n).send().await.unwrap();
+            let may_come_again = answer.headers().contains_key("retry-after");
+            (answer.status().as_u16(), may_come_again)
+        });
+        futures::future::join_all(answers).await
+    };
+    let mut accepted = 1;
+    for round in 0..either(2, 20) {
+        proxy.let_through(Flow::NEITHER);
+        let begun = Instant::now();
+        let answers = asked(1_000 * (round + 1)).await;
+        assert!(begun.elapsed() < promised(30), "{:?}", begun.elapsed());
+        assert!(answers.iter().all(|answer| *answer == (503, true)), "{answers:?}");
+        proxy.let_through(Flow::BOTH);
+        let again = async || request(1).send().await.unwrap().status() == StatusCode::CREATED;
+        until("it serves again", again).await;
+        let answers = asked(1_000 * (round + 1)).await;
+        assert!(answers.iter().all(|(status, _)| *status == 201), "{answers:?}");
+        accepted += 201;
+    }
+    let count: i64 =
+        sqlx::query_scalar("select count(*) from instances").fetch_one(app.store().pool()).await.unwrap();
+    // What was answered with 503 may have been done; what was accepted was.
+    assert!(count >= accepted, "{count} of {accepted}");
+    verify(app.direct_url()).await;
+}
+
+const QUARTER: Duration = Duration::from_secs(15 * 60);
+const HOT: &str =
+    "select sum(pg_total_relation_size(t))::bigint from unnest(array['jobs', 'waits']::regclass[]) as t";
+
+/// An hour; then neither tables nor processes are larger than after its first quarter, but for what is kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_hour_of_everything_leaves_nothing_behind() {
+    if !is_long() {
+        println!("skipped: it takes an hour (`make failure`)");
+        return;
+    }
+    let fleet = Fleet::start(2, 2).await;
+    let load = fleet.begin_load(10, Duration::from_millis(100)).await;
+    let memory = || {
+        let resident = |process: &WorkerProcess| {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+            line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap()
+        };
+        fleet.workers.iter().chain(&fleet.servers).map(resident).collect::<Vec<_>>()
+    };
+    pass(QUARTER).await;
+    let (tables, processes) = (fleet.count(HOT).await, memory());
+    pass(3 * QUARTER).await;
+    let (tables_after, processes_after) = (fleet.count(HOT).await, memory());
+    println!("tables {tables} {tables_after} bytes; processes {processes:?} {processes_after:?} kB");
+    assert!(tables_after < tables * 3 / 2, "{tables} {tables_after}");
+    for (before, after) in processes.iter().zip(&processes_after) {
+        assert!(*after < before * 5 / 4 + 20_000, "{processes:?} {processes_after:?}");
+    }
+    fleet.finish(load).await;
+}

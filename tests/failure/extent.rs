@@ -1,0 +1,21 @@
+//! How far a scenario goes: a few rounds in `make test`, as many as it needs to be believed with `FAILURE=long`.
+
+use std::time::Duration;
+
+pub fn is_long() -> bool {
+    std::env::var("FAILURE").is_ok_and(|extent| extent == "long")
+}
+
+pub fn either<T>(short: T, long: T) -> T {
+    if is_long() { long } else { short }
+}
+
+/// Where what must not happen is given the time to happen, or something is measured: there is no condition to wait for.
+pub async fn pass(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
+/// A limit that a user is promised. A machine that does other things besides is given a minute in the short form.
+pub fn promised(seconds: u64) -> Duration {
+    Duration::from_secs(either(seconds + 52, seconds))
+}

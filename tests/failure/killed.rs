@@ -1,0 +1,102 @@
+//! `kill -9`: of workers in mid-step, of everything at once, of PostgreSQL; under load, again and again. What one kill
+//! at an exact point does is in `tests/it/deaths`.
+
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::extent::{either, is_long, pass, promised};
+use crate::fleet::Fleet;
+use crate::processes::LEASE;
+use crate::support::until;
+
+const SEED: u64 = 20_261_122;
+
+fn lease() -> u64 {
+    LEASE.parse().unwrap()
+}
+
+/// 50 starts of four steps each in a second, or a few.
+async fn load(fleet: &Fleet) -> crate::fleet::Load {
+    fleet.begin_load(either(3, 10), Duration::from_millis(either(100, 190))).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_killed_in_mid_step_lose_nothing() {
+    let workers = either(4, 6);
+    let mut fleet = Fleet::start(1, workers).await;
+    let load = load(&fleet).await;
+    let mut chance = StdRng::seed_from_u64(SEED);
+    let begun = Instant::now();
+    let mut kills = 0;
+    while either(kills < 4, begun.elapsed() < Duration::from_secs(20 * 60)) {
+        fleet.until_more_ended(either(10, 1)).await;
+        pass(Duration::from_millis(chance.random_range(either(0..500, 1_000..5_000)))).await;
+        let name = fleet.replace_worker(chance.random_range(0..workers));
+        let killed = Instant::now();
+        let held = || async {
+            sqlx::query_scalar::<_, bool>(
+                "select exists (select from jobs j join workers w on w.id = j.worker where w.name = $1)",
+            )
+            .bind(&name)
+            .fetch_one(fleet.app.store().pool())
+            .await
+            .unwrap()
+        };
+        until("what it held is given to others", || async { !held().await }).await;
+        assert!(killed.elapsed() < promised(lease() + 5), "{:?}", killed.elapsed());
+        kills += 1;
+    }
+    println!("{kills} workers killed");
+    fleet.finish(load).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_killed_at_once_goes_on_where_it_was() {
+    let mut fleet = Fleet::start(2, 2).await;
+    let load = load(&fleet).await;
+    for round in 0..either(2, 50) {
+        fleet.until_more_ended(20).await;
+        fleet.kill_all();
+        let done = fleet.count("select count(*) from steps").await;
+        let begun = Instant::now();
+        fleet.start_all(2, 2).await;
+        let goes_on = || async { fleet.count("select count(*) from steps").await > done };
+        until("the first step is done", goes_on).await;
+        // What was held is with the dead until their leases have passed; the rest is not.
+        assert!(begun.elapsed() < promised(5), "round {round}: {:?}", begun.elapsed());
+    }
+    fleet.finish(load).await;
+}
+
+/// One death after another without measuring: `tests/it/deaths/database_dies.rs`.
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_killed_is_as_fast_as_before_soon_after() {
+    if !is_long() {
+        println!("skipped: it measures (`make failure`)");
+        return;
+    }
+    let fleet = Fleet::start(2, 2).await;
+    let load = load(&fleet).await;
+    let mut chance = StdRng::seed_from_u64(SEED);
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(20 * 60) {
+        let pause = Duration::from_secs(chance.random_range(20..60));
+        let before = throughput(&fleet, pause).await;
+        fleet.kill_postgres().await;
+        pass(Duration::from_secs(10)).await;
+        let after = throughput(&fleet, Duration::from_secs(10)).await;
+        assert!(after >= 0.9 * before, "{before} steps/s before, {after} after");
+    }
+    fleet.finish(load).await;
+}
+
+/// Steps per second.
+async fn throughput(fleet: &Fleet, during: Duration) -> f64 {
+    const STEPS: &str = "select count(*) from steps";
+    let (before, begun) = (fleet.count(STEPS).await, Instant::now());
+    pass(during).await;
+    let done = u32::try_from(fleet.count(STEPS).await - before).unwrap();
+    f64::from(done) / begun.elapsed().as_secs_f64()
+}
