@@ -20,7 +20,7 @@ pub struct Evaluated {
 
 struct Script {
     what: &'static str,
-    script: &'static str,
+    text: &'static str,
     /// Its value, as JSON.
     value: &'static str,
     times: usize,
@@ -30,21 +30,21 @@ struct Script {
 const SCRIPTS: [Script; 3] = [
     Script {
         what: "a member's path",
-        script: "{{data.order.customer.id}}",
+        text: "{{data.order.customer.id}}",
         value: "4711",
         times: 2_000_000,
         target: Some(1e6),
     },
     Script {
         what: "a helper's call",
-        script: "{{stringContains(data.text, 'HELLO', true)}}",
+        text: "{{stringContains(data.text, 'HELLO', true)}}",
         value: "true",
         times: 1_000_000,
         target: Some(1e5),
     },
     Script {
         what: "a script in the sandbox",
-        script: "{{data.lines.map(line => line.sku).join()}}",
+        text: "{{data.lines.map(line => line.sku).join()}}",
         value: "\"a-1,b-2,c-3\"",
         times: 20_000,
         target: None,
@@ -55,10 +55,10 @@ pub async fn measure() -> anyhow::Result<Vec<Evaluated>> {
     let evaluator = Evaluator::new(EvaluatorCommand::this_program([EVALUATOR]), 1, Limits::default());
     let data = context();
     let mut measured = Vec::new();
-    for Script { what, script, value: expected, times, target } in SCRIPTS {
-        let template = Template::compile(&Value::from(script))?;
+    for Script { what, text, value: expected, times, target } in SCRIPTS {
+        let template = Template::compile(&Value::from(text))?;
         let value = evaluator.inputs("bench", &template, &data).await?;
-        ensure!(value.to_string() == expected, "{script} is {value}");
+        ensure!(value == serde_json::from_str::<Value>(expected)?, "{text} is {value}");
         let begun = Instant::now();
         for _ in 0..times {
             black_box(evaluator.inputs("bench", black_box(&template), black_box(&data)).await?);

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use trunkline_store::audit::By;
 use trunkline_store::jobs::{self, LeasedJob, LowWaterMark};
 use trunkline_store::limits::{Ask, Leave, QueueMark};
+use trunkline_store::pools::Steps;
 use trunkline_store::transitions::{self, Completion};
 use trunkline_store::workers::{self, Incarnation};
 use trunkline_store::{HotConnection, Store};
@@ -38,8 +39,14 @@ async fn wait(store: &Store, job: &LeasedJob, worker: Incarnation) -> Duration {
 
 async fn park(connection: &mut HotConnection, worker: Incarnation, job: LeasedJob, after: Duration) {
     let outcome = Outcome::Postponed { after, message: String::new() };
-    let completion =
-        Completion { job: Arc::new(job), graph: Arc::default(), outcome, keep: false, attempt: None };
+    let completion = Completion {
+        job: Arc::new(job),
+        graph: Arc::default(),
+        outcome,
+        keep: false,
+        steps: Steps::All,
+        attempt: None,
+    };
     transitions::complete(connection, worker, vec![completion]).await.unwrap();
 }
 
