@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::ext::ReasonPhrase;
-use reqwest::{Method, header};
+use reqwest::{Method, Url, header};
 use rustls::{ClientConfig, RootCertStore};
 use trunkline_telemetry::traces::{Span, SpanKind, TRACEPARENT, TraceContext};
 
@@ -48,7 +48,7 @@ pub struct OutboundRequest {
 /// Of what may hold a key (path and query, values of headers, body) nothing.
 impl fmt::Debug for OutboundRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let origin = reqwest::Url::parse(self.url.trim()).map(|url| url.origin().ascii_serialization());
+        let origin = Url::parse(self.url.trim()).map(|url| url.origin().ascii_serialization());
         let headers: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
         f.debug_struct("OutboundRequest")
             .field("method", &self.method)
@@ -176,7 +176,7 @@ impl OutboundClient {
         let mut span = Span::begin(SpanKind::Client, request.method.clone(), Some(parent));
         span.set("http.request.method", request.method.clone());
         // Paths and queries hold ids and keys.
-        if let Ok(url) = reqwest::Url::parse(request.url.trim()) {
+        if let Ok(url) = Url::parse(request.url.trim()) {
             span.set("server.address", url.host_str().unwrap_or_default().to_owned());
             span.set("server.port", url.port_or_known_default().map_or(0, i64::from));
         }
@@ -226,15 +226,20 @@ impl OutboundClient {
         }
     }
 
-    async fn send_hop(&self, hop: &Hop, redirected: bool) -> Result<reqwest::Response, OutboundError> {
-        // The connector looks no literal address up, so the resolver never sees it. The URL parser
-        // has turned every other spelling (decimal, octal, hexadecimal, full-width) into this one.
-        let host = hop.url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        if let Ok(address) = host.parse::<IpAddr>()
-            && !self.policy.permits(address)
-        {
-            return Err(OutboundError::Refused(format!("`{host}` may not be called from here")));
+    /// The connector looks no literal address up, so the resolver never sees it. The URL parser has turned every
+    /// other spelling (decimal, octal, hexadecimal, full-width) into this one.
+    fn check_literal_address(&self, url: &Url) -> Result<(), OutboundError> {
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        match host.parse::<IpAddr>() {
+            Ok(address) if !self.policy.permits(address) => {
+                Err(OutboundError::Refused(format!("`{host}` may not be called from here")))
+            }
+            _ => Ok(()),
         }
+    }
+
+    async fn send_hop(&self, hop: &Hop, redirected: bool) -> Result<reqwest::Response, OutboundError> {
+        self.check_literal_address(&hop.url)?;
         let mut request = self.http.request(hop.method.clone(), hop.url.clone()).headers(hop.headers.clone());
         match hop.body.as_ref().filter(|body| !body.is_empty()) {
             Some(body) => request = request.body(body.clone()),
@@ -290,5 +295,9 @@ fn tls_config() -> ClientConfig {
         .with_no_client_auth()
 }
 
+#[cfg(test)]
+mod address_spellings;
+#[cfg(test)]
+mod hostile_servers;
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use crate::outbound::resolve_permitted::Lookup;
 use crate::outbound::{AddressPolicy, OutboundError, parse_network};
 use crate::recorded_server::{RecordedServer, Reply};
 
-fn get(url: impl Into<String>) -> OutboundRequest {
+pub(super) fn get(url: impl Into<String>) -> OutboundRequest {
     OutboundRequest {
         method: "GET".to_owned(),
         url: url.into(),
@@ -23,7 +23,7 @@ fn get(url: impl Into<String>) -> OutboundRequest {
     }
 }
 
-fn permitting(networks: &[&str]) -> AddressPolicy {
+pub(super) fn permitting(networks: &[&str]) -> AddressPolicy {
     AddressPolicy {
         allow_private: false,
         allowed: networks.iter().map(|network| parse_network(network).unwrap()).collect(),
@@ -35,7 +35,7 @@ fn client() -> OutboundClient {
 }
 
 /// The nth lookup gets the nth list, later ones the last.
-fn scripted_lookup(answers: Vec<Vec<&'static str>>) -> (Lookup, Arc<AtomicUsize>) {
+pub(super) fn scripted_lookup(answers: Vec<Vec<&'static str>>) -> (Lookup, Arc<AtomicUsize>) {
     let lookups = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&lookups);
     let lookup: Lookup = Arc::new(move |_| {
@@ -188,70 +188,6 @@ async fn an_answer_that_is_not_http_is_named() {
     let server = RecordedServer::start(vec![Reply::Write(b"220 smtp.example ready\r\n".to_vec())]).await;
     let error = client().send(get(server.url("/"))).await.unwrap_err();
     assert_eq!(error, OutboundError::Unknown("The response is not valid HTTP".to_owned()));
-}
-
-#[tokio::test]
-async fn a_private_address_is_refused_in_every_spelling() {
-    let server = RecordedServer::start(vec![Reply::json("200 OK", "{}")]).await;
-    let port = server.address.port();
-    let client = OutboundClient::new(AddressPolicy::default());
-    let spellings = [
-        format!("http://127.0.0.1:{port}/"),
-        format!("HTTP://127.0.0.1:{port}/"),
-        format!("http:127.0.0.1:{port}/"),
-        format!("http:\\\\127.0.0.1:{port}\\"),
-        format!("http:////127.0.0.1:{port}/"),
-        format!("http://127.0.0.1.:{port}/"),
-        format!("http://2130706433:{port}/"),
-        format!("http://0x7f000001:{port}/"),
-        format!("http://0X7F.0.0.1:{port}/"),
-        format!("http://017700000001:{port}/"),
-        format!("http://0177.0.0.01:{port}/"),
-        format!("http://0x7f.1:{port}/"),
-        format!("http://127.1:{port}/"),
-        format!("http://127.0.1:{port}/"),
-        format!("http://1%32%37.0.0.1:{port}/"),
-        format!("http://127%2e0%2e0%2e1:{port}/"),
-        format!("http://１２７.０.０.１:{port}/"),
-        format!("http://①②⑦。⓪。⓪。①:{port}/"),
-        format!("http://12\n7.0.\t0.1:{port}/"),
-        format!(" http://127.0.0.1:{port}/ "),
-        format!("http://user:password@127.0.0.1:{port}/"),
-        format!("http://example.com@127.0.0.1:{port}/"),
-        format!("http://example.com:80%40@127.0.0.1:{port}/"),
-        format!("http://127.0.0.1:{port}\\@example.com/"),
-        format!("http://127.0.0.1:{port}#@example.com/"),
-        format!("http://127.0.0.1:{port}?@example.com/"),
-        format!("http://0:{port}/"),
-        format!("http://0.0.0.0:{port}/"),
-        format!("http://[::1]:{port}/"),
-        format!("http://[::]:{port}/"),
-        format!("http://[0:0:0:0:0:0:0:1]:{port}/"),
-        format!("http://[::127.0.0.1]:{port}/"),
-        format!("http://[::ffff:127.0.0.1]:{port}/"),
-        format!("http://[::ffff:7f00:1]:{port}/"),
-        format!("http://[0:0:0:0:0:FFFF:7F00:0001]:{port}/"),
-        format!("http://[64:ff9b::127.0.0.1]:{port}/"),
-        format!("http://[64:ff9b:1::7f00:1]:{port}/"),
-        format!("http://[2002:7f00:1::]:{port}/"),
-        format!("http://[2001:0:7f00:1::]:{port}/"),
-        format!("http://[fe80::1%25lo]:{port}/"),
-        format!("http://[fd00:ec2::254]:{port}/"),
-        "http://169.254.169.254/latest/meta-data/".to_owned(),
-        "http://2852039166/".to_owned(),
-        "http://0xa9fea9fe/".to_owned(),
-        "http://10.0.0.1/".to_owned(),
-        "http://192.168.0.1/".to_owned(),
-        "http://172.16.0.1/".to_owned(),
-        "http://100.100.100.200/".to_owned(),
-        format!("http://localhost:{port}/"),
-        format!("http://LOCALHOST:{port}/"),
-    ];
-    for url in spellings {
-        let outcome = client.send(get(url.as_str())).await;
-        assert!(matches!(outcome, Err(OutboundError::Refused(_))), "{url:?}: {outcome:?}");
-    }
-    assert_eq!(server.connections(), 0);
 }
 
 #[tokio::test]
