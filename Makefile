@@ -1,6 +1,6 @@
 # The README's commands, one line each: cargo and the scripts do the work.
 
-.PHONY: dev test failure test-pooler test-upgrade fuzz bench fmt lint checks client machine
+.PHONY: dev test failure test-pooler test-upgrade fuzz fuzz-parsers bench fmt lint dependencies checks client machine
 .NOTPARALLEL:
 
 # The whole server, with a PostgreSQL of its own. Its flags go into ARGS: make dev ARGS=--reset
@@ -8,7 +8,7 @@ dev: machine
 	@exec cargo run --locked -- dev $(ARGS)
 
 # In this order, so that what is quick to find is found first.
-test: checks machine lint client
+test: checks machine dependencies lint client
 	cargo test --locked --workspace
 	@sh scripts/fuzz-api
 
@@ -28,6 +28,10 @@ test-upgrade: machine
 fuzz: machine
 	@sh scripts/fuzz-api
 
+# Bytes made up by libFuzzer, for what reads strangers' bytes. For longer: make fuzz-parsers TIME=3600
+fuzz-parsers:
+	@sh scripts/fuzz-parsers
+
 # On a PostgreSQL with fsync on; leave the machine alone meanwhile.
 bench: machine
 	@exec cargo run --locked --release --package trunkline-bench --features stock -- $(ARGS)
@@ -37,6 +41,11 @@ fmt:
 
 lint:
 	cargo fmt --all --check && cargo clippy --locked --workspace --all-targets -- -D warnings
+
+# Licences, banned crates and sources of what we build on, by cargo-deny. With known vulnerabilities, where there is
+# a network: make dependencies ADVISORIES=1
+dependencies:
+	@sh scripts/check-dependencies
 
 # The numbered checks of both APIs' specifications that no test carries.
 checks:
