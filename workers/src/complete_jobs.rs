@@ -168,8 +168,7 @@ impl Completer {
         Ok(())
     }
 
-    /// Keeps of a batch what was certainly not written. Of a postponed job nobody can tell, because it comes back
-    /// as it went: it is left to be given back.
+    /// Keeps of a batch what was certainly not written.
     async fn settle(
         &self,
         connection: &mut HotConnection,
@@ -178,15 +177,8 @@ impl Completer {
     ) -> Result<(), StoreError> {
         let ids: Vec<InstanceId> = batch.iter().map(|pending| pending.held.job.instance).collect();
         let leased = jobs::reload(connection, incarnation, &ids).await?;
-        let as_claimed = |job: &LeasedJob| {
-            let path = &job.path;
-            (job.instance, path.path, path.n, path.attempt, job.resume.clone())
-        };
         let leased: HashSet<_> = leased.iter().map(as_claimed).collect();
-        batch.retain(|pending| {
-            !matches!(pending.completion.outcome, Outcome::Postponed { .. })
-                && leased.contains(&as_claimed(&pending.held.job))
-        });
+        batch.retain(|pending| was_certainly_not_written(&pending.completion, &leased));
         self.store.wake().hint();
         Ok(())
     }
@@ -212,6 +204,20 @@ impl Completer {
             let _ = jobs.send(next);
         }
     }
+}
+
+/// A job as its claim left it.
+pub(crate) type AsClaimed = (InstanceId, i32, i32, i32, Option<String>);
+
+pub(crate) fn as_claimed(job: &LeasedJob) -> AsClaimed {
+    let path = &job.path;
+    (job.instance, path.path, path.n, path.attempt, job.resume.clone())
+}
+
+/// Of a completion whose commit nobody answered, by what is leased to us since. Of a postponed job nobody can tell,
+/// because it comes back as it went: it is left to be given back.
+pub(crate) fn was_certainly_not_written(completion: &Completion, leased: &HashSet<AsClaimed>) -> bool {
+    !matches!(completion.outcome, Outcome::Postponed { .. }) && leased.contains(&as_claimed(&completion.job))
 }
 
 fn cause(error: &StoreError) -> String {

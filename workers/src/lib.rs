@@ -13,6 +13,8 @@ mod limits;
 mod measure;
 mod queue;
 mod settings;
+#[cfg(test)]
+mod simulation;
 mod slots;
 mod steps;
 mod tell_history;
