@@ -2,7 +2,7 @@
 //! shown again as it came.
 
 mod alter;
-mod bodies;
+pub mod bodies;
 mod definitions;
 mod tables;
 mod writes;
