@@ -25,8 +25,12 @@ fn compile(expression: &Expression<'_>, depth: usize) -> Option<Native> {
     match expression {
         Expression::NullLiteral(_) => Some(Native::Null),
         Expression::BooleanLiteral(literal) => Some(Native::Bool(literal.value)),
-        Expression::NumericLiteral(literal) => Some(Native::Number(literal.value)),
-        Expression::StringLiteral(literal) if !literal.lone_surrogates => {
+        Expression::NumericLiteral(literal) if !is_old_octal(literal.raw.as_deref()) => {
+            Some(Native::Number(literal.value))
+        }
+        Expression::StringLiteral(literal)
+            if !literal.lone_surrogates && !has_old_octal(literal.raw.as_deref()) =>
+        {
             Some(Native::Text(literal.value.to_string()))
         }
         Expression::ParenthesizedExpression(inner) => next(&inner.expression),
@@ -84,6 +88,25 @@ fn compile_logical(logical: &LogicalExpression<'_>, depth: usize) -> Option<Nati
         LogicalOperator::Or => Native::Or(sides),
         LogicalOperator::Coalesce => Native::Coalesce(sides),
     })
+}
+
+/// `0777` and `08`, which are no numbers where scripts run (strict mode).
+fn is_old_octal(written: Option<&str>) -> bool {
+    matches!(written.map(str::as_bytes), Some([b'0', b'0'..=b'9', ..]))
+}
+
+/// `'\101'` and `'\8'`, no characters there either; `'\0'` alone is one.
+fn has_old_octal(written: Option<&str>) -> bool {
+    let mut rest = written.unwrap_or_default().bytes().peekable();
+    while let Some(byte) = rest.next() {
+        let escaped = if byte == b'\\' { rest.next() } else { None };
+        match escaped {
+            Some(b'0') if !rest.peek().is_some_and(u8::is_ascii_digit) => {}
+            Some(b'0'..=b'9') => return true,
+            _ => {}
+        }
+    }
+    false
 }
 
 fn compile_template(template: &TemplateLiteral<'_>, depth: usize) -> Option<Native> {

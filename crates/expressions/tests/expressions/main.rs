@@ -2,6 +2,7 @@
 
 mod after;
 mod children;
+mod corpus;
 mod helpers;
 mod hostile_scripts;
 mod inputs;
