@@ -10,9 +10,12 @@ use trunkline_expressions::{Template, check_scripts};
 use trunkline_workflow::definition::{self, ScriptPlace, Severity};
 use trunkline_workflow::{strict_json, timespan};
 
+#[allow(dead_code, reason = "the fuzz targets name theirs")]
+type Parser = fn(&[u8]);
+
 /// Each by the name of its folder in `corpus`.
 #[allow(dead_code, reason = "the fuzz targets name theirs")]
-pub const PARSERS: [(&str, fn(&[u8])); 5] =
+pub const PARSERS: [(&str, Parser); 5] =
     [("template", template), ("script", script), ("timespan", timespan), ("webhook", webhook), ("jwt", jwt)];
 
 /// A text with scripts in it, or a whole definition: it compiles exactly if the check finds nothing, and without a

@@ -2,6 +2,7 @@
 
 mod applications;
 mod batches;
+mod canaries;
 mod connectors;
 mod dev;
 mod doctor;

@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 #[path = "../../fuzz/parsers.rs"]
-mod parsers;
+mod fuzzed;
 
 /// Altered inputs of each kept one; `PARSER_ROUNDS` says how many else.
 const ROUNDS: u32 = 30;
@@ -15,7 +15,7 @@ const ROUNDS: u32 = 30;
 #[test]
 fn nothing_that_strangers_send_breaks_what_reads_it() {
     let rounds = std::env::var("PARSER_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().unwrap());
-    for (name, parse) in parsers::PARSERS {
+    for (name, parse) in fuzzed::PARSERS {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
         let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
         files.sort();

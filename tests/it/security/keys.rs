@@ -158,7 +158,7 @@ async fn no_operation_of_the_workflows_api_opens_without_a_secret_or_a_token() {
         Some(world.own.webhook.clone()),
         Some(flipped),
         Some(format!("{good}x")),
-        Some(good[..good.rfind('.').unwrap() + 1].to_owned()),
+        Some(good[..=good.rfind('.').unwrap()].to_owned()),
         Some(token(strange, &claims(application, json!({})))),
         Some(token(key, &claims(Uuid::new_v4(), json!({})))),
         Some(token(key, &claims(application, json!({"nbf": now() + 600})))),

@@ -46,9 +46,8 @@ async fn a_viewer_changes_nothing_and_no_scope_can_less_than_a_lower_one() {
     // The one who reads the table finds every change there: by the last word of its path.
     for operation in world.operations(|callers| callers == Callers::Key) {
         if !operation.changes_nothing() {
-            let words = operation.template.rsplit('/').filter(|word| !word.contains('{'));
-            let word = words.clone().next().unwrap();
-            assert!(table.contains(word), "operations/scopes.rs does not know `{word}` of {}", operation.id);
+            let last = operation.template.rsplit('/').find(|part| !part.contains('{')).unwrap();
+            assert!(table.contains(last), "operations/scopes.rs does not know `{last}` of {}", operation.id);
         }
     }
 }

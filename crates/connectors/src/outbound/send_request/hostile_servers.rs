@@ -115,7 +115,7 @@ async fn a_head_without_end_is_no_answer() {
         let shown = &beginning[..beginning.len().min(80)];
         match outcome {
             Err(OutboundError::Unknown(reason)) => {
-                assert!(!reason.starts_with("No response within"), "{shown}")
+                assert!(!reason.starts_with("No response within"), "{shown}");
             }
             other => panic!("{shown}: {other:?}"),
         }
