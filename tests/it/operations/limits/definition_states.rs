@@ -105,7 +105,8 @@ async fn a_drained_definition_ends_what_runs_and_starts_nothing() {
 async fn schedules_of_a_drained_definition_start_nothing() {
     let app = TestApp::start().await;
     let mut scheduled = sample::enabled("schedule", None);
-    scheduled["schedule"] = json!({"cron": "* * * * *", "timeZone": "UTC"});
+    // So seldom that no other time comes between.
+    scheduled["schedule"] = json!({"cron": "0 0 1 1 *", "timeZone": "UTC"});
     let definition = app.define(scheduled).await;
     let due = "update schedules set next_at = now() - interval '10 s'";
     for (verb, instances) in [("drain", 0), ("resume", 1)] {
