@@ -1,6 +1,7 @@
 //! The private cluster of a run, and a database of its own for each measurement.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::ensure;
 use serde_json::{Map, Value, json};
@@ -28,7 +29,8 @@ pub const MASTER_KEY: &str = "dHJ1bmtsaW5lIGJlbmNoLCAzMiBieXRlcyBpbiBhbGw=";
 /// A new, empty database.
 pub async fn create(cluster: &Cluster, name: &str) -> anyhow::Result<Store> {
     administer(cluster, format!("create database {name}")).await?;
-    Ok(Store::open(&cluster.url(name), 16)?.with_master_keys(MasterKeys::parse(MASTER_KEY)?))
+    let store = Store::open(&cluster.url(name), 16)?.with_patience(Duration::MAX);
+    Ok(store.with_master_keys(MasterKeys::parse(MASTER_KEY)?))
 }
 
 /// Gives its space back, so that the next measurement finds the machine as this one did.
@@ -38,7 +40,7 @@ pub async fn remove(cluster: &Cluster, store: Store, name: &str) -> anyhow::Resu
 }
 
 async fn administer(cluster: &Cluster, statement: String) -> anyhow::Result<()> {
-    let admin = Store::open(&cluster.url("postgres"), 1)?;
+    let admin = Store::open(&cluster.url("postgres"), 1)?.with_patience(Duration::MAX);
     sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(admin.pool()).await?;
     admin.close().await;
     Ok(())

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::extent::either;
 use crate::processes::WorkerProcess;
 use crate::proxy::{Cut, Exchange, Fate, Proxy};
+use crate::support::extent::either;
 use crate::support::{
     Endpoint, TestApp, WEBHOOK_SECRET, definition, enabled, http_client, inbound_sms, until,
 };

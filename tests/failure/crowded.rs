@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::extent::{either, is_long, pass, promised};
 use crate::fleet::Fleet;
 use crate::processes::WorkerProcess;
 use crate::proxy::{Flow, Proxy};
+use crate::support::extent::{either, is_long, pass, promised};
 use crate::support::{Endpoint, TestApp, definition, http_client, until};
 use crate::verify::verify;
 

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::extent::{either, pass, promised};
 use crate::processes::{LEASE, WorkerProcess};
 use crate::proxy::{Cut, Exchange, Fate, Flow, Proxy};
+use crate::support::extent::{either, pass, promised};
 use crate::support::{Endpoint, TestApp, definition, http_client, until};
 use crate::verify::verify;
 
@@ -66,7 +66,8 @@ async fn a_worker_cut_off_in_a_transaction_holds_nobody_up() {
 async fn connections_that_die_without_a_word_are_given_up() {
     let app = TestApp::start().await;
     let proxy = Proxy::before(app.direct_url()).await;
-    let _worker = WorkerProcess::start(&proxy.url());
+    let worker = WorkerProcess::start(&proxy.url());
+    until("it works", || async { worker.log().contains("worker registered") }).await;
     let server = WorkerProcess::start_server(&proxy.url(), &[("TRUNKLINE_LISTEN", "127.0.0.1:0")]);
     let url = server.url_after("listening on ").await;
     let steps = json!([{"id": "pause", "stepType": "Wait", "inputs": {"duration": "00:00:01"}}]);
@@ -96,6 +97,18 @@ async fn connections_that_die_without_a_word_are_given_up() {
         assert!(buried.elapsed() < promised(30), "{:?}", buried.elapsed());
     }
     verify(app.direct_url()).await;
+}
+
+/// So may those that are being opened, wherever they are on the way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_whose_first_connections_die_without_a_word_begins_with_others() {
+    let app = TestApp::start().await;
+    for opened in either(2..=3, 1..=12) {
+        let proxy = Proxy::before(app.direct_url()).await;
+        proxy.bury_as_opened(opened);
+        let worker = WorkerProcess::start(&proxy.url());
+        until("it works", || async { worker.log().contains("worker registered") }).await;
+    }
 }
 
 /// One way or both: what it had claimed and not begun is begun by others alone.

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use trunkline_store::cluster::{Cluster, ClusterOptions};
 
-use crate::extent::{either, promised};
 use crate::fleet::Fleet;
+use crate::support::extent::{either, promised};
 use crate::support::until;
 
 /// A small disk; gone with this value.

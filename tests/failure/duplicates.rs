@@ -13,9 +13,9 @@ use trunkline_connectors::eight_by_eight::VoiceApi;
 use trunkline_store::audit::By;
 use trunkline_store::connectors::{ConnectorKind, NewConnector};
 
-use crate::extent::either;
 use crate::fleet::Fleet;
 use crate::processes::WorkerProcess;
+use crate::support::extent::either;
 use crate::support::{
     TestApp, WEBHOOK_SECRET, definition, http_client, inbound_sms, sample, serve_router, until,
 };

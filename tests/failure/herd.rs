@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::extent::{either, is_long, pass};
 use crate::fleet::Fleet;
 use crate::processes::WorkerProcess;
+use crate::support::extent::{either, is_long, pass};
 use crate::support::{definition, until};
 use crate::verify::verify;
 

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::extent::{either, is_long, pass, promised};
 use crate::fleet::Fleet;
 use crate::processes::LEASE;
+use crate::support::extent::{either, is_long, pass, promised};
 use crate::support::until;
 
 const SEED: u64 = 20_261_122;

@@ -14,7 +14,6 @@ mod crowded;
 mod cut_off;
 mod disk_full;
 mod duplicates;
-mod extent;
 mod fleet;
 mod herd;
 mod killed;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::extent::{either, pass};
 use crate::processes::{LEASE, WorkerProcess};
+use crate::support::extent::{either, pass};
 use crate::support::{Endpoint, TestApp, definition, until};
 use crate::verify::verify;
 

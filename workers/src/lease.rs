@@ -42,7 +42,8 @@ impl Lease {
         let mut pause = Backoff::default();
         loop {
             let epoch = Instant::now();
-            match register(store, settings, draining.load(Ordering::Acquire)).await {
+            let registering = register(store, settings, draining.load(Ordering::Acquire));
+            match within(settings.lease, registering).await {
                 Ok(incarnation) => {
                     tracing::info!(
                         worker.id = incarnation.0,

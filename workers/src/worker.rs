@@ -27,6 +27,9 @@ use crate::upkeep;
 /// Connections that write completions: while one waits for its commit the other gathers the next batch.
 const COMPLETERS: usize = 2;
 
+/// A step that asks over a connection which is dead keeps its slot until then, and its lease.
+const PATIENCE: Duration = Duration::from_secs(15);
+
 /// A part of the worker ended by itself, which is a defect: better a new process than half a worker.
 #[derive(Debug, thiserror::Error)]
 #[error("a part of the worker stopped working")]
@@ -39,6 +42,7 @@ pub async fn run(
     settings: Settings,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Broken> {
+    let store = store.with_patience(PATIENCE);
     let (jobs, received_jobs) = mpsc::unbounded_channel();
     let (finished, received_finished) = mpsc::unbounded_channel();
     let received_finished = Arc::new(Mutex::new(received_finished));

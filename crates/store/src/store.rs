@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
@@ -46,6 +47,13 @@ impl Store {
     #[must_use = "it is another store"]
     pub fn with_direct(self, url: &str) -> Result<Self, StoreError> {
         Ok(Self { direct: Arc::new(Route::new(read(url)?)), ..self })
+    }
+
+    /// Waits so long for each of PostgreSQL's answers instead of a minute. What looks through everything that is stored
+    /// needs more, and what somebody else can do as well less.
+    #[must_use = "it is another store"]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { pool: self.pool.with_patience(patience), ..self }
     }
 
     /// A connection of its own, outside the pool: for a worker's statements that run all day.

@@ -9,10 +9,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::Executor as _;
 use sqlx::postgres::{PgListener, PgPoolOptions};
 use tokio::sync::Notify;
 
-use crate::connect::{PgPool, Sessions};
+use crate::connect::{PgPool, Sessions, within};
 use crate::{Store, StoreError};
 
 /// The channels workers listen on.
@@ -21,6 +22,10 @@ pub(crate) const CALLBACKS: &str = "trunkline_callbacks";
 
 /// At most one NOTIFY per process in this time; the first goes out at once.
 const WINDOW: Duration = Duration::from_millis(20);
+
+/// After so long without a hint the listening connection is asked for an answer.
+const SILENCE: Duration = Duration::from_secs(30);
+const ANSWER: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug)]
 pub struct Wake {
@@ -81,7 +86,7 @@ impl Store {
         }
         let alone = PgPoolOptions::new()
             .max_connections(1)
-            .acquire_timeout(Duration::from_secs(5))
+            .acquire_timeout(ANSWER)
             .connect_lazy_with(self.direct.options(sessions));
         let mut listener = PgListener::connect_with(&alone).await?;
         listener.eager_reconnect(false);
@@ -89,6 +94,10 @@ impl Store {
         loop {
             tokio::select! {
                 () = self.pool.closed() => return Ok(()),
+                // Silence may be that of a connection which is dead.
+                () = tokio::time::sleep(SILENCE) => {
+                    within(ANSWER, (&mut listener).execute("select")).await?;
+                }
                 hint = listener.try_recv() => {
                     let Some(hint) = hint? else { return Ok(()) };
                     let wake = if hint.channel() == CALLBACKS { &self.callback_wake } else { &self.wake };

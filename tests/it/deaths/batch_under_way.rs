@@ -1,4 +1,5 @@
-//! Workers and PostgreSQL are killed while a batch is under way: every item is decided, and once.
+//! Workers and PostgreSQL are killed while a batch is under way: every item is decided, and once. A hundred thousand
+//! of them with `FAILURE=long`.
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -8,9 +9,8 @@ use super::processes::WorkerProcess;
 use crate::operations::batches::{
     batch, carried_out, counts, each_was_run_again_once, failed_instances, gated, show,
 };
+use crate::support::extent::either;
 use crate::support::{TestApp, until};
-
-const COUNT: i32 = 4000;
 
 /// Who dies when so many are decided.
 #[derive(Clone, Copy, PartialEq)]
@@ -26,7 +26,8 @@ async fn every_item_is_decided_once_whoever_dies() {
     let cluster = Cluster::start(ClusterOptions::for_tests(folder.clone())).await.unwrap();
     let app = TestApp::on(cluster.url("postgres")).await;
     let definition = app.define(gated()).await;
-    failed_instances(&app, &definition, COUNT).await;
+    let count = either(4000, 100_000);
+    failed_instances(&app, &definition, count).await;
     let filter = json!({"definitionId": definition, "step": "end"});
     let made = json!({"action": "rerun", "filter": filter, "rate": 1000, "concurrency": 8});
     let made = batch(&app, made).await;
@@ -41,7 +42,7 @@ async fn every_item_is_decided_once_whoever_dies() {
         (70, Dies::Worker),
     ];
     for (percent, dies) in deaths {
-        let decided = i64::from(COUNT / 100 * percent);
+        let decided = i64::from(count / 100 * percent);
         until("the batch is in the middle", || async { counts(&show(&app, &made).await)[1] > decided }).await;
         if dies != Dies::Worker {
             let restarts = cluster.restarts();
@@ -62,8 +63,8 @@ async fn every_item_is_decided_once_whoever_dies() {
         assert!(counts(&show(&app, &made).await)[0] > 0, "it was not in the middle");
     }
     let done = carried_out(&app, &made).await;
-    assert_eq!(counts(&done), [0, COUNT.into(), 0, 0]);
-    each_was_run_again_once(&app, COUNT.into()).await;
+    assert_eq!(counts(&done), [0, count.into(), 0, 0]);
+    each_was_run_again_once(&app, count.into()).await;
     for worker in &mut workers {
         assert!(worker.exited().is_none(), "a worker exited: {}", worker.log());
     }

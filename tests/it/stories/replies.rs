@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use trunkline::api::{ApiConfig, SmsAliases};
 use trunkline_store::events::Recipients;
 
-use crate::support::{Engine, enabled, inbound_chat, inbound_chat_v3, inbound_sms};
+use crate::support::extent::either;
+use crate::support::{Engine, definition, enabled, inbound_chat, inbound_chat_v3, inbound_sms};
 
 fn asks(channel: &str, from: &str, timeout: Option<&str>) -> Value {
     json!([
@@ -205,38 +206,43 @@ async fn an_empty_sender_faults_by_name() {
     engine.finish().await;
 }
 
-/// Ended exactly once, by whichever came first; log, context and route agree.
+/// Ended exactly once, by whichever came first; log, context and route agree. A hundred thousand with `FAILURE=long`.
 #[tokio::test]
 async fn a_reply_and_its_deadline_are_decided_once() {
     let engine = Engine::start().await;
+    let definition = engine.app.define(definition(asks("sms", "{{data.from}}", Some("01:00:00")))).await;
+    for round in 0..either(1, 2_500) {
+        race(&engine, &definition, round).await;
+    }
+    engine.finish().await;
+}
+
+async fn race(engine: &Engine, definition: &str, round: usize) {
+    let from = |n| format!("+65900{n:05}");
     let mut runs = Vec::new();
     for n in 0..40 {
-        let from = format!("+65900{n:05}");
-        let run = engine.run(asks("sms", &from, Some("01:00:00")), json!({})).await;
-        runs.push((run, from));
+        runs.push(engine.run_definition(definition, json!({"from": from(n)})).await);
     }
     let pool = engine.app.store().pool();
     let due = sqlx::query("update waits set due_at = now() + interval '5 milliseconds'").execute(pool);
-    let mut messages = Vec::new();
-    for (n, (_, from)) in runs.iter().enumerate() {
-        let mut message = inbound_sms(&format!("race-{n}"), "acme_sms");
-        message["payload"]["source"] = from.as_str().into();
-        messages.push(engine.app.webhook(message));
-    }
+    let messages = (0..runs.len()).map(|n| {
+        let mut message = inbound_sms(&format!("race-{round}-{n}"), "acme_sms");
+        message["payload"]["source"] = from(n).into();
+        engine.app.webhook(message)
+    });
     let (due, answers) = futures::future::join(due, futures::future::join_all(messages)).await;
     due.unwrap();
     for answer in answers {
         answer.expect_status(200);
     }
     engine.run_until_idle().await;
-    for (run, _) in runs {
+    for run in runs {
         let logs = run.logs().await;
         let answered = !run.data().await["answer"].is_null();
         let expected =
             if answered { ["ask:Complete", "got_it:Complete"] } else { ["ask:Cancelled", "silent:Complete"] };
-        assert_eq!(logs, expected);
+        assert_eq!(logs, expected, "round {round}");
     }
-    engine.finish().await;
 }
 
 #[tokio::test]

@@ -18,11 +18,14 @@ use trunkline_workers::{ConnectorUse, Rules, Settings, Tools};
 
 use super::app::{TestApp, WEBHOOK_SECRET, http_client};
 use super::endpoint::Endpoint;
+use super::extent::either;
 use super::pooler::Pooler;
 
-/// No story takes longer unless something is stuck. Behind a pooler ten thousand steps in a row do.
+/// No story takes longer unless something is stuck. Behind a pooler ten thousand steps in a row do, and what takes hours
+/// has many more.
 fn limit() -> Duration {
-    Duration::from_secs(if Pooler::is_wanted() { 180 } else { 60 })
+    let minutes = if Pooler::is_wanted() { 3 } else { 1 };
+    Duration::from_mins(either(minutes, 20))
 }
 
 pub struct Engine {
@@ -305,7 +308,7 @@ impl Run<'_> {
     }
 }
 
-/// Waits for a condition, at most a minute; behind a pooler, where a step takes longer, three.
+/// Waits for a condition, at most a minute; behind a pooler three, in a long form twenty.
 pub async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
     let begun = Instant::now();
     while !condition().await {

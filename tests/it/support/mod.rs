@@ -4,6 +4,8 @@ mod answer;
 mod app;
 mod endpoint;
 mod engine;
+#[allow(dead_code, reason = "`tests/failure` uses the rest")]
+pub mod extent;
 mod pooler;
 mod postgres;
 pub mod sample;

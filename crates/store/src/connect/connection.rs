@@ -1,6 +1,7 @@
 //! One connection, and transactions on it.
 
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
@@ -9,6 +10,7 @@ use sqlx::postgres::{PgConnection as Driver, PgQueryResult, PgRow, PgStatement, 
 use sqlx::{Connection as _, Describe, Either, Error, Execute, Executor, Postgres, SqlStr};
 
 use super::Sessions;
+use super::patience::{each_within, within};
 use super::route::BEGIN_HOT;
 use super::taken::Taken;
 
@@ -20,6 +22,8 @@ pub struct PgConnection {
     /// What a transaction begins with.
     begin: &'static str,
     transaction: State,
+    /// How long each answer is waited for. Whoever has a connection outside the pool looks at the clock by himself.
+    patience: Duration,
 }
 
 #[derive(Debug)]
@@ -49,11 +53,12 @@ pub(super) type Answers = Vec<Either<PgQueryResult, PgRow>>;
 impl PgConnection {
     pub(super) fn hot(connection: Driver, sessions: Sessions) -> Self {
         let begin = if sessions == Sessions::Own { "begin" } else { BEGIN_HOT };
-        Self { inner: Inner::Own(connection), sessions, begin, transaction: State::None }
+        Self { begin, ..Self::plain(connection, sessions) }
     }
 
     pub(super) fn plain(connection: Driver, sessions: Sessions) -> Self {
-        Self { inner: Inner::Own(connection), sessions, begin: "begin", transaction: State::None }
+        let inner = Inner::Own(connection);
+        Self { inner, sessions, begin: "begin", transaction: State::None, patience: Duration::MAX }
     }
 
     pub async fn begin(&mut self) -> Result<Transaction<'_>, Error> {
@@ -80,7 +85,7 @@ impl PgConnection {
     pub async fn close(self) -> Result<(), Error> {
         match self.inner {
             Inner::Own(connection) => connection.close().await,
-            Inner::Begun(transaction) => transaction.rollback().await,
+            Inner::Begun(transaction) => within(self.patience, transaction.rollback()).await,
         }
     }
 
@@ -97,6 +102,15 @@ impl PgConnection {
             (State::Begun, Sessions::Lent { names: false }) => Manner::Unnamed,
             (State::None | State::Begun, _) => Manner::AsItIs,
         }
+    }
+
+    fn at_once<'e, 'q: 'e, E: Execute<'q, Postgres> + 'q>(
+        &'e mut self,
+        query: E,
+    ) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, Error>> {
+        let patience = self.patience;
+        let answers = self.driver().fetch_many(query);
+        if patience == Duration::MAX { answers } else { each_within(patience, answers) }
     }
 
     async fn send(&mut self, query: Taken) -> Result<Answers, Error> {
@@ -121,9 +135,9 @@ impl<'c> Executor<'c> for &'c mut PgConnection {
         E: 'q + Execute<'q, Postgres>,
     {
         match self.manner() {
-            Manner::AsItIs => self.driver().fetch_many(query),
+            Manner::AsItIs => self.at_once(query),
             Manner::Unnamed => match Taken::unnamed(query) {
-                Ok(query) => self.driver().fetch_many(query),
+                Ok(query) => self.at_once(query),
                 Err(error) => stream::once(async { Err(error) }).boxed(),
             },
             Manner::Around => {
@@ -143,7 +157,8 @@ impl<'c> Executor<'c> for &'c mut PgConnection {
         E: 'q + Execute<'q, Postgres>,
     {
         match self.manner() {
-            Manner::AsItIs => self.driver().fetch_optional(query),
+            Manner::AsItIs if self.patience == Duration::MAX => self.driver().fetch_optional(query),
+            Manner::AsItIs => Box::pin(within(self.patience, self.driver().fetch_optional(query))),
             Manner::Unnamed | Manner::Around => first_row(self.fetch_many(query)),
         }
     }
@@ -210,16 +225,23 @@ impl Drop for Lent<'_> {
 }
 
 impl Transaction<'static> {
-    pub(super) fn of_pool(transaction: sqlx::Transaction<'static, Postgres>, sessions: Sessions) -> Self {
+    pub(super) fn of_pool(
+        transaction: sqlx::Transaction<'static, Postgres>,
+        sessions: Sessions,
+        patience: Duration,
+    ) -> Self {
         let inner = Inner::Begun(transaction);
-        Self(Held::Own(PgConnection { inner, sessions, begin: "begin", transaction: State::Begun }))
+        let transaction = State::Begun;
+        Self(Held::Own(PgConnection { inner, sessions, begin: "begin", transaction, patience }))
     }
 }
 
 impl Transaction<'_> {
     pub async fn commit(self) -> Result<(), Error> {
         match self.0 {
-            Held::Own(PgConnection { inner: Inner::Begun(transaction), .. }) => transaction.commit().await,
+            Held::Own(PgConnection { inner: Inner::Begun(transaction), patience, .. }) => {
+                within(patience, transaction.commit()).await
+            }
             Held::Own(_) => unreachable!("one of the pool's has begun"),
             Held::Lent(lent) => lent.end("commit").await,
         }

@@ -18,6 +18,7 @@
 //! parameters, is one message and goes as it is in all of them.
 
 mod connection;
+mod patience;
 mod pool;
 mod route;
 mod taken;
@@ -33,6 +34,7 @@ pub(crate) const BEGIN_SNAPSHOT: &str =
     "begin isolation level repeatable read read only; set local idle_in_transaction_session_timeout = '5s'";
 
 pub use connection::{PgConnection, Transaction};
+pub(crate) use patience::within;
 pub use pool::PgPool;
 pub(crate) use route::Route;
 pub use route::Sessions;

@@ -9,9 +9,10 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use sqlx::pool::{Pool, PoolOptions};
 use sqlx::postgres::{PgPoolOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo};
-use sqlx::{Describe, Either, Error, Execute, Executor, Postgres, SqlStr};
+use sqlx::{Connection as _, Describe, Either, Error, Execute, Executor, Postgres, SqlStr};
 
 use super::connection::{Answers, all_at_once, first_row};
+use super::patience::{PATIENCE, each_within, within};
 use super::route::check;
 use super::taken::Taken;
 use super::{Route, Sessions, Transaction};
@@ -27,6 +28,7 @@ pub struct PgPool {
     route: Arc<Route>,
     /// Set once it is known how to connect.
     sessions: Arc<OnceLock<Sessions>>,
+    patience: Duration,
 }
 
 impl PgPool {
@@ -41,8 +43,16 @@ impl PgPool {
                 let sessions = *found.get().expect("nothing is asked of the pool before it is set");
                 check(connection, sessions)
             })
+            // It comes back when its last statement is done; whoever left in the middle may have been right.
+            .after_release(|connection, _| {
+                Box::pin(async { within(ACQUIRE, connection.ping()).await.map(|()| true) })
+            })
             .connect_lazy_with(route.options(Sessions::Own));
-        Self { inner, route, sessions }
+        Self { inner, route, sessions, patience: PATIENCE }
+    }
+
+    pub(crate) fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Nobody gets a connection before it is known what may be said over it.
@@ -93,10 +103,10 @@ impl PgPool {
     /// transaction, and what is written by it from then on would never be committed.
     pub async fn begin_with(&self, statement: &'static str) -> Result<Transaction<'static>, Error> {
         let sessions = self.sessions().await?;
-        let pool = self.inner.clone();
-        let begun = tokio::spawn(async move { pool.begin_with(statement).await });
+        let (pool, patience) = (self.inner.clone(), self.patience);
+        let begun = tokio::spawn(async move { within(patience, pool.begin_with(statement)).await });
         let transaction = begun.await.expect("it does not panic and nobody aborts it")?;
-        Ok(Transaction::of_pool(transaction, sessions))
+        Ok(Transaction::of_pool(transaction, sessions, patience))
     }
 
     pub fn options(&self) -> &PoolOptions<Postgres> {
@@ -129,11 +139,18 @@ impl PgPool {
         matches!(self.sessions.get(), Some(Sessions::Own | Sessions::Lent { names: true }))
     }
 
+    fn at_once<'e, 'q: 'e, E: Execute<'q, Postgres> + 'q>(
+        &self,
+        query: E,
+    ) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, Error>> {
+        each_within(self.patience, self.inner.fetch_many(query))
+    }
+
     /// Without a name it is safe in a transaction only, unless the session is ours.
     async fn send(&self, query: Result<Taken, Error>) -> Result<Answers, Error> {
         let query = query?;
         if self.sessions().await? == Sessions::Own || query.is_text() {
-            return self.inner.fetch_many(query).try_collect().await;
+            return self.at_once(query).try_collect().await;
         }
         let mut transaction = self.begin().await?;
         let answers = transaction.fetch_many(query).try_collect().await?;
@@ -152,7 +169,7 @@ impl<'p> Executor<'p> for &'_ PgPool {
         E: 'q + Execute<'q, Postgres>,
     {
         if self.is_plain() {
-            return self.inner.fetch_many(query);
+            return self.at_once(query);
         }
         let (pool, query) = (self.clone(), Taken::unnamed(query));
         all_at_once(async move { pool.send(query).await })
@@ -165,7 +182,7 @@ impl<'p> Executor<'p> for &'_ PgPool {
         E: 'q + Execute<'q, Postgres>,
     {
         if self.is_plain() {
-            return self.inner.fetch_optional(query);
+            return Box::pin(within(self.patience, self.inner.fetch_optional(query)));
         }
         first_row(self.fetch_many(query))
     }

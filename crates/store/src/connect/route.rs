@@ -9,6 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection as Driver};
 use sqlx::{Connection as _, Error, Row as _};
 use tokio::sync::OnceCell;
 
+use super::patience::within;
 use super::pool::ACQUIRE;
 use super::{IDLE_LIMIT, PgConnection};
 
@@ -58,11 +59,7 @@ impl Route {
     }
 
     pub(crate) async fn sessions(&self) -> Result<Sessions, Error> {
-        let found = self.sessions.get_or_try_init(|| self.find());
-        match tokio::time::timeout(ACQUIRE, found).await {
-            Ok(found) => found.copied(),
-            Err(_) => Err(Error::PoolTimedOut),
-        }
+        within(ACQUIRE, Box::pin(self.sessions.get_or_try_init(|| self.find()))).await.copied()
     }
 
     async fn find(&self) -> Result<Sessions, Error> {
@@ -103,18 +100,24 @@ impl Route {
         let sessions = self.sessions().await?;
         let options = self.options(sessions).application_name("trunkline-worker");
         let options = if sessions == Sessions::Own { options.options(HOT) } else { options };
-        let mut connection = Driver::connect_with(&options).await?;
-        check(&mut connection, sessions).await?;
-        Ok(PgConnection::hot(connection, sessions))
+        Ok(PgConnection::hot(open(&options, sessions).await?, sessions))
     }
 
     /// A connection outside the pool, for statements as they come.
     pub(crate) async fn connect(&self) -> Result<PgConnection, Error> {
         let sessions = self.sessions().await?;
-        let mut connection = Driver::connect_with(&self.options(sessions)).await?;
-        check(&mut connection, sessions).await?;
-        Ok(PgConnection::plain(connection, sessions))
+        Ok(PgConnection::plain(open(&self.options(sessions), sessions).await?, sessions))
     }
+}
+
+/// Whoever accepts a connection may be gone before it answers.
+async fn open(options: &PgConnectOptions, sessions: Sessions) -> Result<Driver, Error> {
+    let opening = Box::pin(async {
+        let mut connection = Driver::connect_with(options).await?;
+        check(&mut connection, sessions).await?;
+        Ok(connection)
+    });
+    within(ACQUIRE, opening).await
 }
 
 /// Whether a new connection is of the kind that this process counts on. If not, the database came behind a pooler

@@ -337,7 +337,7 @@ impl Round {
         let is_noted = if given_before.is_some() { waited } else { counts };
         if is_noted {
             self.rows.push(Row { ask: ask.clone(), blocked: None, given_at });
-        } else if waited {
+        } else if given_before.is_none() && self.asked.contains_key(&job) {
             self.done.push(job);
         }
         let after = (at - self.now).to_std().unwrap_or_default();

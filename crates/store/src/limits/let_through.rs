@@ -209,6 +209,8 @@ impl Store {
         });
         let endings: Vec<Ending> = endings.collect::<Result<_, StoreError>>()?;
         let resumed = resume(&mut transaction, &endings).await?;
+        let ids: Vec<&[u8]> = resumed.iter().map(|id| &id.as_bytes()[..]).collect();
+        step_aside(&mut transaction, &ids).await?;
         if let Some(queue) = left {
             // Whoever was parked no more may be about to wait for something else.
             let resumed: HashSet<&[u8]> = resumed.iter().map(|id| &id.as_bytes()[..]).collect();
@@ -284,6 +286,21 @@ impl Store {
         }
         Ok(count)
     }
+}
+
+/// Who is suspended waits for somebody to resume it, and then asks again at its age. Until then nobody looks past it.
+async fn step_aside(connection: &mut PgConnection, resumed: &[&[u8]]) -> Result<(), StoreError> {
+    sqlx::query(
+        "update leaves l
+         set queue = null, reason = null
+         from jobs j
+         where j.instance_id = any($1) and j.held
+             and l.instance_id = j.instance_id and l.n = j.n and l.queue is not null",
+    )
+    .bind(resumed)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 async fn stop_waiting(

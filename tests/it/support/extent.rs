@@ -1,4 +1,5 @@
-//! How far a scenario goes: a few rounds in `make test`, as many as it needs to be believed with `FAILURE=long`.
+//! How far a scenario goes when everything breaks: a few rounds in `make test`, as many as it needs to be believed with
+//! `FAILURE=long`.
 
 use std::time::Duration;
 
