@@ -123,6 +123,28 @@ async fn c_182_c_187_every_waiting_instance_gets_the_message_once() {
 }
 
 #[tokio::test]
+async fn an_instance_is_not_written_because_it_begins_to_wait() {
+    let engine = Engine::start().await;
+    let pool = engine.app.store().pool();
+    let mut steps = asks("sms", "+6590001111", None);
+    steps.as_array_mut().unwrap().insert(0, json!({"id": "first", "stepType": "If", "nextStepId": "ask"}));
+    let run = engine.run(steps, json!({})).await;
+    // Where it lies, and how many jobs it knows of by itself; its wait knows better.
+    let instance: (String, i32, i32) = sqlx::query_as(
+        "select i.ctid::text, i.issued, w.issued from instances i join waits w on w.instance_id = i.id",
+    )
+    .fetch_one(pool)
+    .await
+    .unwrap();
+    assert_eq!(instance, ("(0,1)".to_owned(), 1, 2));
+    engine.sms("+6590001111", "yes").await;
+    assert_eq!((run.status().await.as_str(), &run.data().await["answer"]), ("Complete", &json!("yes")));
+    let jobs: Vec<i32> = sqlx::query_scalar("select n from steps order by n").fetch_all(pool).await.unwrap();
+    assert_eq!(jobs, [1, 2, 3], "no number is given out twice");
+    engine.finish().await;
+}
+
+#[tokio::test]
 async fn c_183_c_184_c_186_silence_ends_the_step_as_cancelled_and_routes() {
     let engine = Engine::start().await;
     let run = engine.run(asks("sms", "+6590001111", Some("00:10:00")), json!({})).await;

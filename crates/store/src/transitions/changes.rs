@@ -44,6 +44,16 @@ struct Turn {
     held: bool,
 }
 
+/// What a completion meets besides the paths.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Met {
+    pub(super) held: bool,
+    /// As the instance's own row has it.
+    pub(super) issued: i32,
+    /// There is no other path.
+    pub(super) alone: bool,
+}
+
 /// The batch's changes, gathered by statement.
 #[derive(Default)]
 pub(super) struct Changes {
@@ -56,6 +66,7 @@ pub(super) struct Changes {
     woken: Vec<Turn>,
     closed: Vec<Turn>,
     log: Vec<(InstanceId, LogEntry)>,
+    /// Those of which something changes that no row of a path says.
     instances: Vec<(InstanceId, i32, Option<InstanceStatus>, Option<String>)>,
     failures: Vec<NewFailure>,
 }
@@ -65,9 +76,10 @@ impl Changes {
         &mut self,
         completion: &Completion,
         transition: Transition,
-        held: bool,
+        met: Met,
         now: DateTime<Utc>,
     ) -> Written {
+        let held = met.held;
         let job = &completion.job;
         let id = job.instance;
         let (issued, alone) = (transition.issued, transition.alone);
@@ -85,7 +97,14 @@ impl Changes {
         }
         self.cancelled.extend(transition.cancelled.into_iter().map(|path| (id, path)));
         self.log.extend(transition.log.into_iter().map(|entry| (id, entry)));
-        self.instances.push((id, issued, transition.ended, transition.data));
+        // A path that goes on alone carries the count in its own row. A parked instance is not written for it: its
+        // row would be there twice, and so would its place in each index.
+        let goes_on_alone =
+            met.alone && transition.forked.is_empty() && !matches!(transition.then, Then::Ends);
+        let is_counted = issued == met.issued || goes_on_alone;
+        if !is_counted || transition.ended.is_some() || transition.data.is_some() {
+            self.instances.push((id, issued, transition.ended, transition.data));
+        }
         if let Some(path) = transition.woken {
             self.woken.push(Turn { instance: id, path, issued, alone, queued: false, held });
         }
@@ -144,7 +163,8 @@ impl Changes {
             pairs.iter().map(|(id, _)| id.as_bytes().to_vec()).collect::<Vec<_>>()
         };
         let paths = |pairs: &[(InstanceId, i32)]| pairs.iter().map(|(_, path)| *path).collect::<Vec<_>>();
-        if self.instances.is_empty() {
+        // Each path goes on or leaves.
+        if self.left.is_empty() && self.continued.is_empty() {
             return Ok(());
         }
         let leaving: Vec<(InstanceId, i32)> = self.left.iter().chain(&self.cancelled).copied().collect();
@@ -173,6 +193,19 @@ impl Changes {
         self.write_forked(connection, worker).await?;
         self.write_parked(connection).await?;
         append_log(connection, &self.log).await?;
+        self.write_instances(connection).await?;
+        if self.failures.is_empty() {
+            return Ok(());
+        }
+        note_failures(&mut *connection, &self.failures).await?;
+        let faulted: Vec<InstanceId> = self.failures.iter().map(|failure| failure.instance).collect();
+        dispatches::seal_fate(connection, &faulted).await
+    }
+
+    async fn write_instances(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        if self.instances.is_empty() {
+            return Ok(());
+        }
         sqlx::query(
             "update instances i
              set issued = t.issued,
@@ -191,14 +224,9 @@ impl Changes {
             self.instances.iter().map(|(.., ended, _)| ended.map(InstanceStatus::as_str)).collect::<Vec<_>>(),
         )
         .bind(self.instances.iter().map(|(.., data)| data.as_deref()).collect::<Vec<_>>())
-        .execute(&mut *connection)
+        .execute(connection)
         .await?;
-        if self.failures.is_empty() {
-            return Ok(());
-        }
-        note_failures(&mut *connection, &self.failures).await?;
-        let faulted: Vec<InstanceId> = self.failures.iter().map(|failure| failure.instance).collect();
-        dispatches::seal_fate(connection, &faulted).await
+        Ok(())
     }
 
     /// Siblings whose turn it is, and an `If` whose bodies ended.

@@ -9,7 +9,7 @@ use trunkline_workflow::outcome::{Awaited, Wait};
 use trunkline_workflow::path::{Path, Place, View};
 use trunkline_workflow::{InstanceId, InstanceStatus, Outcome};
 
-use super::changes::Changes;
+use super::changes::{Changes, Met};
 use super::{Completion, Written};
 use crate::attempts;
 use crate::events;
@@ -20,7 +20,10 @@ use crate::{PgConnection, StoreError};
 /// An instance as the lock shows it.
 struct Locked {
     status: InstanceStatus,
+    /// The greatest of what its rows say.
     issued: i32,
+    /// What the instance's own row says.
+    own_issued: i32,
     paths: Vec<Path>,
     /// Path and number of the job that this worker holds.
     mine: Vec<(i32, i32)>,
@@ -56,8 +59,12 @@ pub(super) async fn write(
             others: instance.paths.iter().filter(|path| path.path != job.path.path).cloned().collect(),
         };
         let transition = advance(&completion.graph, &view, &job.path, completion.outcome.clone());
-        let held = instance.status == InstanceStatus::Suspended;
-        answers.push(changes.add(completion, transition, held, now));
+        let met = Met {
+            held: instance.status == InstanceStatus::Suspended,
+            issued: instance.own_issued,
+            alone: view.others.is_empty(),
+        };
+        answers.push(changes.add(completion, transition, met, now));
     }
     changes.write(&mut transaction, worker).await?;
     let written: Vec<&Completion> = batch
@@ -114,7 +121,10 @@ async fn lock(
     for (id, status, issued) in instances {
         let status =
             InstanceStatus::parse(&status).ok_or_else(|| StoreError::Damaged(format!("status {status}")))?;
-        locked.insert(read_id(&id)?, Locked { status, issued, paths: Vec::new(), mine: Vec::new() });
+        locked.insert(
+            read_id(&id)?,
+            Locked { status, issued, own_issued: issued, paths: Vec::new(), mine: Vec::new() },
+        );
     }
     let jobs: Vec<JobRow> = sqlx::query_as(lock_jobs).bind(&ids).fetch_all(&mut *connection).await?;
     for job in jobs {
