@@ -57,7 +57,7 @@ pub async fn measure(
     let begun = Instant::now();
     while database.store.follow_instances(Duration::from_secs(60)).await? {}
     let followed = per_second(instances, begun.elapsed());
-    sqlx::raw_sql("vacuum (analyze) instances, failures, search_terms")
+    sqlx::raw_sql("vacuum (analyze) instances, failures, search_values, search_groups")
         .execute(database.store.pool())
         .await?;
     let server = Server::start(Role::Serve, &cluster.url(&database.name), folder).await?;

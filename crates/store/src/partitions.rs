@@ -11,13 +11,18 @@ use crate::{Store, StoreError};
 const WEEKS_AHEAD: usize = 4;
 
 /// The partitioned tables with their storage settings.
-const TABLES: [(&str, &str); 5] = [
+const TABLES: [(&str, &str); 7] = [
     ("instances", "fillfactor = 85, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0"),
     ("steps", "autovacuum_vacuum_insert_scale_factor = 0.5"),
     ("attempts", "autovacuum_vacuum_insert_scale_factor = 0.5"),
     ("failures", "autovacuum_vacuum_insert_scale_factor = 0.5"),
     ("search_terms", "autovacuum_vacuum_insert_scale_factor = 0.5"),
+    ("search_groups", "autovacuum_vacuum_insert_scale_factor = 0.5"),
+    (BY_SECOND, "autovacuum_vacuum_insert_scale_factor = 0.5"),
 ];
+
+/// It has the second of an id in a column of its own.
+const BY_SECOND: &str = "search_values";
 
 /// One week of history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,11 +54,16 @@ impl Week {
         format!("{parent}_{}w{:02}", week.year(), week.week())
     }
 
-    /// The first id of the week, as a PostgreSQL literal: four bytes of seconds.
-    fn bound(self) -> String {
+    /// The first id of the week, as a PostgreSQL literal of what the table is cut by: four bytes of seconds, or the
+    /// number that they are there.
+    fn bound(self, parent: &str) -> String {
         let midnight = self.monday.and_hms_opt(0, 0, 0).expect("midnight exists").and_utc();
         let seconds = u32::try_from(midnight.timestamp().max(0)).unwrap_or(u32::MAX);
-        format!("'\\x{seconds:08x}'")
+        if parent == BY_SECOND {
+            (i64::from(seconds) - (1 << 31)).to_string()
+        } else {
+            format!("'\\x{seconds:08x}'")
+        }
     }
 }
 
@@ -72,7 +82,7 @@ impl Store {
             self.make_partition(&format!("{parent}_rest"), &rest).await?;
             for &week in &weeks {
                 let table = week.table(parent);
-                let (from, to) = (week.bound(), week.next().bound());
+                let (from, to) = (week.bound(parent), week.next().bound(parent));
                 let create = format!(
                     "create table if not exists {table} partition of {parent}
                      for values from ({from}) to ({to}) with ({settings})"
@@ -147,7 +157,8 @@ mod tests {
     fn a_week_is_named_by_its_iso_number_and_bounded_by_its_monday() {
         let week = Week::of(Utc.with_ymd_and_hms(2026, 11, 21, 8, 0, 0).unwrap());
         assert_eq!(week.table("steps"), "steps_2026w47");
-        assert_eq!(week.bound(), "'\\x6afa4780'", "Monday the 16th, midnight UTC");
+        assert_eq!(week.bound("steps"), "'\\x6afa4780'", "Monday the 16th, midnight UTC");
+        assert_eq!(week.bound(BY_SECOND), "-352696448", "0x6afa4780 less 2^31");
         assert_eq!(Week::of(Utc.with_ymd_and_hms(2026, 12, 31, 0, 0, 0).unwrap()).table("s"), "s_2026w53");
         assert_eq!(week.next().table("s"), "s_2026w48");
         assert_eq!(Week::of_table("search_terms_2026w47"), Some(week));

@@ -77,8 +77,9 @@ impl Store {
     }
 
     async fn drop_week(&self, instances: &str, retention: Duration) -> Result<bool, StoreError> {
-        let [steps, attempts, failures, terms] = ["steps", "attempts", "failures", "search_terms"]
-            .map(|table| instances.replacen("instances", table, 1));
+        let others = ["steps", "attempts", "failures", "search_terms", "search_groups", "search_values"]
+            .map(|table| instances.replacen("instances", table, 1))
+            .join(", ");
         let mut transaction = self.begin().await?;
         sqlx::raw_sql(LOCK_TIMEOUT).execute(&mut *transaction).await?;
         let needed: bool = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
@@ -93,8 +94,7 @@ impl Store {
         if needed {
             return Ok(false);
         }
-        let drop =
-            format!("drop table {instances}; drop table if exists {steps}, {attempts}, {failures}, {terms}");
+        let drop = format!("drop table {instances}; drop table if exists {others}");
         sqlx::raw_sql(sqlx::AssertSqlSafe(drop)).execute(&mut *transaction).await?;
         transaction.commit().await?;
         tracing::info!(partition = instances, "dropped a week of history");
@@ -137,6 +137,27 @@ impl Store {
         sqlx::query(
             "delete from search_terms_rest t
              where not exists (select from instances i where i.id = t.instance_id)",
+        )
+        .execute(&self.pool)
+        .await?;
+        // The id, put together again.
+        sqlx::query(
+            "delete from search_values_rest v
+             where not exists (
+                 select
+                 from instances i
+                 where i.id = int4send(v.at # (-2147483648)) || int8send(v.rest # (-9223372036854775808))
+             )",
+        )
+        .execute(&self.pool)
+        .await?;
+        sqlx::query(
+            "delete from search_groups_rest g
+             where not exists (
+                 select
+                 from generate_series(1, octet_length(g.ids), 12) as nth
+                 join instances i on i.id = substring(g.ids from nth for 12)
+             )",
         )
         .execute(&self.pool)
         .await?;

@@ -13,3 +13,4 @@ mod rerun;
 mod scopes;
 mod search;
 mod search_plans;
+mod search_values;

@@ -304,7 +304,7 @@ async fn a_search_that_finds_little_answers_in_time_and_goes_on() {
     assert_eq!(page(none_is_newer.next).await, third, "what is followed is not walked past");
     // What is newer than the mark is passed first.
     let newer = app.start_instance(&definition, json!({"n": 11_999})).await;
-    sqlx::query("update search_marks set mark = $1 where walk = 'terms'")
+    sqlx::query("update search_marks set mark = $1 where walk = 'values'")
         .bind(&instance_id(&newer).as_bytes()[..])
         .execute(app.store().pool())
         .await
@@ -324,7 +324,7 @@ async fn what_a_step_writes_later_is_found_when_upkeep_has_come_by_again() {
     let run = engine.run(steps, json!({})).await;
     let app = &engine.app;
     follow(app.store()).await;
-    let open = "select count(*) from search_open";
+    let open = "select coalesce(sum(octet_length(seen)), 0) / 16 from search_following";
     assert_eq!(count(app, open).await, 1);
     engine.pass_time(4000.0).await;
     assert_eq!(run.status().await, "Complete");
@@ -400,11 +400,12 @@ async fn what_is_searched_by_leaves_with_the_instances() {
     follow(store).await;
     store.note_older_failures().await.unwrap();
     assert_eq!(ids(&app, &[("context.a", "1")]).await.len(), 2);
-    assert_eq!(count(&app, "select count(*) from search_terms_2025w02").await, 2);
+    assert_eq!(count(&app, "select count(*) from search_values_2025w02").await, 2);
+    assert_eq!(count(&app, "select count(*) from search_values_rest").await, 2);
     assert_eq!(count(&app, "select count(*) from failures").await, 2);
     assert_eq!(store.prune_history(Duration::from_secs(90 * 86_400)).await.unwrap(), 1);
     assert_eq!(count(&app, "select count(*) from failures").await, 0);
-    assert_eq!(count(&app, "select count(*) from search_terms").await, 0);
+    assert_eq!(count(&app, "select count(*) from search_values").await, 0);
     let left = "select count(*) from pg_class where relname ~ '_2025w02$'";
     assert_eq!(count(&app, left).await, 0);
     assert!(ids(&app, &[]).await.is_empty());

@@ -21,6 +21,13 @@ insert into failures (instance_id, account_id, definition_id, version, step, mes
 select id, account_id, 'DEFINITION', 1, 'step-' || n % 8, 'failed', n % 11 from filled where n % 7 = 0;
 insert into search_terms (account_id, term, instance_id)
 select account_id, term, id from filled, unnest(array[n, n % 5, 1000000]) as term on conflict do nothing;
+insert into search_values (term, at, rest)
+select term, ('x' || left(encode(id, 'hex'), 8))::bit(32)::bigint - 2147483648, n # (-9223372036854775808)
+from filled, unnest(array[n, n % 5, 1000000]) as term;
+insert into search_groups (term, first, ids)
+select term, (array_agg(id order by id))[1], string_agg(id, '' order by id)
+from filled, unnest(array[n % 5, n % 700, 1000000]) as term
+group by term, n / 1000;
 insert into jobs (instance_id, path, account_id, n, step, issued, alone)
 select id, 1, account_id, 1, 0, 1, true from filled where n % 20 = 1;
 insert into waits (instance_id, path, account_id, n, step, issued, attempt, kind, due_at, started_at)
@@ -56,20 +63,40 @@ async fn each_statement_goes_through_its_index_and_scans_nothing() {
     let app = TestApp::start().await;
     let definition = app.define(sample::pong()).await;
     let weeks = "
-        select format('create table %1$s_%2$s partition of %1$s for values from (''\\x%3$s'') to (''\\x%4$s'')', t,
-            to_char(monday, 'IYYY\"w\"IW'), lpad(to_hex(extract(epoch from monday)::bigint), 8, '0'),
-            lpad(to_hex(extract(epoch from monday + interval '7 days')::bigint), 8, '0'))
-        from unnest(array['instances', 'steps', 'failures', 'search_terms']) as t,
+        select format('create table %1$s_%2$s partition of %1$s for values from (%3$s) to (%4$s)', t,
+            to_char(monday, 'IYYY\"w\"IW'), bounds[1], bounds[2])
+        from unnest(array['instances', 'steps', 'failures', 'search_terms', 'search_groups', 'search_values']) as t,
             generate_series(1, 4) as back,
             lateral (select date_trunc('week', now() at time zone 'UTC') at time zone 'UTC'
-                - back * interval '7 days') m (monday)";
+                - back * interval '7 days') m (monday),
+            lateral (
+                select array_agg(
+                    case
+                        when t = 'search_values' then (second - 2147483648)::text
+                        else quote_literal('\\x' || lpad(to_hex(second), 8, '0'))
+                    end
+                    order by second)
+                from (
+                    select extract(epoch from monday + week * interval '7 days')::bigint
+                    from generate_series(0, 1) as week
+                ) s (second)
+            ) b (bounds)";
     let pool = app.store().pool();
     let creates: Vec<String> = sqlx::query_scalar(weeks).fetch_all(pool).await.unwrap();
     for create in creates {
         pool.execute(sqlx::AssertSqlSafe(create)).await.unwrap();
     }
     pool.execute(sqlx::AssertSqlSafe(FILL.replace("DEFINITION", &definition))).await.unwrap();
-    for vacuum in ["instances", "failures", "search_terms", "jobs", "waits", "definition_versions"] {
+    for vacuum in [
+        "instances",
+        "failures",
+        "search_terms",
+        "search_groups",
+        "search_values",
+        "jobs",
+        "waits",
+        "definition_versions",
+    ] {
         pool.execute(sqlx::AssertSqlSafe(format!("vacuum analyze {vacuum}"))).await.unwrap();
     }
     // Of a few pages; whoever reads them whole does right.
@@ -118,9 +145,24 @@ async fn each_statement_goes_through_its_index_and_scans_nothing() {
             "explain (format json) {}",
             statements::COUNT_TERM
         )))
+        .bind(3)
+        .bind(3_i64)
         .bind("acme")
         .bind(3_i64)
-        .bind(1_000_i64);
+        .bind(1_000_i64)
+        .bind(100_i64);
+        let explain = |statement: &str| sqlx::AssertSqlSafe(format!("explain (format json) {statement}"));
+        let values = sqlx::query_scalar::<_, Value>(explain(statements::VALUES))
+            .bind(i32::MAX)
+            .bind(i64::MAX)
+            .bind(i32::MIN)
+            .bind(i64::MIN)
+            .bind(500_i64)
+            .bind(vec![1_000_000, 3]);
+        let groups = sqlx::query_scalar::<_, Value>(explain(statements::GROUPS))
+            .bind(vec![0xff_u8; 12])
+            .bind(16_i64)
+            .bind(vec![1_000_000_i64, 3]);
         for (name, statement, indexes) in [
             (
                 "walk",
@@ -144,8 +186,14 @@ async fn each_statement_goes_through_its_index_and_scans_nothing() {
                 range(statements::FAILURES_OF_STEP, 500).bind("step-3"),
                 &["failures_account_id_hashtextextended_instance_id_idx"],
             ),
-            ("terms", range(statements::TERMS, 500).bind(vec![1_000_000_i64, 3]), &["search_terms_pkey"]),
-            ("count", count, &["search_terms_pkey"]),
+            ("values", values, &["search_values_term_at_idx"]),
+            ("groups", groups, &["search_groups_pkey"]),
+            (
+                "former terms",
+                range(statements::FORMER_TERMS, 500).bind(vec![1_000_000_i64, 3]),
+                &["search_terms_pkey"],
+            ),
+            ("count", count, &["search_values_term_at_idx", "search_groups_pkey", "search_terms_pkey"]),
             ("load", load, &["instances_pkey", "failures_pkey", "definition_versions_pkey"]),
         ] {
             let plan = statement.fetch_one(&mut *connection).await.unwrap();

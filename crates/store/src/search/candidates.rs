@@ -3,8 +3,9 @@
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId, InstanceStatus};
 
 use super::fingerprint::Fingerprint;
-use super::statements;
-use super::terms::Term;
+use super::packed::{Halves, unpack};
+use super::terms::{Term, short};
+use super::{former, statements};
 use crate::waits::read_id;
 use crate::{PgPool, StoreError};
 
@@ -13,6 +14,9 @@ const WALKED: i64 = 5_000;
 const PARKED: i64 = 2_000;
 /// At least: as many as a page has.
 const NAMED: i64 = 500;
+/// Rows of terms that many have: three instances at least are in each, more than a hundred at most.
+const SHARED: usize = 32;
+const LEAST_SHARED: usize = 4;
 
 /// A piece of them.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -61,15 +65,21 @@ pub(super) enum Way {
     /// Failed there or unfinished.
     Step(String),
     Unfinished,
-    Terminated {
-        stopped: Term,
-    },
+    Terminated,
     /// Any of these terms; what is not below `followed` has none yet.
     Terms {
-        terms: Vec<Term>,
+        terms: Vec<Wanted>,
         followed: InstanceId,
     },
     Walk,
+}
+
+/// A term that instances may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) term: Term,
+    /// As the release before wrote it.
+    pub(super) former: Term,
 }
 
 /// Searches of one account.
@@ -107,10 +117,10 @@ impl Candidates<'_> {
                 Ok(failed.or(self.unfinished(range).await?))
             }
             Way::Unfinished => self.unfinished(range).await,
-            Way::Terminated { stopped } => {
+            Way::Terminated => {
                 let failed = sqlx::query_as(statements::FAILURES);
                 let failed = self.failures(failed, self.named_rows(), range, None::<i64>, None).await?;
-                Ok(failed.or(self.named(&[*stopped], range).await?))
+                Ok(failed.or(self.named_before(&[former::of_stopped()], range).await?))
             }
             Way::Terms { terms, followed } if range.below <= *followed => self.named(terms, range).await,
             Way::Terms { followed, .. } => {
@@ -158,8 +168,56 @@ impl Candidates<'_> {
         Ok(of(false)?.or(of(true)?))
     }
 
-    async fn named(&self, terms: &[Term], range: Range) -> Result<Piece, StoreError> {
-        let ids: Vec<Vec<u8>> = sqlx::query_scalar(statements::TERMS)
+    async fn named(&self, wanted: &[Wanted], range: Range) -> Result<Piece, StoreError> {
+        let terms: Vec<Term> = wanted.iter().map(|wanted| wanted.term).collect();
+        let formers: Vec<Term> = wanted.iter().map(|wanted| wanted.former).collect();
+        let few = self.with_values(&terms, range).await?;
+        let many = self.in_groups(&terms, range).await?;
+        Ok(few.or(many).or(self.named_before(&formers, range).await?))
+    }
+
+    async fn with_values(&self, terms: &[Term], range: Range) -> Result<Piece, StoreError> {
+        let (below, from) = (Halves::of(range.below), Halves::of(range.from));
+        let found: Vec<(i32, i64)> = sqlx::query_as(statements::VALUES)
+            .bind(below.at)
+            .bind(below.rest)
+            .bind(from.at)
+            .bind(from.rest)
+            .bind(self.named_rows())
+            .bind(terms.iter().map(|term| short(*term)).collect::<Vec<_>>())
+            .fetch_all(self.pool)
+            .await?;
+        let ids = found.into_iter().map(|(at, rest)| Halves { at, rest }.id()).collect();
+        Ok(Piece::of(ids, self.named_rows()))
+    }
+
+    async fn in_groups(&self, terms: &[Term], range: Range) -> Result<Piece, StoreError> {
+        let rows = (SHARED / terms.len().max(1)).max(LEAST_SHARED);
+        let found: Vec<(Term, Vec<u8>, Vec<u8>)> = sqlx::query_as(statements::GROUPS)
+            .bind(&range.below.as_bytes()[..])
+            .bind(i64::try_from(rows).unwrap_or(i64::MAX))
+            .bind(terms)
+            .fetch_all(self.pool)
+            .await?;
+        let mut all = Piece::default();
+        for of_term in found.chunk_by(|a, b| a.0 == b.0) {
+            let mut ids = Vec::new();
+            for (_, _, group) in of_term {
+                let mut group = unpack(group)?;
+                group.retain(|id| *id < range.below && *id >= range.from);
+                ids.extend(group.into_iter().rev());
+            }
+            // Rows of one term lie apart: what is not read comes before the last one that is.
+            let last = of_term.last().filter(|_| of_term.len() >= rows);
+            let reached = last.map(|(_, first, _)| read_id(first)).transpose()?;
+            let reached = reached.filter(|reached| *reached > range.from);
+            all = all.or(Piece { ids, reached });
+        }
+        Ok(all)
+    }
+
+    async fn named_before(&self, terms: &[Term], range: Range) -> Result<Piece, StoreError> {
+        let ids: Vec<Vec<u8>> = sqlx::query_scalar(statements::FORMER_TERMS)
             .bind(self.account.as_str())
             .bind(&range.below.as_bytes()[..])
             .bind(&range.from.as_bytes()[..])

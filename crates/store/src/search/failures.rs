@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId, Version};
 
 use super::fingerprint::Fingerprint;
-use super::terms;
+use super::former;
 use crate::waits::read_id;
 use crate::{PgConnection, Store, StoreError};
 
@@ -70,7 +70,7 @@ pub(crate) async fn note_stopped(
          on conflict do nothing",
     )
     .bind(account.as_str())
-    .bind(terms::of_stopped())
+    .bind(former::of_stopped())
     .bind(&instance.as_bytes()[..])
     .execute(connection)
     .await?;

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use trunkline_workflow::{AccountId, DefinitionId, Graph, InstanceId, InstanceStatus, Version};
 
-use super::candidates::{Candidates, Range, Way};
+use super::candidates::{Candidates, Range, Wanted, Way};
 use super::filter::{Failure, FoundInstance, InstanceSearch, SearchPage};
 use super::fingerprint::Fingerprint;
-use super::terms::{self, Term, Values};
-use super::{follow_instances, statements};
+use super::terms::{self, Values, short};
+use super::{follow_instances, former, statements};
 use crate::waits::read_id;
 use crate::{Store, StoreError};
 
@@ -21,8 +21,9 @@ const LOOKED_AT: usize = 250;
 const MOST_LOOKED_AT: usize = 2_500;
 /// What an id's second may be apart from the database's time of the start.
 const SKEW: i64 = 600;
-/// Terms with more instances count as equally many.
+/// Terms with more instances count as equally many, and so do those with more rows of shared ones.
 const MANY: i64 = 1_000;
+const MANY_SHARED: i64 = 100;
 
 /// As [`statements::LOAD`] has them.
 type Row = (
@@ -114,9 +115,7 @@ impl Store {
         }
         match search.status {
             Some(InstanceStatus::Runnable | InstanceStatus::Suspended) => return Ok(Some(Way::Unfinished)),
-            Some(InstanceStatus::Terminated) => {
-                return Ok(Some(Way::Terminated { stopped: terms::of_stopped() }));
-            }
+            Some(InstanceStatus::Terminated) => return Ok(Some(Way::Terminated)),
             Some(InstanceStatus::Complete) | None => {}
         }
         let versions = self.versions(account, search).await?;
@@ -131,7 +130,11 @@ impl Store {
     }
 
     /// The terms of the versions that are asked for: all, or one too many.
-    async fn versions(&self, account: &AccountId, search: &InstanceSearch) -> Result<Vec<Term>, StoreError> {
+    async fn versions(
+        &self,
+        account: &AccountId,
+        search: &InstanceSearch,
+    ) -> Result<Vec<Wanted>, StoreError> {
         let versions: Vec<(DefinitionId, Version)> = sqlx::query_as(
             "select definition_id, version
              from definition_versions
@@ -148,22 +151,39 @@ impl Store {
         .bind(i64::try_from(MOST_VERSIONS + 1).unwrap_or(i64::MAX))
         .fetch_all(&self.pool)
         .await?;
-        Ok(versions.into_iter().map(|(definition, version)| terms::of_version(definition, version)).collect())
+        let wanted = |(definition, version)| Wanted {
+            term: terms::of_version(account.as_str(), definition, version),
+            former: former::of_version(definition, version),
+        };
+        Ok(versions.into_iter().map(wanted).collect())
     }
 
-    async fn rarest(&self, account: &AccountId, search: &InstanceSearch) -> Result<Term, StoreError> {
-        let values = search.context.iter().map(|(path, value)| terms::of_value(path, value));
-        let wanted: Vec<Term> = search.phone.iter().map(terms::of_phone).chain(values).collect();
+    async fn rarest(&self, account: &AccountId, search: &InstanceSearch) -> Result<Wanted, StoreError> {
+        let account = account.as_str();
+        let values = search.context.iter().map(|(path, value)| Wanted {
+            term: terms::of_value(account, path, value),
+            former: former::of_value(path, value),
+        });
+        let phones = search
+            .phone
+            .iter()
+            .map(|phone| Wanted { term: terms::of_phone(account, phone), former: former::of_phone(phone) });
+        let wanted: Vec<Wanted> = phones.chain(values).collect();
         let mut rarest = (i64::MAX, wanted[0]);
         // Of a single one nothing is to be counted.
-        for term in wanted.iter().filter(|_| wanted.len() > 1) {
+        for wanted in wanted.iter().filter(|_| wanted.len() > 1) {
             let count: i64 = sqlx::query_scalar(statements::COUNT_TERM)
-                .bind(account.as_str())
-                .bind(term)
+                .bind(short(wanted.term))
+                .bind(wanted.term)
+                .bind(account)
+                .bind(wanted.former)
                 .bind(MANY)
+                .bind(MANY_SHARED)
                 .fetch_one(&self.pool)
                 .await?;
-            rarest = rarest.min((count, *term));
+            if count < rarest.0 {
+                rarest = (count, *wanted);
+            }
         }
         Ok(rarest.1)
     }

@@ -1,35 +1,37 @@
 //! Upkeep writes down what instances are found by, some time after their start: a walk up the ids, as far as nobody
-//! starts any more. Those that were unfinished then are looked at again until they have ended, because their contexts
-//! change.
+//! starts any more. Those that were unfinished then are looked at again (`follow_unfinished`).
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 use trunkline_workflow::{DefinitionId, InstanceId, Version};
 
+use super::follow_unfinished::write_following;
+use super::packed::Seen;
 use super::terms::{self, Term, Values};
+use super::write_terms::write_terms;
 use crate::waits::read_id;
 use crate::workers::micros;
 use crate::{PgConnection, Store, StoreError};
 
 /// Instances of one step of a walk.
-const STEP: i64 = 2_000;
+pub(super) const STEP: i64 = 2_000;
 
 #[derive(sqlx::FromRow)]
 struct Passed {
     id: Vec<u8>,
-    account_id: Option<String>,
-    definition_id: Option<DefinitionId>,
-    version: Option<Version>,
-    data: Option<String>,
-    completed_at: Option<DateTime<Utc>>,
+    account_id: String,
+    definition_id: DefinitionId,
+    version: Version,
+    data: String,
+    is_open: bool,
+    context: i32,
 }
 
 /// From where on instances have no terms yet.
 pub(super) async fn mark(executor: impl PgExecutor<'_>) -> Result<InstanceId, StoreError> {
     let mark: Vec<u8> =
-        sqlx::query_scalar("select mark from search_marks where walk = 'terms'").fetch_one(executor).await?;
+        sqlx::query_scalar("select mark from search_marks where walk = 'values'").fetch_one(executor).await?;
     if mark.is_empty() { Ok(InstanceId::from_parts(0, [0; 5], 0)) } else { read_id(&mark) }
 }
 
@@ -43,7 +45,7 @@ impl Store {
                  lpad(to_hex(floor(extract(epoch from now() - $1 * interval '1 microsecond'))::bigint + 1), 8, '0')
                      || repeat('0', 16), 'hex')
              from search_marks
-             where walk = 'terms'
+             where walk = 'values'
              for update",
         )
         .bind(micros(lag))
@@ -53,7 +55,8 @@ impl Store {
             return Ok(false);
         }
         let passed: Vec<Passed> = sqlx::query_as(
-            "select id, account_id, definition_id, version, data, completed_at
+            "select id, account_id, definition_id, version, data, completed_at is null as is_open,
+                 hashtext(data) as context
              from instances
              where id >= $1 and id < $2
              order by id
@@ -67,92 +70,30 @@ impl Store {
         let more = i64::try_from(passed.len()).is_ok_and(|count| count >= STEP);
         // The mark itself is not passed yet.
         let reached = passed.last().map(|last| after(&last.id)).filter(|_| more).unwrap_or(horizon);
-        write_terms(&mut transaction, &passed).await?;
-        let open: Vec<&[u8]> =
-            passed.iter().filter(|one| one.completed_at.is_none()).map(|one| &one.id[..]).collect();
-        sqlx::query(
-            "insert into search_open (instance_id)
-             select * from unnest($1::bytea[])
-             on conflict do nothing",
-        )
-        .bind(&open)
-        .execute(&mut *transaction)
-        .await?;
-        set_mark(&mut transaction, "terms", &reached).await?;
+        let mut found: Vec<(Term, InstanceId)> = Vec::new();
+        let mut open: Vec<Seen> = Vec::new();
+        for one in &passed {
+            let id = read_id(&one.id)?;
+            let own = Values::of(&one.data).terms(&one.account_id).into_iter();
+            let own = own.chain([terms::of_version(&one.account_id, one.definition_id, one.version)]);
+            found.extend(own.map(|term| (term, id)));
+            if one.is_open {
+                open.push(Seen { id, context: one.context });
+            }
+        }
+        write_terms(&mut transaction, found).await?;
+        write_following(&mut transaction, &open).await?;
+        set_mark(&mut transaction, "values", &reached).await?;
         transaction.commit().await?;
         Ok(more)
     }
-
-    /// One step of the walk over those that were unfinished, which begins again at its end; `true`: most of them have
-    /// ended, and the next ones may have, too.
-    pub async fn follow_unfinished(&self) -> Result<bool, StoreError> {
-        let mut transaction = self.begin().await?;
-        let mark: Vec<u8> =
-            sqlx::query_scalar("select mark from search_marks where walk = 'open' for update")
-                .fetch_one(&mut *transaction)
-                .await?;
-        let passed: Vec<Passed> = sqlx::query_as(
-            "select o.instance_id as id, i.account_id, i.definition_id, i.version, i.data, i.completed_at
-             from (
-                 select instance_id
-                 from search_open
-                 where instance_id > $1
-                 order by instance_id
-                 limit $2
-             ) o
-             left join instances i on i.id = o.instance_id
-             order by 1",
-        )
-        .bind(&mark)
-        .bind(STEP)
-        .fetch_all(&mut *transaction)
-        .await?;
-        write_terms(&mut transaction, &passed).await?;
-        let ended: Vec<&[u8]> = passed
-            .iter()
-            .filter(|one| one.completed_at.is_some() || one.account_id.is_none())
-            .map(|one| &one.id[..])
-            .collect();
-        sqlx::query("delete from search_open where instance_id = any($1)")
-            .bind(&ended)
-            .execute(&mut *transaction)
-            .await?;
-        let full = i64::try_from(passed.len()).is_ok_and(|count| count >= STEP);
-        let reached = passed.last().map(|last| last.id.clone()).filter(|_| full).unwrap_or_default();
-        set_mark(&mut transaction, "open", &reached).await?;
-        transaction.commit().await?;
-        Ok(full && ended.len() * 2 > passed.len())
-    }
 }
 
-async fn write_terms(connection: &mut PgConnection, passed: &[Passed]) -> Result<(), StoreError> {
-    let mut rows: Vec<(&str, Term, &[u8])> = Vec::new();
-    for one in passed {
-        let (Some(account), Some(definition), Some(version), Some(data)) =
-            (&one.account_id, one.definition_id, one.version, &one.data)
-        else {
-            continue;
-        };
-        let own = Values::of(data).terms();
-        let own = own.into_iter().chain([terms::of_version(definition, version)]);
-        rows.extend(own.map(|term| (account.as_str(), term, &one.id[..])));
-    }
-    // In the order of the key: neighbours are on one page.
-    rows.sort_unstable();
-    sqlx::query(
-        "insert into search_terms (account_id, term, instance_id)
-         select * from unnest($1::text[], $2::bigint[], $3::bytea[])
-         on conflict do nothing",
-    )
-    .bind(rows.iter().map(|row| row.0).collect::<Vec<_>>())
-    .bind(rows.iter().map(|row| row.1).collect::<Vec<_>>())
-    .bind(rows.iter().map(|row| row.2).collect::<Vec<_>>())
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-async fn set_mark(connection: &mut PgConnection, walk: &str, mark: &[u8]) -> Result<(), StoreError> {
+pub(super) async fn set_mark(
+    connection: &mut PgConnection,
+    walk: &str,
+    mark: &[u8],
+) -> Result<(), StoreError> {
     sqlx::query("update search_marks set mark = $2 where walk = $1")
         .bind(walk)
         .bind(mark)

@@ -6,15 +6,18 @@
 //!
 //! ```text
 //!  error, fingerprint, step ──► failures       written with the end of an instance that failed
-//!  phone, context.x ──────────► search_terms   written by upkeep, which follows the instances ┐
-//!  definition, a few versions ► search_terms                                                  ├ above its mark: a walk
-//!  Terminated ────────────────► failures, and a term of those that somebody terminated        ┘
+//!  phone, context.x ──────────► search_values, search_groups   written by upkeep, which follows ┐ above its mark:
+//!  definition, a few versions ► search_groups, search_values   the instances                    ┘ a walk
+//!  Terminated ────────────────► failures, and a term of those that somebody terminated
 //!  Runnable, Suspended, step ─► jobs, waits
 //!  the rest ──────────────────► a walk down the instances
 //!                                    │ candidates, in pieces
 //!                                    ▼
 //!                        the instances themselves, with every condition
 //! ```
+//!
+//! A term of few instances has a row in `search_values` for each, one of many has rows of many in `search_groups`;
+//! what was written before there were these is in `search_terms`.
 //!
 //! A search that finds little stops when its time is up and says how far it came; the next page goes on there.
 
@@ -24,8 +27,12 @@ mod filter;
 mod find;
 mod fingerprint;
 mod follow_instances;
+mod follow_unfinished;
+mod former;
+mod packed;
 pub mod statements;
 mod terms;
+mod write_terms;
 
 pub(crate) use failures::{NewFailure, note_failures, note_stopped};
 pub use filter::{Failure, FoundInstance, InstanceSearch, LONGEST_VALUE, Phone, SearchPage};

@@ -67,8 +67,37 @@ where account_id = $1 and hashtextextended(step, 0) = hashtextextended($5, 0) an
 order by instance_id desc
 limit $4";
 
-/// $1 account, $2 below, $3 from, $4 rows, $5 any of these terms.
-pub const TERMS: &str = "
+/// Instances that share a term with few others: the halves of their ids. $1 and $2 of the id that they are below, $3
+/// and $4 of the one from which on, $5 rows, $6 halves of any of these terms.
+pub const VALUES: &str = "
+select found.at, found.rest
+from unnest($6::int[]) as wanted (term)
+cross join lateral (
+    select at, rest
+    from search_values v
+    where v.term = wanted.term and v.at <= $1 and v.at >= $3 and (v.at, v.rest) < ($1, $2)
+        and (v.at, v.rest) >= ($3, $4)
+    order by v.at desc, v.rest desc
+    limit $5
+) found
+order by found.at desc, found.rest desc
+limit $5";
+
+/// Instances that share a term with many others. $1 below, $2 rows of each term, $3 any of these terms.
+pub const GROUPS: &str = "
+select wanted.term, found.first, found.ids
+from unnest($3::bigint[]) as wanted (term)
+cross join lateral (
+    select first, ids
+    from search_groups g
+    where g.term = wanted.term and g.first < $1
+    order by g.first desc
+    limit $2
+) found
+order by wanted.term, found.first desc";
+
+/// As the release before wrote them. $1 account, $2 below, $3 from, $4 rows, $5 any of these terms.
+pub const FORMER_TERMS: &str = "
 select found.instance_id
 from unnest($5::bigint[]) as wanted (term)
 cross join lateral (
@@ -81,15 +110,19 @@ cross join lateral (
 order by found.instance_id desc
 limit $4";
 
-/// How many a term has, up to a limit. $1 account, $2 term, $3 rows.
+/// How many a term has, more or less, and up to a limit. $1 its half, $2 the term, $3 account, $4 the term as the release
+/// before wrote it, $5 rows of few, $6 rows of many.
 pub const COUNT_TERM: &str = "
-select count(*)
-from (
-    select
-    from search_terms
-    where account_id = $1 and term = $2
-    limit $3
-) counted";
+select (
+    select count(*)
+    from (select from search_values where term = $1 limit $5) few
+) + (
+    select coalesce(sum(octet_length(ids) / 12), 0)
+    from (select ids from search_groups where term = $2 limit $6) many
+) + (
+    select count(*)
+    from (select from search_terms where account_id = $3 and term = $4 limit $5) former
+)";
 
 /// The candidates themselves, as far as the conditions hold. $1 ids, $2 the least, $3 the greatest of them, $4
 /// account, $5 status, $6 definition, $7 version, $8 subaccount, $9 from, $10 before, $11 fingerprint, $12 with

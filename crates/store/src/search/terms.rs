@@ -15,32 +15,35 @@ const MOST_VALUES: usize = 64;
 /// A hash: other values may have the same.
 pub(super) type Term = i64;
 
-pub(super) fn of_version(definition: DefinitionId, version: Version) -> Term {
-    hash("version", &definition.to_string(), &version.to_string())
+/// What a row of few instances has of a term: half of it.
+pub(super) fn short(term: Term) -> i32 {
+    i32::try_from(term >> 32).expect("32 of 64 bits are left")
 }
 
-pub(super) fn of_value(path: &str, value: &str) -> Term {
-    hash("value", path, value)
+pub(super) fn of_version(account: &str, definition: DefinitionId, version: Version) -> Term {
+    hash([account, "version", &definition.to_string(), &version.to_string()])
 }
 
-pub(super) fn of_phone(phone: &Phone) -> Term {
-    hash("phone", phone.digits(), "")
+/// A value that may be the number of a phone is found as one, whatever its spelling: a term less for each.
+pub(super) fn of_value(account: &str, path: &str, value: &str) -> Term {
+    Phone::parse(value)
+        .map_or_else(|| hash([account, "value", path, value]), |phone| of_phone(account, &phone))
 }
 
-/// Of instances that somebody terminated.
-pub(super) fn of_stopped() -> Term {
-    hash("stopped", "", "")
+pub(super) fn of_phone(account: &str, phone: &Phone) -> Term {
+    hash([account, "phone", phone.digits()])
 }
 
-fn hash(kind: &str, name: &str, value: &str) -> Term {
-    let digest = Sha256::new()
-        .chain_update(kind)
-        .chain_update([0])
-        .chain_update(name)
-        .chain_update([0])
-        .chain_update(value)
-        .finalize();
-    i64::from_be_bytes(*digest.first_chunk().expect("a SHA-256 has 32 bytes"))
+/// Of what is found, and of where and how.
+pub(super) fn hash<const PARTS: usize>(parts: [&str; PARTS]) -> Term {
+    let mut digest = Sha256::new();
+    for (n, part) in parts.into_iter().enumerate() {
+        if n > 0 {
+            digest.update([0]);
+        }
+        digest.update(part);
+    }
+    i64::from_be_bytes(*digest.finalize().first_chunk().expect("a SHA-256 has 32 bytes"))
 }
 
 /// The values of a context by their dotted paths.
@@ -78,11 +81,12 @@ impl Values {
         Self(values)
     }
 
-    pub(super) fn terms(&self) -> Vec<Term> {
-        let phones = self.0.iter().filter_map(|(_, value)| Phone::parse(value));
-        let phones = phones.map(|phone| of_phone(&phone));
-        let values = self.0.iter().map(|(path, value)| of_value(path, value));
-        let mut terms: Vec<Term> = values.chain(phones).collect();
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(path, value)| (path.as_str(), value.as_str()))
+    }
+
+    pub(super) fn terms(&self, account: &str) -> Vec<Term> {
+        let mut terms: Vec<Term> = self.iter().map(|(path, value)| of_value(account, path, value)).collect();
         terms.sort_unstable();
         terms.dedup();
         terms
@@ -125,9 +129,17 @@ mod tests {
     fn a_context_of_any_size_has_a_limited_number_of_terms() {
         let wide: serde_json::Map<String, Value> =
             (0..1_000).map(|n| (format!("m{n}"), Value::from(6_590_000_000_i64 + n))).collect();
-        assert_eq!(Values::of(&Value::Object(wide).to_string()).terms().len(), 2 * MOST_VALUES);
+        assert_eq!(Values::of(&Value::Object(wide).to_string()).terms("acme").len(), MOST_VALUES);
         let long = "x".repeat(LONGEST_VALUE + 1);
-        assert!(Values::of(&format!(r#"{{"a": "{long}"}}"#)).terms().is_empty());
+        assert!(Values::of(&format!(r#"{{"a": "{long}"}}"#)).terms("acme").is_empty());
+    }
+
+    #[test]
+    fn the_half_of_a_term_is_its_upper_one() {
+        for (term, half) in [(0, 0), (-1, -1), (i64::MAX, i32::MAX), (i64::MIN, i32::MIN), (0x1_2345_6789, 1)]
+        {
+            assert_eq!(short(term), half, "{term}");
+        }
     }
 
     #[test]
@@ -137,7 +149,10 @@ mod tests {
         for data in [r#"{"payload": {"source": "+65 (9000) 1111"}}"#, r#"{"to": [6590001111]}"#] {
             let values = Values::of(data);
             assert!(values.have_phone(&phone), "{data}");
-            assert!(values.terms().contains(&of_phone(&phone)), "{data}");
+            let terms = values.terms("acme");
+            assert_eq!(terms, [of_phone("acme", &phone)], "{data}");
+            assert_eq!(terms, [of_value("acme", "any", "+65-9000-1111")], "as a value, too");
+            assert_ne!(terms, [of_phone("other", &phone)], "each account has its own");
         }
         for no_phone in ["Mei", "1234", "", "+"] {
             assert_eq!(Phone::parse(no_phone), None, "{no_phone}");
