@@ -32,6 +32,7 @@ const CONNECTIONS: usize = 32;
 const REPLIES: usize = 10;
 /// Written in one call.
 const AT_ONCE: usize = 1_000;
+const LOOK: Duration = Duration::from_millis(10);
 
 pub struct Parked {
     /// On the disk, for each instance, beyond its context.
@@ -57,10 +58,9 @@ pub async fn measure(
 ) -> anyhow::Result<Parked> {
     let database = Prepared::new(cluster, "parked", 1).await?;
     ensure!(database.store.replace_webhook_secret(&database.account, SECRET, &By::trunkline()).await?);
+    let server = Server::start(Role::Dev, &cluster.url(&database.name), folder).await?;
     let empty = size(&database).await?;
     start(&database, instances).await?;
-    let server = Server::start(Role::Dev, &cluster.url(&database.name), folder).await?;
-    until_parked(&database.store, instances).await?;
     // What they are found by is written down as well.
     while database.store.follow_instances(Duration::ZERO).await? {}
     sqlx::raw_sql("vacuum (analyze)").execute(database.store.pool()).await?;
@@ -85,6 +85,8 @@ pub async fn measure(
     Ok(Parked { bytes, tables: tables.join(", "), idle, wake, messages })
 }
 
+/// They begin to wait as they are started. All at once, they would be a queue first, whose room is nothing that an
+/// instance takes while it waits.
 async fn start(database: &Prepared, instances: usize) -> anyhow::Result<()> {
     let saved = database
         .store
@@ -103,8 +105,16 @@ async fn start(database: &Prepared, instances: usize) -> anyhow::Result<()> {
             data: [("phone".to_owned(), phone(n).into())].into_iter().collect(),
         };
         database.store.start((first..instances.min(first + AT_ONCE)).map(new).collect()).await?;
+        while queued(database).await? >= AT_ONCE {
+            tokio::time::sleep(LOOK).await;
+        }
     }
-    Ok(())
+    until_parked(&database.store, instances).await
+}
+
+async fn queued(database: &Prepared) -> anyhow::Result<usize> {
+    let jobs: i64 = sqlx::query_scalar("select count(*) from jobs").fetch_one(database.store.pool()).await?;
+    Ok(usize::try_from(jobs)?)
 }
 
 fn phone(n: usize) -> String {
