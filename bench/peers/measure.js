@@ -19,6 +19,8 @@ const parts = {
   "latency-5": (seconds) => measureLatency(STEPS, seconds),
   parked: measureParked,
 };
+// So that those that we started are ended, too.
+process.once("SIGTERM", () => process.exit(1));
 try {
   const measured = await (peer.measure?.[part] ?? parts[part])(Number(amount));
   const settings = peer.settings[part.split("-")[0]];

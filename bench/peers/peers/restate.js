@@ -18,7 +18,7 @@ export default {
   settings: {
     steps: `${PARTITIONS} partitions, one service process; ${AT_ONCE} calls at once, their starts are within the time`,
     latency: `${PARTITIONS} partitions, one service process; until the call is answered`,
-    parked: "waits for an awakeable for a day; its folder, with its log",
+    parked: "waits for an awakeable for a day; the log and the store, both compressed, once it has been stopped",
   },
   measure: {
     steps: (amount) => withServer((server) => measureSteps(server, amount || WORKFLOWS)),
@@ -70,6 +70,7 @@ async function measureParked(server, instances) {
   const inputs = Array.from({ length: instances }, (_, n) => parkedInput(n));
   await inTurns(AT_ONCE, inputs, (data) => server.call("chain/park/send", data));
   await until(async () => (await server.count("status = 'suspended'")) === instances, 500);
+  await server.stop();
   const context = JSON.stringify(parkedInput(0)).length;
   return { instances, bytes: (size(server.folder) - empty) / instances - context };
 }
@@ -95,6 +96,7 @@ async function withServer(measure) {
       RESTATE_DISABLE_TELEMETRY: "true",
     },
   });
+  const ended = new Promise((ended) => server.once("exit", ended));
   // Whoever ends us, ends it.
   process.once("exit", () => server.kill("SIGKILL"));
   const query = async (condition) => {
@@ -107,6 +109,10 @@ async function withServer(measure) {
       folder,
       call: (path, body) => post(ingress, path, body),
       count: query,
+      stop() {
+        server.kill("SIGTERM");
+        return ended;
+      },
       async check(expected) {
         await until(async () => (await query("status = 'completed' and completion_result = 'success'")) === expected, 100);
       },
@@ -114,7 +120,7 @@ async function withServer(measure) {
   } finally {
     server.kill("SIGKILL");
     worker.kill("SIGKILL");
-    await new Promise((ended) => server.once("exit", ended));
+    await ended;
     rmSync(folder, { recursive: true });
     rmSync(`${folder}.log`);
   }
@@ -150,9 +156,9 @@ async function freePort() {
   return port;
 }
 
-/// What its files take of the disk.
+/// Of its files. While it runs they are reserved in advance, and most is in memory.
 function size(folder) {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).blocks * 512, 0);
+    .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
 }
