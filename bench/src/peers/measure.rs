@@ -99,7 +99,10 @@ fn our_row(name: &str, kind: Kind) -> Row {
         row.explain(Part::OneStep, "over HTTP, `trunkline dev` with one worker");
         row.explain(Part::Parked, "waits for a reply for a day; what it is searched by included");
     } else {
-        row.explain(Part::Steps, "over HTTP, 32 connections, `trunkline dev` with one worker, until all have ended");
+        row.explain(
+            Part::Steps,
+            "over HTTP, 32 connections, `trunkline dev` with one worker, until all have ended",
+        );
     }
     row
 }

@@ -56,9 +56,9 @@ impl Row {
 
     /// What a peer's program printed, or why it did not.
     pub fn add(&mut self, part: Part, printed: anyhow::Result<Value>) {
-        let taken = printed.map_err(|error| format!("{error:#}")).and_then(|printed| {
-            self.take(part, &printed).ok_or_else(|| format!("it printed `{printed}`"))
-        });
+        let taken = printed
+            .map_err(|error| format!("{error:#}"))
+            .and_then(|printed| self.take(part, &printed).ok_or_else(|| format!("it printed `{printed}`")));
         if let Err(reason) = taken {
             eprintln!("{}, {}: FAILED: {reason}", self.name, part.name());
             self.failures.push((part, reason));

@@ -31,7 +31,8 @@ impl Peer for Queue {
     const OPEN: &'static str = "select exists (select from apalis.jobs where status <> 'Done')";
     const ENDED_COUNT: &'static str = "select count(*) from apalis.jobs where status = 'Done'";
     const STEP_COUNT: &'static str = Self::ENDED_COUNT;
-    const PARKED: &'static str = "select count(*) from apalis.jobs where status = 'Pending' and run_at > now()";
+    const PARKED: &'static str =
+        "select count(*) from apalis.jobs where status = 'Pending' and run_at > now()";
 
     fn ended(_: usize) -> &'static str {
         "select convert_from(job, 'utf8') from apalis.jobs
@@ -40,7 +41,9 @@ impl Peer for Queue {
 
     fn settings(part: Part) -> &'static str {
         match part {
-            Part::Steps => "batches of 500, handlers on all cores, no second write at a job's begin, 8 connections",
+            Part::Steps => {
+                "batches of 500, handlers on all cores, no second write at a job's begin, 8 connections"
+            }
             Part::Latency(_) => "woken by `notify`, looks every 5 ms all the same",
             Part::Parked => "jobs due in a day",
         }
@@ -87,11 +90,21 @@ impl Peer for Queue {
         match self.part {
             Part::Latency(_) => {
                 let backend = self.storage.clone().with_pubsub().poll_with_interval(Duration::from_millis(5));
-                WorkerBuilder::new(&context).backend(backend).parallelize(tokio::spawn).build(job).run().await?;
+                WorkerBuilder::new(&context)
+                    .backend(backend)
+                    .parallelize(tokio::spawn)
+                    .build(job)
+                    .run()
+                    .await?;
             }
             Part::Steps | Part::Parked => {
                 let backend = self.storage.clone().poll_with_interval(Duration::from_millis(10));
-                WorkerBuilder::new(&context).backend(backend).parallelize(tokio::spawn).build(job).run().await?;
+                WorkerBuilder::new(&context)
+                    .backend(backend)
+                    .parallelize(tokio::spawn)
+                    .build(job)
+                    .run()
+                    .await?;
             }
         }
         Ok(())

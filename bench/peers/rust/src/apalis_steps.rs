@@ -35,7 +35,8 @@ impl Peer for Steps {
     const OPEN: &'static str = "select exists (select from apalis.jobs where status <> 'Done')";
     const ENDED_COUNT: &'static str = "select count(distinct job) from apalis.jobs where status = 'Done'";
     const STEP_COUNT: &'static str = "select count(*) from apalis.jobs where status = 'Done'";
-    const PARKED: &'static str = "select count(*) from apalis.jobs where status = 'Pending' and run_at > now()";
+    const PARKED: &'static str =
+        "select count(*) from apalis.jobs where status = 'Pending' and run_at > now()";
 
     /// The last of its jobs is done.
     fn ended(steps: usize) -> &'static str {
@@ -51,8 +52,10 @@ impl Peer for Steps {
 
     fn settings(part: Part) -> &'static str {
         match part {
-            Part::Steps => "batches of 500, handlers on all cores, no second write at a step's begin, 8 connections, looks every 10 ms",
-            Part::Latency(_) => "looks every 5 ms",
+            Part::Steps => {
+                "batches of 500, handlers on all cores, no second write at a step's begin, 8 connections, looks every 10 ms"
+            }
+            Part::Latency(_) => "woken by `notify`, looks every 5 ms all the same",
             Part::Parked => "waits for a day between two steps",
         }
     }
@@ -94,16 +97,28 @@ impl Peer for Steps {
 
     async fn work(&self) -> anyhow::Result<()> {
         let context = WorkerContext::new("bench");
-        let pause = Duration::from_millis(if let Part::Latency(_) = self.part { 5 } else { 10 });
-        let backend = self.storage.clone().poll_with_interval(pause);
-        let worker = WorkerBuilder::new(&context).backend(backend).parallelize(tokio::spawn);
         let flow = SteppedFlow::new("chain");
-        match self.part {
-            Part::Latency(1) => worker.build(flow.and_then(step)).run().await?,
-            Part::Parked => worker.build(flow.delay_for(DAY).and_then(step)).run().await?,
-            Part::Steps | Part::Latency(_) => {
-                let flow = flow.and_then(step).and_then(step).and_then(step).and_then(step).and_then(step);
-                worker.build(flow).run().await?;
+        if let Part::Latency(steps) = self.part {
+            let backend = self.storage.clone().with_pubsub().poll_with_interval(Duration::from_millis(5));
+            let worker = WorkerBuilder::new(&context).backend(backend).parallelize(tokio::spawn);
+            if steps == 1 {
+                worker.build(flow.and_then(step)).run().await?;
+            } else {
+                worker
+                    .build(flow.and_then(step).and_then(step).and_then(step).and_then(step).and_then(step))
+                    .run()
+                    .await?;
+            }
+        } else {
+            let backend = self.storage.clone().poll_with_interval(Duration::from_millis(10));
+            let worker = WorkerBuilder::new(&context).backend(backend).parallelize(tokio::spawn);
+            if self.part == Part::Parked {
+                worker.build(flow.delay_for(DAY).and_then(step)).run().await?;
+            } else {
+                worker
+                    .build(flow.and_then(step).and_then(step).and_then(step).and_then(step).and_then(step))
+                    .run()
+                    .await?;
             }
         }
         Ok(())

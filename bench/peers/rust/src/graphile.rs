@@ -34,7 +34,7 @@ impl TaskHandler for Job {
 
 impl Queue {
     fn utils(&self) -> WorkerUtils {
-        WorkerUtils::new(self.pool.clone().into(), SCHEMA)
+        WorkerUtils::new(self.pool.clone(), SCHEMA)
     }
 }
 
@@ -93,7 +93,8 @@ impl Peer for Queue {
 
     async fn park(&self, n: usize) -> anyhow::Result<()> {
         let job = Job(serde_json::to_value(parked(n))?);
-        let spec = JobSpec { run_at: Some(chrono::Utc::now() + chrono::Duration::days(1)), ..JobSpec::default() };
+        let spec =
+            JobSpec { run_at: Some(chrono::Utc::now() + chrono::Duration::days(1)), ..JobSpec::default() };
         self.utils().add_job(job, spec).await?;
         Ok(())
     }

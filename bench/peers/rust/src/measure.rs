@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use sqlx::postgres::{PgPool, PgPoolOptions};
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
@@ -42,7 +43,7 @@ pub trait Peer: Clone + Send + Sync + 'static {
     fn start(&self, n: usize) -> impl Future<Output = anyhow::Result<String>> + Send;
     fn park(&self, n: usize) -> impl Future<Output = anyhow::Result<()>> + Send;
     /// For ever.
-    fn work(&self) -> impl Future<Output = anyhow::Result<()>> + Send;
+    async fn work(&self) -> anyhow::Result<()>;
 }
 
 pub async fn measure<P: Peer>(url: &str, part: Part, amount: usize) -> anyhow::Result<Value> {
@@ -50,7 +51,9 @@ pub async fn measure<P: Peer>(url: &str, part: Part, amount: usize) -> anyhow::R
     let looking = PgPoolOptions::new().max_connections(1).connect(url).await?;
     let peer = P::new(pool, part).await?;
     let mut printed = match part {
-        Part::Steps => measure_steps(&peer, &looking, if amount == 0 { P::WORKFLOWS } else { amount }).await?,
+        Part::Steps => {
+            measure_steps(&peer, &looking, if amount == 0 { P::WORKFLOWS } else { amount }).await?
+        }
         Part::Latency(steps) => measure_latency(&peer, url, &looking, steps, amount).await?,
         Part::Parked => measure_parked(&peer, &looking, amount).await?,
     };
@@ -130,8 +133,9 @@ async fn measure_parked<P: Peer>(peer: &P, looking: &PgPool, instances: usize) -
 
 fn begin_work<P: Peer>(peer: &P) {
     let peer = peer.clone();
-    tokio::spawn(async move {
-        let ended = peer.work().await;
+    let runtime = Handle::current();
+    std::thread::spawn(move || {
+        let ended = runtime.block_on(peer.work());
         eprintln!("the worker ended: {ended:?}");
         std::process::exit(1);
     });
@@ -164,4 +168,3 @@ fn version(name: &str) -> anyhow::Result<String> {
 
 /// Of workflows, in a batch for each statement.
 pub const BATCH: usize = 1_000;
-
