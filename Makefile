@@ -1,6 +1,6 @@
 # The README's commands, one line each: cargo and the scripts do the work.
 
-.PHONY: dev test failure test-pooler test-upgrade fuzz fuzz-parsers bench fmt lint dependencies checks client machine
+.PHONY: dev test failure test-pooler test-upgrade fuzz fuzz-parsers bench bench-peers fmt lint dependencies checks client machine
 .NOTPARALLEL:
 
 # The whole server, with a PostgreSQL of its own. Its flags go into ARGS: make dev ARGS=--reset
@@ -35,6 +35,10 @@ fuzz-parsers:
 # On a PostgreSQL with fsync on; leave the machine alone meanwhile.
 bench: machine
 	@exec cargo run --locked --release --package trunkline-bench --features stock -- $(ARGS)
+
+# Trunkline beside other engines and queues, which are installed for it. Some of them: make bench-peers PEERS=dbos,absurd
+bench-peers: machine
+	@exec cargo run --locked --release --package trunkline-bench -- --peers $(or $(PEERS),all) $(ARGS)
 
 fmt:
 	cargo fmt --all

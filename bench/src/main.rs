@@ -13,6 +13,7 @@ mod latency;
 mod machine;
 mod options;
 mod parked;
+mod peers;
 mod processes;
 mod processor_time;
 mod raw_sql;
@@ -47,6 +48,9 @@ fn main() -> anyhow::Result<ExitCode> {
     let filter = std::env::var("BENCH_LOG").unwrap_or_else(|_| "error".to_owned());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if let Some(wanted) = &options.peers {
+        return runtime.block_on(peers::run(&options, wanted));
+    }
     runtime.block_on(run_parts::run(&options))?;
     Ok(ExitCode::SUCCESS)
 }

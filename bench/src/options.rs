@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
+use crate::peers;
+
 /// Measures Trunkline on a private PostgreSQL. Targets that are missed are reported and end with 0; errors
 /// and wrong results do not.
 #[derive(Debug, Parser)]
@@ -12,6 +14,12 @@ pub struct Options {
     /// Run these parts only
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
     only: Vec<Part>,
+    /// Measure these peers beside Trunkline, and nothing else: `all`, or some of them
+    #[arg(long, value_delimiter = ',', value_name = "PEERS", value_parser = peers::names(), conflicts_with = "only")]
+    pub peers: Option<Vec<String>>,
+    /// Where the programs are that measure the peers
+    #[arg(long, value_name = "FOLDER", default_value = "bench/peers")]
+    pub peers_folder: PathBuf,
     /// Write the figures into this folder, too: as JSON and as Markdown, named by the time and the parts
     #[arg(long, value_name = "FOLDER")]
     pub results: Option<PathBuf>,

@@ -56,6 +56,32 @@ pub async fn measure(
     instances: usize,
     seconds: u32,
 ) -> anyhow::Result<Parked> {
+    let (database, server, bytes, tables) = park(cluster, folder, instances).await?;
+    let idle = idle(cluster, &server).await?;
+    let mut waiting: Vec<InstanceId> = ids(&database).await?;
+    let wake = wake(&database, server.address, &mut waiting, seconds).await?;
+    let messages =
+        take_in(&database, server.address, &waiting, Duration::from_secs(seconds.into()) / 3).await?;
+    server.stop().await?;
+    database.check().await?;
+    database.remove(cluster).await?;
+    Ok(Parked { bytes, tables, idle, wake, messages })
+}
+
+/// [`Parked::bytes`] and nothing else.
+pub async fn measure_bytes(cluster: &Cluster, folder: &Path, instances: usize) -> anyhow::Result<f64> {
+    let (database, server, bytes, _) = park(cluster, folder, instances).await?;
+    server.stop().await?;
+    database.check().await?;
+    database.remove(cluster).await?;
+    Ok(bytes)
+}
+
+async fn park(
+    cluster: &Cluster,
+    folder: &Path,
+    instances: usize,
+) -> anyhow::Result<(Prepared, Server, f64, String)> {
     let database = Prepared::new(cluster, "parked", 1).await?;
     ensure!(database.store.replace_webhook_secret(&database.account, SECRET, &By::trunkline()).await?);
     let server = Server::start(Role::Dev, &cluster.url(&database.name), folder).await?;
@@ -73,16 +99,7 @@ pub async fn measure(
     let tables = largest(&database).await?;
     let tables: Vec<String> =
         tables.iter().map(|(name, bytes)| format!("{name} {:.0}", each(*bytes))).collect();
-
-    let idle = idle(cluster, &server).await?;
-    let mut waiting: Vec<InstanceId> = ids(&database).await?;
-    let wake = wake(&database, server.address, &mut waiting, seconds).await?;
-    let messages =
-        take_in(&database, server.address, &waiting, Duration::from_secs(seconds.into()) / 3).await?;
-    server.stop().await?;
-    database.check().await?;
-    database.remove(cluster).await?;
-    Ok(Parked { bytes, tables: tables.join(", "), idle, wake, messages })
+    Ok((database, server, bytes, tables.join(", ")))
 }
 
 /// They begin to wait as they are started. All at once, they would be a queue first, whose room is nothing that an

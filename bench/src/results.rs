@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use serde_json::json;
+use serde_json::{Value, json};
 use trunkline_connectors::clock;
 
 use crate::machine::Machine;
@@ -12,6 +12,22 @@ use crate::report::Figure;
 
 /// `2026-11-21T1530-all.json` and `.md`. Answers the path of the first.
 pub fn write(folder: &Path, parts: &str, machine: &Machine, figures: &[Figure]) -> anyhow::Result<PathBuf> {
+    let mut table = "| | | | target | | |\n| --- | --- | ---: | ---: | --- | --- |\n".to_owned();
+    for figure in figures {
+        let _ = writeln!(table, "| {} |", figure.row().join(" | "));
+    }
+    let figures: Vec<_> = figures.iter().map(Figure::to_json).collect();
+    write_as(folder, parts, machine, &table, json!({"figures": figures}))
+}
+
+/// The same for any table; `json` is what there is beside the time and the machine.
+pub fn write_as(
+    folder: &Path,
+    parts: &str,
+    machine: &Machine,
+    table: &str,
+    mut json: Value,
+) -> anyhow::Result<PathBuf> {
     let now = clock::now();
     let name = format!("{}-{parts}", now.format("%Y-%m-%dT%H%M"));
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
@@ -20,16 +36,9 @@ pub fn write(folder: &Path, parts: &str, machine: &Machine, figures: &[Figure]) 
         std::fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))?;
         anyhow::Ok(path)
     };
-    let mut table = format!(
-        "# {} UTC, `{parts}`\n\n{}\n\n| | | | target | | |\n| --- | --- | ---: | ---: | --- | --- |\n",
-        now.format("%Y-%m-%d %H:%M"),
-        machine.describe()
-    );
-    for figure in figures {
-        let _ = writeln!(table, "| {} |", figure.row().join(" | "));
-    }
-    write("md", table)?;
-    let figures: Vec<_> = figures.iter().map(Figure::to_json).collect();
-    let time = now.format("%Y-%m-%dT%H:%M:%SZ").to_string();
-    write("json", format!("{:#}\n", json!({"at": time, "machine": machine.to_json(), "figures": figures})))
+    let head = format!("# {} UTC, `{parts}`\n\n{}\n\n", now.format("%Y-%m-%d %H:%M"), machine.describe());
+    write("md", head + table)?;
+    json["at"] = json!(now.format("%Y-%m-%dT%H:%M:%SZ").to_string());
+    json["machine"] = machine.to_json();
+    write("json", format!("{json:#}\n"))
 }

@@ -18,19 +18,28 @@ use crate::{
 };
 
 pub async fn run(options: &Options) -> anyhow::Result<()> {
-    let folder = options.folder.join(format!("trunkline-bench-{}", std::process::id()));
-    let cluster = database::start(&folder).await?;
-    let measured = measure(&cluster, &folder, options).await;
-    cluster.stop().await;
-    cluster::remove(&folder).context("the database's files are left")?;
-    let _ = std::fs::remove_dir_all(&folder);
-    let (machine, figures) = measured?;
+    let (machine, figures) =
+        on_a_cluster(options, async |cluster, folder| measure(cluster, folder, options).await).await?;
     println!("{}\n\n{}", machine.describe(), table(&figures));
     if let Some(folder) = &options.results {
         let written = results::write(folder, &options.parts(), &machine, &figures)?;
         println!("{} and .md", written.display());
     }
     Ok(())
+}
+
+/// A cluster for as long as it takes, and a folder for what is written beside it.
+pub async fn on_a_cluster<T>(
+    options: &Options,
+    measure: impl AsyncFnOnce(&Cluster, &Path) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let folder = options.folder.join(format!("trunkline-bench-{}", std::process::id()));
+    let cluster = database::start(&folder).await?;
+    let measured = measure(&cluster, &folder).await;
+    cluster.stop().await;
+    cluster::remove(&folder).context("the database's files are left")?;
+    let _ = std::fs::remove_dir_all(&folder);
+    measured
 }
 
 async fn measure(

@@ -22,6 +22,8 @@ const DRAINED_WITHIN: Duration = Duration::from_secs(60);
 pub struct Starts {
     pub per_second: f64,
     pub latencies: Latencies,
+    /// Those that had also ended, from the first call until the last one's end.
+    pub ended_per_second: f64,
     /// Calls that were not answered with 201.
     pub errors: usize,
 }
@@ -48,16 +50,19 @@ pub async fn measure(
         errors += called.errors;
     }
     let elapsed = begun.elapsed();
+    let mut until_ended = elapsed;
     let started = latencies.len();
 
     if role == Role::Dev {
         until_no_job_is_left(&database.store, DRAINED_WITHIN).await?;
+        until_ended = begun.elapsed();
     }
     server.stop().await?;
     check(&database, started, errors, role).await?;
     database.remove(cluster).await?;
     let latencies = Latencies::new(latencies).context("no start was answered")?;
-    Ok(Starts { per_second: per_second(started, elapsed), latencies, errors })
+    let ended_per_second = per_second(started, until_ended);
+    Ok(Starts { per_second: per_second(started, elapsed), ended_per_second, latencies, errors })
 }
 
 #[derive(Default)]
