@@ -62,15 +62,13 @@ pub async fn run(
     let pid = process.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
     let output = process.wait_with_output();
     tokio::pin!(output);
-    let output = match tokio::time::timeout(LIMIT, &mut output).await {
-        Ok(output) => output?,
-        Err(_) => {
-            // It ends what it has started.
-            kill_process(pid.context("it has ended by itself")?, Signal::TERM)?;
-            output.await?;
-            anyhow::bail!("not done after {} s", LIMIT.as_secs());
-        }
+    let Ok(output) = tokio::time::timeout(LIMIT, &mut output).await else {
+        // It ends what it has started.
+        kill_process(pid.context("it has ended by itself")?, Signal::TERM)?;
+        output.await?;
+        anyhow::bail!("not done after {} s", LIMIT.as_secs());
     };
+    let output = output?;
     let words = String::from_utf8_lossy(&output.stderr);
     let reason: Vec<&str> = words.lines().filter(|line| !line.trim().is_empty()).take(3).collect();
     ensure!(output.status.success(), "it ended with {}: {}", output.status, reason.join(" | "));
