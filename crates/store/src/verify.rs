@@ -16,7 +16,7 @@ pub struct Violation {
 
 /// Each statement selects the offenders as text. They are taken from one snapshot, so a running system may
 /// be checked.
-const RULES: [(&str, &str); 19] = [
+const RULES: [(&str, &str); 20] = [
     (
         "every live instance has a job or a wait",
         "select encode(i.id, 'hex')
@@ -83,6 +83,17 @@ const RULES: [(&str, &str); 19] = [
          from jobs j
          where j.alone
              and j.issued < (select coalesce(max(s.n), 0) from steps s where s.instance_id = j.instance_id)",
+    ),
+    (
+        "an unfinished instance knows how many jobs were given out",
+        "select encode(i.id, 'hex')
+         from instances i
+         where i.completed_at is null
+             and greatest(
+                 i.issued,
+                 (select max(j.issued) from jobs j where j.instance_id = i.id),
+                 (select max(w.issued) from waits w where w.instance_id = i.id)
+             ) < (select coalesce(max(s.n), 0) from steps s where s.instance_id = i.id)",
     ),
     (
         "jobs are held exactly while their instance is suspended",

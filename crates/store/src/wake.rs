@@ -90,7 +90,7 @@ impl Store {
             .connect_lazy_with(self.direct.options(sessions));
         let mut listener = PgListener::connect_with(&alone).await?;
         listener.eager_reconnect(false);
-        listener.listen_all([JOBS, CALLBACKS]).await?;
+        within(ANSWER, listener.listen_all([JOBS, CALLBACKS])).await?;
         loop {
             tokio::select! {
                 () = self.pool.closed() => return Ok(()),

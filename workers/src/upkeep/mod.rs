@@ -26,9 +26,13 @@ use crate::settings::Settings;
 /// word, and only a new one finds the database.
 const LIMIT: Duration = Duration::from_secs(15);
 
+/// For what looks through a week of history. Should its connection be dead, another worker is elected meanwhile.
+const PATIENCE: Duration = Duration::from_hours(1);
+
 /// Runs every task while the lease lasts; the caller ends it.
 pub(crate) async fn run(store: Store, lease: Arc<Lease>, settings: Settings, fee: Price) {
     let retention = settings.retention;
+    let patient = store.clone().with_patience(PATIENCE);
     tokio::join!(
         release_due_jobs::run(&store, &lease),
         rescue_jobs::run(&store, settings.lease),
@@ -37,13 +41,13 @@ pub(crate) async fn run(store: Store, lease: Arc<Lease>, settings: Settings, fee
         let_through::run(&store, &lease),
         every(
             Duration::from_secs(5),
-            &store,
+            &patient,
             &lease,
             "remove_deleted_versions",
             remove_deleted_versions::run
         ),
         every(Duration::from_secs(5), &store, &lease, "give_up_messages", give_up_messages::run),
-        every(Duration::from_secs(600), &store, &lease, "prune_history", |store| {
+        every(Duration::from_secs(600), &patient, &lease, "prune_history", |store| {
             prune_history::run(store, retention)
         }),
         every(Duration::from_secs(1), &store, &lease, "end_fated_workflows", |store| {

@@ -209,8 +209,6 @@ impl Store {
         });
         let endings: Vec<Ending> = endings.collect::<Result<_, StoreError>>()?;
         let resumed = resume(&mut transaction, &endings).await?;
-        let ids: Vec<&[u8]> = resumed.iter().map(|id| &id.as_bytes()[..]).collect();
-        step_aside(&mut transaction, &ids).await?;
         if let Some(queue) = left {
             // Whoever was parked no more may be about to wait for something else.
             let resumed: HashSet<&[u8]> = resumed.iter().map(|id| &id.as_bytes()[..]).collect();
@@ -218,6 +216,7 @@ impl Store {
                 ours.into_iter().filter(|one| resumed.contains(one.instance_id.as_slice())).collect();
             stop_waiting(&mut transaction, &left, queue).await?;
         }
+        step_aside(&mut transaction, &resumed).await?;
         transaction.commit().await?;
         Ok(resumed)
     }
@@ -289,7 +288,13 @@ impl Store {
 }
 
 /// Who is suspended waits for somebody to resume it, and then asks again at its age. Until then nobody looks past it.
-async fn step_aside(connection: &mut PgConnection, resumed: &[&[u8]]) -> Result<(), StoreError> {
+pub(crate) async fn step_aside(
+    connection: &mut PgConnection,
+    resumed: &[InstanceId],
+) -> Result<(), StoreError> {
+    if resumed.is_empty() {
+        return Ok(());
+    }
     sqlx::query(
         "update leaves l
          set queue = null, reason = null
@@ -297,7 +302,7 @@ async fn step_aside(connection: &mut PgConnection, resumed: &[&[u8]]) -> Result<
          where j.instance_id = any($1) and j.held
              and l.instance_id = j.instance_id and l.n = j.n and l.queue is not null",
     )
-    .bind(resumed)
+    .bind(resumed.iter().map(|id| &id.as_bytes()[..]).collect::<Vec<_>>())
     .execute(connection)
     .await?;
     Ok(())

@@ -27,4 +27,5 @@ mod wait_for_definition;
 pub use ask_leave::{Ask, Leave};
 pub use changed_limits::Changed;
 pub use definition_states::{DefinitionState, StateChange};
+pub(crate) use let_through::step_aside;
 pub use let_through::{LetThrough, QueueMark};

@@ -14,8 +14,10 @@ const WALKED: i64 = 5_000;
 const PARKED: i64 = 2_000;
 /// At least: as many as a page has.
 const NAMED: i64 = 500;
-/// Rows of terms that many have: three instances at least are in each, more than a hundred at most.
+/// Rows of terms that many have, where a small page is wanted: three instances at least are in each, more than a hundred
+/// at most.
 const SHARED: usize = 32;
+const LEAST_IN_GROUP: usize = 3;
 const LEAST_SHARED: usize = 4;
 
 /// A piece of them.
@@ -192,7 +194,8 @@ impl Candidates<'_> {
     }
 
     async fn in_groups(&self, terms: &[Term], range: Range) -> Result<Piece, StoreError> {
-        let rows = (SHARED / terms.len().max(1)).max(LEAST_SHARED);
+        let page = usize::try_from(self.named_rows()).unwrap_or_default();
+        let rows = (SHARED.max(page / LEAST_IN_GROUP) / terms.len().max(1)).max(LEAST_SHARED);
         let found: Vec<(Term, Vec<u8>, Vec<u8>)> = sqlx::query_as(statements::GROUPS)
             .bind(&range.below.as_bytes()[..])
             .bind(i64::try_from(rows).unwrap_or(i64::MAX))

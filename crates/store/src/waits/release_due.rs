@@ -6,7 +6,10 @@
 
 use std::time::Duration;
 
+use trunkline_workflow::InstanceId;
+
 use super::{Ending, Resume, read_id, resume};
+use crate::limits::step_aside;
 use crate::{PgConnection, Store, StoreError};
 
 /// Ready jobs beyond which due waits only trickle: a million timers due at once must not bury new starts,
@@ -138,9 +141,13 @@ impl Store {
                 Ok(Ending { instance, path, n, resume: (kind != "retry").then(|| due.clone()) })
             })
             .collect::<Result<_, StoreError>>()?;
-        let count = resume(&mut transaction, &endings).await?.len();
+        let resumed = resume(&mut transaction, &endings).await?;
+        // Those who waited in a queue are among the ones who try again.
+        let again: Vec<InstanceId> =
+            endings.iter().filter(|ending| ending.resume.is_none()).map(|ending| ending.instance).collect();
+        step_aside(&mut transaction, &again).await?;
         transaction.commit().await?;
-        Ok(count)
+        Ok(resumed.len())
     }
 }
 

@@ -177,9 +177,13 @@ async fn steps_under_two_limits_are_not_overtaken_by_those_under_one() {
     let (both, one) = (calls(&engine, "/both").await, calls(&engine, "/one").await);
     let limits = json!({"concurrency": 4, "definitions": [{"definitionId": both, "concurrency": 2}]});
     engine.app.put("/limits", limits).await.expect(200);
-    let mut instances = start(&engine, &both, 12).await;
-    instances.extend(start(&engine, &one, 120).await);
     engine.start_worker(trunkline_workers::Settings::default());
+    // Age is that of the question: all of the first have asked before the others begin.
+    engine.endpoint.hold_answers();
+    let mut instances = start(&engine, &both, 12).await;
+    until("ten of them wait", async || crowd(&engine, &instances).await == 10).await;
+    instances.extend(start(&engine, &one, 120).await);
+    engine.endpoint.give_answers();
     until_complete(&engine, &instances).await;
     let received = engine.endpoint.received();
     let last = received.iter().rposition(|call| call.target == "/both").unwrap();

@@ -9,6 +9,7 @@ use trunkline_store::jobs::{self, LeasedJob, LowWaterMark};
 use trunkline_store::limits::{Ask, Leave, QueueMark};
 use trunkline_store::pools::Steps;
 use trunkline_store::transitions::{self, Completion};
+use trunkline_store::waits::{DueMark, Released};
 use trunkline_store::workers::{self, Incarnation};
 use trunkline_store::{HotConnection, Store};
 use trunkline_workflow::limits::{Channel, Outgoing, read_settings};
@@ -50,9 +51,9 @@ async fn park(connection: &mut HotConnection, worker: Incarnation, job: LeasedJo
     transitions::complete(connection, worker, vec![completion]).await.unwrap();
 }
 
-/// As if the account's only message of a day had been sent long after now.
+/// As if the account's messages of a day had been sent long after now.
 async fn fill_day(app: &TestApp) {
-    sqlx::query("insert into rates values ($1, 'account/day', '[[' || $2 || ',1]]', now())")
+    sqlx::query("insert into rates values ($1, 'account/day', '[[' || $2 || ',2]]', now())")
         .bind(app.account().as_str())
         .bind("32503680000000000")
         .execute(app.store().pool())
@@ -89,50 +90,64 @@ async fn who_is_being_parked_when_quiet_hours_are_lifted_does_not_wait_for_their
     assert_eq!(count(store, "select count(*) from limits where not looked_over").await, 0);
 }
 
-/// However many they are, nobody has to look past them; and they have lost nothing.
+/// However many they are, nobody has to look past them; and they have lost nothing. One is told to go on, the time of
+/// the other one runs out.
 #[tokio::test]
 async fn who_is_suspended_steps_aside_and_keeps_its_age() {
     let app = TestApp::start().await;
     let store = app.store();
     let definition = app.define(sample::pong()).await;
     let mut paths = Vec::new();
-    for _ in 0..2 {
+    for _ in 0..3 {
         paths.push(app.start_instance(&definition, json!({})).await);
     }
     let mut connection = store.hot_connection().await.unwrap();
     let long = Duration::from_secs(60);
-    let worker = workers::register(&mut connection, "w", 2, "0", long, false).await.unwrap();
-    let claimed = jobs::claim(&mut connection, worker, 2, &mut LowWaterMark::default()).await.unwrap();
-    set(store, app.account(), json!({"rates": [{"messages": 1, "per": "day"}]})).await;
+    let worker = workers::register(&mut connection, "w", 3, "0", long, false).await.unwrap();
+    let claimed = jobs::claim(&mut connection, worker, 3, &mut LowWaterMark::default()).await.unwrap();
+    set(store, app.account(), json!({"rates": [{"messages": 2, "per": "day"}]})).await;
     fill_day(&app).await;
     for job in claimed {
         let after = wait(store, &job, worker).await;
         park(&mut connection, worker, job, after).await;
     }
-    assert_eq!(count(store, "select count(*) from leaves where queue is not null").await, 2);
-    app.patch(&paths[0], json!({"status": "suspend"})).await.expect_empty(200);
+    assert_eq!(count(store, "select count(*) from leaves where queue is not null").await, 3);
+    for path in &paths[..2] {
+        app.patch(path, json!({"status": "suspend"})).await.expect_empty(200);
+    }
+    let last = "update waits
+                set due_at = now()
+                where instance_id = (select id from instances where status = 'Suspended' order by id desc limit 1)";
+    sqlx::query(last).execute(store.pool()).await.unwrap();
+    assert_eq!(
+        store.release_due(&mut DueMark::default()).await.unwrap(),
+        Released::Later,
+        "and there is no other"
+    );
+    let aside =
+        "select count(*) from leaves l join jobs j using (instance_id, n) where l.queue is null and j.held";
+    assert_eq!(count(store, aside).await, 1);
     sqlx::query("truncate rates").execute(store.pool()).await.unwrap();
     for _ in 0..2 {
         store.let_through(&mut QueueMark::default()).await.unwrap();
     }
-    assert_eq!(count(store, "select count(*) from jobs where held").await, 1, "the suspended one");
-    assert_eq!(count(store, "select count(*) from jobs where not held").await, 1, "the other one goes on");
-    let aside =
-        "select count(*) from leaves l join jobs j using (instance_id, n) where (l.queue is null) = j.held";
     assert_eq!(count(store, aside).await, 2);
+    assert_eq!(count(store, "select count(*) from jobs where not held").await, 1, "the third one goes on");
+    assert_eq!(
+        count(store, "select count(*) from leaves where queue is not null").await,
+        1,
+        "and asks again"
+    );
 
     app.patch(&paths[0], json!({"status": "resume"})).await.expect_empty(200);
-    let claimed = jobs::claim(&mut connection, worker, 2, &mut LowWaterMark::default()).await.unwrap();
+    let claimed = jobs::claim(&mut connection, worker, 3, &mut LowWaterMark::default()).await.unwrap();
     let resumed = claimed.into_iter().find(|job| paths[0].ends_with(&job.instance.to_string())).unwrap();
     fill_day(&app).await;
     wait(store, &resumed, worker).await;
-    let first: (Vec<u8>, bool) = sqlx::query_as(
-        "select instance_id, queue is not null from leaves order by asked_at, instance_id, n limit 1",
-    )
-    .fetch_one(store.pool())
-    .await
-    .unwrap();
-    assert_eq!(first, (resumed.instance.as_bytes().to_vec(), true), "it stands where it stood");
+    let first =
+        "select instance_id from leaves where queue is not null order by asked_at, instance_id, n limit 1";
+    let first: Vec<u8> = sqlx::query_scalar(first).fetch_one(store.pool()).await.unwrap();
+    assert_eq!(first, resumed.instance.as_bytes(), "it stands where it stood");
 }
 
 #[tokio::test]
