@@ -4,3 +4,6 @@ pub mod api;
 pub mod cli;
 pub mod metrics;
 pub mod sandbox;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

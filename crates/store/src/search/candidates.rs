@@ -20,6 +20,9 @@ const SHARED: usize = 32;
 const LEAST_IN_GROUP: usize = 3;
 const LEAST_SHARED: usize = 4;
 
+/// Whose it is, of which definition, and what it says.
+type FailureRow = (Vec<u8>, DefinitionId, String);
+
 /// A piece of them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Piece {
@@ -121,7 +124,9 @@ impl Candidates<'_> {
             Way::Unfinished => self.unfinished(range).await,
             Way::Terminated => {
                 let failed = sqlx::query_as(statements::FAILURES);
-                let failed = self.failures(failed, self.named_rows(), range, None::<i64>, None).await?;
+                // Of one definition they may be far apart.
+                let rows = if self.definition.is_some() { WALKED } else { self.named_rows() };
+                let failed = self.failures(failed, rows, range, None::<i64>, None).await?;
                 Ok(failed.or(self.named_before(&[former::of_stopped()], range).await?))
             }
             Way::Terms { terms, followed } if range.below <= *followed => self.named(terms, range).await,
@@ -234,7 +239,7 @@ impl Candidates<'_> {
     /// `by` is the statement's own parameter, where it has one.
     async fn failures<'q, T>(
         &self,
-        statement: sqlx::query::QueryAs<'q, sqlx::Postgres, (Vec<u8>, String), sqlx::postgres::PgArguments>,
+        statement: sqlx::query::QueryAs<'q, sqlx::Postgres, FailureRow, sqlx::postgres::PgArguments>,
         rows: i64,
         range: Range,
         by: Option<T>,
@@ -251,14 +256,15 @@ impl Candidates<'_> {
         if let Some(by) = by {
             statement = statement.bind(by);
         }
-        let found: Vec<(Vec<u8>, String)> = statement.fetch_all(self.pool).await?;
-        let ids = found.iter().map(|(id, _)| read_id(id)).collect::<Result<Vec<_>, _>>()?;
+        let found: Vec<FailureRow> = statement.fetch_all(self.pool).await?;
+        let ids = found.iter().map(|(id, ..)| read_id(id)).collect::<Result<Vec<_>, _>>()?;
         let mut piece = Piece::of(ids, rows);
-        if let Some(text) = text {
-            let text = text.to_lowercase();
-            let mut says = found.iter().map(|(_, message)| message.to_lowercase().contains(&text));
-            piece.ids.retain(|_| says.next() == Some(true));
-        }
+        let text = text.map(str::to_lowercase);
+        let mut wanted = found.iter().map(|(_, definition, message)| {
+            self.definition.is_none_or(|wanted| wanted == *definition)
+                && text.as_ref().is_none_or(|text| message.to_lowercase().contains(text))
+        });
+        piece.ids.retain(|_| wanted.next() == Some(true));
         Ok(piece)
     }
 }

@@ -44,7 +44,7 @@ from (
 
 /// $1 account, $2 below, $3 from, $4 rows.
 pub const FAILURES: &str = "
-select instance_id, message
+select instance_id, definition_id, message
 from failures
 where account_id = $1 and instance_id < $2 and instance_id >= $3
 order by instance_id desc
@@ -52,7 +52,7 @@ limit $4";
 
 /// The same of one kind; $5 fingerprint.
 pub const FAILURES_ALIKE: &str = "
-select instance_id, message
+select instance_id, definition_id, message
 from failures
 where account_id = $1 and fingerprint = $5 and instance_id < $2 and instance_id >= $3
 order by instance_id desc
@@ -60,7 +60,7 @@ limit $4";
 
 /// The same of one step; $5 its name.
 pub const FAILURES_OF_STEP: &str = "
-select instance_id, message
+select instance_id, definition_id, message
 from failures
 where account_id = $1 and hashtextextended(step, 0) = hashtextextended($5, 0) and step = $5
     and instance_id < $2 and instance_id >= $3
