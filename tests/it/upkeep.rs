@@ -296,7 +296,19 @@ async fn the_hot_statements_are_served_by_their_indexes() {
             "Index Only Scan using jobs_of_account",
         ),
         ("select from waits where due_at <= now() order by due_at limit 10", "waits_due"),
-        ("select from waits where account_id = 'a' and key = any('{k}') and due_at > now()", "waits_key"),
+        (
+            "delete from waits w using unnest('{a}'::bytea[], '{1}'::int[]) as t (instance_id, path)
+             where w.instance_id = t.instance_id and w.path::smallint = t.path::smallint",
+            "waits_of_path",
+        ),
+        (
+            "select from instances
+             where uuid_hash_extended(definition_id, version)
+                     = uuid_hash_extended('6fa459ea-ee8a-3ca4-894e-db77e160355e', 1)
+                 and account_id = 'a' and definition_id = '6fa459ea-ee8a-3ca4-894e-db77e160355e' and version = 1
+             order by started_at desc, id desc limit 20",
+            "uuid_hash_extended",
+        ),
         ("update jobs set worker = null where worker = any('{1}')", "jobs_leased"),
         (
             "select from event_keys where account_id = 'a' and key = 'k' and received_at > now()",

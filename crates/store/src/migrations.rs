@@ -13,8 +13,11 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::{PgConnection, PgPool, Store, StoreError};
 
+mod index_partitions;
 #[cfg(test)]
 mod rules;
+
+use index_partitions::index_partitions;
 
 /// As the driver's own runner keeps them, and ran them until a pooler was thought of: it would prepare its statements
 /// under names that are others' there.
@@ -88,9 +91,14 @@ async fn run(connection: &mut PgConnection) -> Result<(), StoreError> {
     .execute(&mut *connection)
     .await?;
     mend_indexes(connection).await?;
+    index_partitions(connection).await?;
     let applied = applied(connection).await?;
     for migration in MIGRATOR.iter().filter(|migration| !applied.contains(&migration.version)) {
         apply(connection, migration).await?;
+        // Before the last file is through, which lets servers begin that ask by it.
+        if migration.sql.as_str().contains(" on only ") {
+            index_partitions(connection).await?;
+        }
     }
     Ok(())
 }

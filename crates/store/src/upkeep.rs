@@ -245,7 +245,9 @@ impl Store {
                  and (deleted_at < now() - interval '1 minute'
                      or exists (
                          select from instances i
-                         where i.account_id = v.account_id and i.definition_id = v.definition_id
+                         where uuid_hash_extended(i.definition_id, i.version)
+                                 = uuid_hash_extended(v.definition_id, v.version)
+                             and i.account_id = v.account_id and i.definition_id = v.definition_id
                              and i.version = v.version
                      ))
              order by deleted_at
@@ -270,8 +272,8 @@ impl Store {
             let mut transaction = self.begin().await?;
             let ids: Vec<Vec<u8>> = sqlx::query_scalar(
                 "select id from instances
-                 where account_id = $1 and definition_id = $2 and version = $3
-                 order by id
+                 where uuid_hash_extended(definition_id, version) = uuid_hash_extended($2, $3)
+                     and account_id = $1 and definition_id = $2 and version = $3
                  limit 200",
             )
             .bind(account)

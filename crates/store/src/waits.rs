@@ -66,7 +66,7 @@ pub(crate) async fn resume(
          ), ended as (
              delete from waits w
              using ending e
-             where w.instance_id = e.instance_id and w.path = e.path and w.n = e.n
+             where w.instance_id = e.instance_id and w.path::smallint = e.path::smallint and w.n = e.n
              returning w.*, e.resume as new_resume
          ), placed as (
              select e.*,

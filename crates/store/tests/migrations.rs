@@ -105,6 +105,72 @@ async fn an_index_whose_build_was_interrupted_is_made_anew() {
 }
 
 #[tokio::test]
+async fn partitions_of_before_get_an_index_too_also_after_an_interruption() {
+    let cluster = TestCluster::start().await;
+    let store = cluster.store("postgres");
+    store.migrate().await.unwrap();
+    let lacking = async || -> i64 {
+        sqlx::query_scalar(
+            "select count(*)
+             from pg_inherits p
+             where p.inhparent = 'instances'::regclass and not exists (
+                 select
+                 from pg_inherits a
+                 join pg_index i on i.indexrelid = a.inhrelid and i.indisvalid
+                 where a.inhparent = 'instances_of_version'::regclass and i.indrelid = p.inhrelid
+             )",
+        )
+        .fetch_one(store.pool())
+        .await
+        .unwrap()
+    };
+    let is_whole = async || -> bool {
+        sqlx::query_scalar(
+            "select indisvalid from pg_index where indexrelid = 'instances_of_version'::regclass",
+        )
+        .fetch_one(store.pool())
+        .await
+        .unwrap()
+    };
+    assert_eq!((lacking().await, is_whole().await), (0, true), "a new database");
+
+    // As it was before.
+    run(
+        &store,
+        "delete from _sqlx_migrations where version = 44;
+         drop index instances_of_version;
+         create index instances_listed on instances (account_id, definition_id, version, started_at, id)",
+    )
+    .await;
+    store.migrate().await.unwrap();
+    assert_eq!((lacking().await, is_whole().await), (0, true));
+
+    // What an interruption leaves: nothing of one partition, and of another what was not finished.
+    let partition: String = sqlx::query_scalar(
+        "select min(inhrelid::regclass::text) from pg_inherits where inhparent = 'instances'::regclass",
+    )
+    .fetch_one(store.pool())
+    .await
+    .unwrap();
+    let definition = "(uuid_hash_extended(definition_id, version), started_at)";
+    run(
+        &store,
+        &format!(
+            "drop index instances_of_version;
+             create index instances_of_version on only instances {definition};
+             create index {partition}_instances_of_version on {partition} {definition};
+             update pg_index set indisvalid = false
+             where indexrelid = '{partition}_instances_of_version'::regclass"
+        ),
+    )
+    .await;
+    assert!(lacking().await > 1 && !is_whole().await);
+    store.migrate().await.unwrap();
+    assert_eq!((lacking().await, is_whole().await), (0, true));
+    cluster.stop().await;
+}
+
+#[tokio::test]
 async fn a_database_that_is_not_this_programs_is_told_from_a_damaged_one() {
     let cluster = TestCluster::start().await;
     let store = cluster.store("postgres");

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use sqlx::Executor;
 use trunkline_store::search::statements;
+use trunkline_store::{events, instances};
 
 use crate::support::{TestApp, sample};
 
@@ -32,6 +33,8 @@ insert into jobs (instance_id, path, account_id, n, step, issued, alone)
 select id, 1, account_id, 1, 0, 1, true from filled where n % 20 = 1;
 insert into waits (instance_id, path, account_id, n, step, issued, attempt, kind, due_at, started_at)
 select id, 1, account_id, 1, 0, 1, 1, 'timer', now(), now() from filled where n % 3 = 1;
+insert into waits (instance_id, path, account_id, n, step, issued, attempt, kind, due_at, key, started_at)
+select id, 1, account_id, 1, 0, 1, 1, 'reply', now() + interval '1 day', 'sms:' || n, now() from filled where n % 3 = 2;
 ";
 
 /// A scan of a table, and the index that it goes by.
@@ -163,13 +166,27 @@ async fn each_statement_goes_through_its_index_and_scans_nothing() {
             .bind(vec![0xff_u8; 12])
             .bind(16_i64)
             .bind(vec![1_000_000_i64, 3]);
+        let none_at = None::<chrono::DateTime<chrono::Utc>>;
+        let list = sqlx::query_scalar::<_, Value>(explain(instances::LIST))
+            .bind("acme")
+            .bind(uuid::Uuid::parse_str(&definition).unwrap())
+            .bind(1)
+            .bind(&none)
+            .bind(none_at)
+            .bind(none_at)
+            .bind(50_i64)
+            .bind(0_i64);
+        let waits = sqlx::query_scalar::<_, Value>(explain(events::FIND_WAITS))
+            .bind("acme")
+            .bind(vec!["sms:110".to_owned(), "sms:6500000000".to_owned()])
+            .bind(&none);
         for (name, statement, indexes) in [
             (
                 "walk",
                 range(statements::WALK, 5_000).bind(&none).bind(None::<uuid::Uuid>),
                 &["instances_pkey"][..],
             ),
-            ("unfinished", range(statements::UNFINISHED, 2_000), &["jobs_pkey", "waits_pkey"]),
+            ("unfinished", range(statements::UNFINISHED, 2_000), &["jobs_pkey", "waits_of_path"]),
             // Of an account with most of the failures the primary key does as well.
             (
                 "failures",
@@ -194,9 +211,16 @@ async fn each_statement_goes_through_its_index_and_scans_nothing() {
                 &["search_terms_pkey"],
             ),
             ("count", count, &["search_values_term_at_idx", "search_groups_pkey", "search_terms_pkey"]),
+            ("list", list, &["instances_uuid_hash_extended_started_at_idx", "definition_versions_pkey"]),
+            ("waits", waits, &["waits_of_key"]),
             ("load", load, &["instances_pkey", "failures_pkey", "definition_versions_pkey"]),
         ] {
             let plan = statement.fetch_one(&mut *connection).await.unwrap();
+            if name == "waits" {
+                let rows = plan[0]["Plan"]["Plan Rows"].as_i64().unwrap();
+                let cost = plan[0]["Plan"]["Total Cost"].as_f64().unwrap();
+                assert!(rows <= 10 && cost < 200.0, "the hashes are counted: {plan:#}");
+            }
             let mut found = Vec::new();
             scans(&plan[0]["Plan"], &mut found);
             assert!(!found.is_empty(), "{name}: {plan:#}");

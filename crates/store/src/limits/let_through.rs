@@ -149,7 +149,8 @@ impl Store {
             "select l.instance_id, l.path, l.n, w.instance_id is not null as is_parked,
                  w.instance_id is null and j.instance_id is null as is_gone
              from leaves l
-             left join waits w on w.instance_id = l.instance_id and w.path = l.path and w.n = l.n
+             left join waits w on w.instance_id = l.instance_id and w.path::smallint = l.path::smallint
+                 and w.n = l.n
              left join jobs j on j.instance_id = l.instance_id and j.path = l.path and j.n = l.n
              where not l.by_time and l.account_id = $1 and l.queue = $2
                  and not coalesce(j.held, false) and not coalesce(j.queued, false)
@@ -234,7 +235,8 @@ impl Store {
                 "select l.instance_id, l.path, l.n,
                      exists (
                          select from waits w
-                         where w.instance_id = l.instance_id and w.path = l.path and w.n = l.n
+                         where w.instance_id = l.instance_id and w.path::smallint = l.path::smallint
+                             and w.n = l.n
                          offset 0
                      ) as is_parked,
                      exists (

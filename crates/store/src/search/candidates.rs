@@ -14,9 +14,9 @@ const WALKED: i64 = 5_000;
 const PARKED: i64 = 2_000;
 /// At least: as many as a page has.
 const NAMED: i64 = 500;
-/// Rows of terms that many have, where a small page is wanted: three instances at least are in each, more than a hundred
+/// Rows of terms that many have, where a small page is wanted: three instances at least are in each, some hundreds
 /// at most.
-const SHARED: usize = 32;
+const SHARED: usize = 16;
 const LEAST_IN_GROUP: usize = 3;
 const LEAST_SHARED: usize = 4;
 

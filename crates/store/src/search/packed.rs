@@ -9,8 +9,8 @@ use crate::waits::read_id;
 const ID: usize = 12;
 /// Of an unfinished instance.
 pub(super) const SEEN: usize = ID + 4;
-/// Of one row, which stays below the size from which on values are moved out of their rows.
-const BYTES: usize = 1_920;
+/// Of one row: two fit into a page as they are, and from 2,032 on they are compressed to less than half.
+const BYTES: usize = 3_840;
 /// Ids of one row of a term.
 pub(super) const GROUP: usize = BYTES / ID;
 /// Unfinished instances of one row.

@@ -181,7 +181,7 @@ impl Changes {
             sqlx::query(
                 "delete from waits w
                  using unnest($1::bytea[], $2::int[]) as t (instance_id, path)
-                 where w.instance_id = t.instance_id and w.path = t.path",
+                 where w.instance_id = t.instance_id and w.path::smallint = t.path::smallint",
             )
             .bind(ids(&self.cancelled))
             .bind(paths(&self.cancelled))
@@ -252,7 +252,7 @@ impl Changes {
                      delete from waits w
                      using unnest($1::bytea[], $2::int[], $3::bool[], $4::bool[], $5::bool[], $7::int[])
                          as t (instance_id, path, alone, queued, held, issued)
-                     where w.instance_id = t.instance_id and w.path = t.path
+                     where w.instance_id = t.instance_id and w.path::smallint = t.path::smallint
                      returning w.instance_id, w.path, w.account_id, w.n, w.step, w.scope, t.issued, t.alone,
                          t.queued, t.held, w.started_at
                  )
