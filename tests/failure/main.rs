@@ -19,4 +19,5 @@ mod herd;
 mod killed;
 mod paused;
 mod proxy;
+mod skew;
 mod verify;

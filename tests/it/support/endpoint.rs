@@ -2,14 +2,17 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use trunkline_connectors::clock;
 
 /// A request as it came in.
 #[derive(Debug, Clone)]
@@ -19,6 +22,7 @@ pub struct Received {
     pub target: String,
     pub headers: HeaderMap,
     pub body: Bytes,
+    pub at: Instant,
 }
 
 impl Received {
@@ -89,10 +93,11 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
     let target = parts.uri.path_and_query().unwrap().to_string();
     let path = parts.uri.path().to_owned();
     let method = parts.method.to_string();
-    let count = {
+    let (count, is_first) = {
         let mut received = shared.received.lock().unwrap();
-        received.push(Received { method, target, headers: parts.headers, body });
-        received.len()
+        let is_first = received.iter().all(|earlier| earlier.target != target);
+        received.push(Received { method, target, headers: parts.headers, body, at: Instant::now() });
+        (received.len(), is_first)
     };
     let mut answering = shared.answering.subscribe();
     answering.wait_for(|answering| *answering).await.unwrap();
@@ -112,6 +117,12 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
         "/404" => (StatusCode::NOT_FOUND, axum::Json(json!({"reason": "gone"}))).into_response(),
         "/much-later" => {
             let later = [(header::RETRY_AFTER, u64::MAX.to_string())];
+            (StatusCode::SERVICE_UNAVAILABLE, later, axum::Json(json!({}))).into_response()
+        }
+        // At first.
+        "/at-a-date" if is_first => {
+            let at = clock::now() + TimeDelta::seconds(4);
+            let later = [(header::RETRY_AFTER, at.format("%a, %d %b %Y %H:%M:%S GMT").to_string())];
             (StatusCode::SERVICE_UNAVAILABLE, later, axum::Json(json!({}))).into_response()
         }
         "/hangs" => std::future::pending().await,
