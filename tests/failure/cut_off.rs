@@ -127,35 +127,57 @@ const INSTANCES: usize = 16;
 async fn begins_nothing_after_its_lease(flow: Flow) {
     let app = TestApp::start().await;
     let endpoint = Endpoint::start().await;
-    let mut slow = call(&endpoint.url, "call");
-    slow["inputs"]["body"] = json!({"slow": SLOW});
-    let id = app.define(definition(json!([slow]))).await;
     let proxy = Proxy::before(app.direct_url()).await;
     let cut_off = WorkerProcess::start(&proxy.url());
-    let started = (0..INSTANCES).map(|n| app.start_instance(&id, json!({"n": n})));
-    let paths = futures::future::join_all(started).await;
-    until("it calls", || async { !endpoint.received().is_empty() }).await;
-    proxy.let_through(flow);
-    // A call that was begun may take a moment to come here.
-    let over = Duration::from_secs(lease() + 1);
-    pass(over).await;
-    let before = endpoint.received().len();
-    assert!(before < INSTANCES, "there is nothing left that it could begin");
-    pass(over).await;
-    assert_eq!(endpoint.received().len(), before, "{flow:?}: {}", cut_off.log());
-
-    let _other = WorkerProcess::start(app.direct_url());
-    until("the other worker takes over", || async { endpoint.received().len() > before }).await;
-    proxy.let_through(Flow::BOTH);
-    for path in &paths {
-        let complete = || async { app.get(path).await.expect(200)["status"] == "Complete" };
-        until("every instance ends well", complete).await;
-    }
-    let lives = || async { cut_off.log().matches("worker registered").count() == 2 };
-    until("it learns of its end and begins anew", lives).await;
-    let received = endpoint.received();
-    let keys: HashSet<(&str, &str)> =
-        received.iter().map(|call| (call.target.as_str(), call.header("idempotency-key").unwrap())).collect();
-    assert_eq!(keys.len(), INSTANCES, "every attempt of a step has the same key");
+    let story = Story { app: &app, endpoint: &endpoint, cut_off: &cut_off };
+    story.tell(flow, |flow| proxy.let_through(flow), || WorkerProcess::start(app.direct_url())).await;
     verify(app.direct_url()).await;
+}
+
+/// Of a worker that is cut off from the database while the endpoint is there for it.
+pub struct Story<'a> {
+    pub app: &'a TestApp,
+    pub endpoint: &'a Endpoint,
+    pub cut_off: &'a WorkerProcess,
+}
+
+impl Story<'_> {
+    pub async fn tell(
+        &self,
+        flow: Flow,
+        let_through: impl Fn(Flow),
+        start_another: impl Fn() -> WorkerProcess,
+    ) {
+        let Self { app, endpoint, cut_off } = self;
+        let mut slow = call(&endpoint.url, "call");
+        slow["inputs"]["body"] = json!({"slow": SLOW});
+        let id = app.define(definition(json!([slow]))).await;
+        let started = (0..INSTANCES).map(|n| app.start_instance(&id, json!({"n": n})));
+        let paths = futures::future::join_all(started).await;
+        until("it calls", || async { !endpoint.received().is_empty() }).await;
+        let_through(flow);
+        // A call that was begun may take a moment to come here.
+        let over = Duration::from_secs(lease() + 1);
+        pass(over).await;
+        let before = endpoint.received().len();
+        assert!(before < INSTANCES, "there is nothing left that it could begin");
+        pass(over).await;
+        assert_eq!(endpoint.received().len(), before, "{flow:?}: {}", cut_off.log());
+
+        let _other = start_another();
+        until("the other worker takes over", || async { endpoint.received().len() > before }).await;
+        let_through(Flow::BOTH);
+        for path in &paths {
+            let complete = || async { app.get(path).await.expect(200)["status"] == "Complete" };
+            until("every instance ends well", complete).await;
+        }
+        let lives = || async { cut_off.log().matches("worker registered").count() == 2 };
+        until("it learns of its end and begins anew", lives).await;
+        let received = endpoint.received();
+        let keys: HashSet<(&str, &str)> = received
+            .iter()
+            .map(|call| (call.target.as_str(), call.header("idempotency-key").unwrap()))
+            .collect();
+        assert_eq!(keys.len(), INSTANCES, "every attempt of a step has the same key");
+    }
 }

@@ -1,6 +1,7 @@
 //! An HTTP endpoint for steps to call: it keeps what it got and answers by path.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -22,6 +23,7 @@ pub struct Received {
     pub target: String,
     pub headers: HeaderMap,
     pub body: Bytes,
+    #[allow(dead_code, reason = "`tests/failure` asks for it")]
     pub at: Instant,
 }
 
@@ -53,10 +55,15 @@ struct Shared {
 
 impl Endpoint {
     pub async fn start() -> Self {
+        Self::start_at(Ipv4Addr::LOCALHOST).await
+    }
+
+    /// At another address of this machine.
+    pub async fn start_at(address: Ipv4Addr) -> Self {
         let shared =
             Shared { received: Arc::default(), scripts: Arc::default(), answering: watch::Sender::new(true) };
         let router = Router::new().fallback(routing::any(answer)).with_state(shared.clone());
-        Self { url: serve(router).await, shared }
+        Self { url: serve_at(address, router).await, shared }
     }
 
     pub fn received(&self) -> Vec<Received> {
@@ -134,7 +141,11 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
 
 /// Serves a router on a port of its own; gives the URL.
 pub async fn serve(router: Router) -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    serve_at(Ipv4Addr::LOCALHOST, router).await
+}
+
+async fn serve_at(address: Ipv4Addr, router: Router) -> String {
+    let listener = tokio::net::TcpListener::bind((address, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await });
     format!("http://{address}")
