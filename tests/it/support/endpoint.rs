@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -51,6 +52,7 @@ struct Shared {
     scripts: Arc<Mutex<HashMap<String, VecDeque<Scripted>>>>,
     /// Answers are given while this is true.
     answering: watch::Sender<bool>,
+    answered: Arc<AtomicUsize>,
 }
 
 impl Endpoint {
@@ -60,8 +62,12 @@ impl Endpoint {
 
     /// At another address of this machine.
     pub async fn start_at(address: Ipv4Addr) -> Self {
-        let shared =
-            Shared { received: Arc::default(), scripts: Arc::default(), answering: watch::Sender::new(true) };
+        let shared = Shared {
+            received: Arc::default(),
+            scripts: Arc::default(),
+            answering: watch::Sender::new(true),
+            answered: Arc::default(),
+        };
         let router = Router::new().fallback(routing::any(answer)).with_state(shared.clone());
         Self { url: serve_at(address, router).await, shared }
     }
@@ -92,6 +98,12 @@ impl Endpoint {
     pub fn give_answers(&self) {
         self.shared.answering.send_replace(true);
     }
+
+    /// Requests that were not held, or not any more.
+    #[allow(dead_code, reason = "`tests/failure` asks for it")]
+    pub fn answered(&self) -> usize {
+        self.shared.answered.load(Ordering::Relaxed)
+    }
 }
 
 async fn answer(State(shared): State<Shared>, request: Request) -> Response {
@@ -108,6 +120,7 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
     };
     let mut answering = shared.answering.subscribe();
     answering.wait_for(|answering| *answering).await.unwrap();
+    shared.answered.fetch_add(1, Ordering::Relaxed);
     let scripted = {
         let mut scripts = shared.scripts.lock().unwrap();
         scripts.get_mut(&path).and_then(|answers| match answers.len() {
