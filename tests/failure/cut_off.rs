@@ -114,11 +114,29 @@ async fn a_worker_whose_first_connections_die_without_a_word_begins_with_others(
 /// One way or both: what it had claimed and not begun is begun by others alone.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_cut_off_begins_nothing_after_its_lease() {
-    let flows = [Flow::NEITHER, Flow::ANSWERS_LOST, Flow::REQUESTS_LOST];
     for round in 0..either(2, 100) {
-        begins_nothing_after_its_lease(flows[round % flows.len()]).await;
+        begins_nothing_after_its_lease(FLOWS[round % FLOWS.len()]).await;
     }
 }
+
+/// Only the connections that it claims, completes and renews by: what else it asks is answered, so that nothing but its
+/// lease keeps it from going on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_cannot_renew_begins_nothing_after_its_lease() {
+    for round in 0..either(1, 50) {
+        let app = TestApp::start().await;
+        let endpoint = Endpoint::start().await;
+        let proxy = Proxy::before(app.direct_url()).await;
+        let cut_off = WorkerProcess::start(&proxy.url());
+        let story = Story { app: &app, endpoint: &endpoint, cut_off: &cut_off };
+        let let_through = |flow| proxy.let_through_of("trunkline-worker", flow);
+        let start_another = || WorkerProcess::start(app.direct_url());
+        story.tell(FLOWS[round % FLOWS.len()], let_through, start_another).await;
+        verify(app.direct_url()).await;
+    }
+}
+
+const FLOWS: [Flow; 3] = [Flow::NEITHER, Flow::ANSWERS_LOST, Flow::REQUESTS_LOST];
 
 /// Half a second of the only evaluator, before each call.
 const SLOW: &str = "{{Array.from({length: 1500}).map((x, i) => Array.from({length: 1000}).map((y, j) => i * j).length).length}}";

@@ -70,7 +70,8 @@ async fn a_full_disk_refuses_what_it_cannot_keep_and_loses_nothing() {
     move_log(&data, &disk);
     let cluster = Cluster::start(options).await.unwrap();
     let fleet = Fleet::on(cluster, folder, 1, 2).await;
-    let load = fleet.begin_load(2, Duration::from_millis(50)).await;
+    // So many that some are in the middle of a commit when it dies.
+    let load = fleet.begin_load(16, Duration::from_millis(5)).await;
     for round in 0..either(1, 10) {
         fleet.until_more_ended(20).await;
         let refused = load.refused();
