@@ -8,7 +8,7 @@ dev: machine
 	@exec cargo run --locked -- dev $(ARGS)
 
 # In this order, so that what is quick to find is found first.
-test: checks machine breakers dependencies lint client
+test: checks machine breakers client dependencies lint
 	cargo test --locked --workspace
 	@sh scripts/fuzz-api
 
@@ -46,10 +46,12 @@ fmt:
 lint:
 	cargo fmt --all --check && cargo clippy --locked --workspace --all-targets -- -D warnings
 
-# Licences, banned crates and sources of what we build on, by cargo-deny. With known vulnerabilities, where there is
-# a network: make dependencies ADVISORIES=1
+# Licences, banned crates and sources of what we build on, by cargo-deny; and what npm's registry knows against the
+# packages that tests and benchmarks take from there, where it answers. With known vulnerabilities of crates, where there
+# is a network, and with those of packages as errors: make dependencies ADVISORIES=1
 dependencies:
 	@sh scripts/check-dependencies
+	@sh scripts/audit-npm
 
 # The numbered checks of both APIs' specifications that no test carries.
 checks:
