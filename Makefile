@@ -1,6 +1,6 @@
 # The README's commands, one line each: cargo and the scripts do the work.
 
-.PHONY: dev test failure test-pooler test-upgrade fuzz fuzz-parsers bench bench-peers fmt lint dependencies checks client machine
+.PHONY: dev test failure test-pooler test-upgrade fuzz fuzz-parsers bench bench-peers fmt lint dependencies checks client machine breakers
 .NOTPARALLEL:
 
 # The whole server, with a PostgreSQL of its own. Its flags go into ARGS: make dev ARGS=--reset
@@ -8,12 +8,12 @@ dev: machine
 	@exec cargo run --locked -- dev $(ARGS)
 
 # In this order, so that what is quick to find is found first.
-test: checks machine dependencies lint client
+test: checks machine breakers client dependencies lint
 	cargo test --locked --workspace
 	@sh scripts/fuzz-api
 
 # Everything that can die dies, for hours; a few minutes of it are part of `make test`. One scenario: make failure ARGS=herd
-failure: machine
+failure: machine breakers
 	@FAILURE=long cargo test --locked --test failure -- --nocapture --test-threads=1 $(ARGS)
 
 # The tests behind PgBouncer that pools transactions. Some of them: make test-pooler ARGS=stories
@@ -46,10 +46,12 @@ fmt:
 lint:
 	cargo fmt --all --check && cargo clippy --locked --workspace --all-targets -- -D warnings
 
-# Licences, banned crates and sources of what we build on, by cargo-deny. With known vulnerabilities, where there is
-# a network: make dependencies ADVISORIES=1
+# Licences, banned crates and sources of what we build on, by cargo-deny; and what npm's registry knows against the
+# packages that tests and benchmarks take from there, where it answers. With known vulnerabilities of crates, where there
+# is a network, and with those of packages as errors: make dependencies ADVISORIES=1
 dependencies:
 	@sh scripts/check-dependencies
+	@sh scripts/audit-npm
 
 # The numbered checks of both APIs' specifications that no test carries.
 checks:
@@ -62,3 +64,7 @@ client:
 # PostgreSQL's binaries and a C compiler; nothing to do where they are.
 machine:
 	@sh scripts/install-postgres.sh
+
+# What makes clocks wrong and networks fall silent, where it can be installed; nothing to do where it is.
+breakers:
+	@sh scripts/install-failure-tools

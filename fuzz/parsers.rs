@@ -1,11 +1,15 @@
 //! What must hold of everything that strangers' bytes go through, whatever they are. The fuzz targets call these, and
 //! so does `tests/it/parsers.rs` with what is kept in `corpus`.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::DateTime;
 use serde_json::{Value, json};
 use trunkline_connectors::eight_by_eight::inbound;
 use trunkline_connectors::eight_by_eight::voice_inbound::{VoiceInbound, parse_dtmf_callback, parse_voice};
-use trunkline_connectors::messages_api::{parse_inbound, parse_status, verify_webhook_token};
+use trunkline_connectors::messages_api::{
+    ApplicationToken, parse_inbound, parse_status, verify_webhook_token,
+};
 use trunkline_expressions::{Template, check_scripts};
 use trunkline_workflow::definition::{self, ScriptPlace, Severity};
 use trunkline_workflow::{strict_json, timespan};
@@ -15,8 +19,14 @@ type Parser = fn(&[u8]);
 
 /// Each by the name of its folder in `corpus`.
 #[allow(dead_code, reason = "the fuzz targets name theirs")]
-pub const PARSERS: [(&str, Parser); 5] =
-    [("template", template), ("script", script), ("timespan", timespan), ("webhook", webhook), ("jwt", jwt)];
+pub const PARSERS: [(&str, Parser); 6] = [
+    ("template", template),
+    ("script", script),
+    ("timespan", timespan),
+    ("webhook", webhook),
+    ("jwt", jwt),
+    ("application_token", application_token),
+];
 
 /// A text with scripts in it, or a whole definition: it compiles exactly if the check finds nothing, and without a
 /// script it stays as it is.
@@ -113,5 +123,37 @@ pub fn jwt(bytes: &[u8]) {
         if let Ok(claims) = verify_webhook_token("signature-secret", header, now) {
             let _ = claims.verify_body(bytes);
         }
+    }
+}
+
+/// A token that an application signed: as it is sent, or its header, claims and signature on three lines, which
+/// altered bytes leave readable.
+pub fn application_token(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    read_application_token(text);
+    let parts: Vec<String> = text.splitn(3, '\n').map(|part| URL_SAFE_NO_PAD.encode(part)).collect();
+    read_application_token(&parts.join("."));
+}
+
+/// Whoever reads it finds one spelling of what was signed, and it is good for a day at most.
+fn read_application_token(text: &str) {
+    const DAY: i64 = 86_400;
+    const SKEW: i64 = 60;
+    let Some(token) = ApplicationToken::read(text) else { return };
+    let signed = std::str::from_utf8(token.signed()).expect("a part of a text");
+    let (header, claims) = signed.split_once('.').expect("a header and claims");
+    for part in [header, claims] {
+        let decoded = URL_SAFE_NO_PAD.decode(part).expect("it was read");
+        assert_eq!(URL_SAFE_NO_PAD.encode(decoded), part, "another spelling of the same bytes");
+    }
+    if let Some(signature) = token.signature() {
+        assert_eq!(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)), text);
+    }
+    for now in [i64::MIN, 0, 1_700_000_000, i64::MAX] {
+        let later = now.checked_add(DAY + 2 * SKEW + 1).filter(|_| token.check_times(now).is_ok());
+        assert!(later.is_none_or(|later| token.check_times(later).is_err()), "{text}");
+    }
+    for path in ["/v0.1/dispatch", "/", ""] {
+        assert_eq!(token.covers(path), token.covers(&format!("{path}/")), "{text}");
     }
 }

@@ -1,6 +1,6 @@
 //! `trunkline serve`: the HTTP APIs, on the database of the deployment.
 
-use trunkline_connectors::clock;
+use trunkline_store::clock;
 
 use super::error::CliError;
 use super::settings::{ListenSettings, MetricsSettings, SealingStoreSettings, TraceSettings};

@@ -114,11 +114,29 @@ async fn a_worker_whose_first_connections_die_without_a_word_begins_with_others(
 /// One way or both: what it had claimed and not begun is begun by others alone.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_cut_off_begins_nothing_after_its_lease() {
-    let flows = [Flow::NEITHER, Flow::ANSWERS_LOST, Flow::REQUESTS_LOST];
     for round in 0..either(2, 100) {
-        begins_nothing_after_its_lease(flows[round % flows.len()]).await;
+        begins_nothing_after_its_lease(FLOWS[round % FLOWS.len()]).await;
     }
 }
+
+/// Only the connections that it claims, completes and renews by: what else it asks is answered, so that nothing but its
+/// lease keeps it from going on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_cannot_renew_begins_nothing_after_its_lease() {
+    for round in 0..either(1, 50) {
+        let app = TestApp::start().await;
+        let endpoint = Endpoint::start().await;
+        let proxy = Proxy::before(app.direct_url()).await;
+        let cut_off = WorkerProcess::start(&proxy.url());
+        let story = Story { app: &app, endpoint: &endpoint, cut_off: &cut_off };
+        let let_through = |flow| proxy.let_through_of("trunkline-worker", flow);
+        let start_another = || WorkerProcess::start(app.direct_url());
+        story.tell(FLOWS[round % FLOWS.len()], let_through, start_another).await;
+        verify(app.direct_url()).await;
+    }
+}
+
+const FLOWS: [Flow; 3] = [Flow::NEITHER, Flow::ANSWERS_LOST, Flow::REQUESTS_LOST];
 
 /// Half a second of the only evaluator, before each call.
 const SLOW: &str = "{{Array.from({length: 1500}).map((x, i) => Array.from({length: 1000}).map((y, j) => i * j).length).length}}";
@@ -127,35 +145,57 @@ const INSTANCES: usize = 16;
 async fn begins_nothing_after_its_lease(flow: Flow) {
     let app = TestApp::start().await;
     let endpoint = Endpoint::start().await;
-    let mut slow = call(&endpoint.url, "call");
-    slow["inputs"]["body"] = json!({"slow": SLOW});
-    let id = app.define(definition(json!([slow]))).await;
     let proxy = Proxy::before(app.direct_url()).await;
     let cut_off = WorkerProcess::start(&proxy.url());
-    let started = (0..INSTANCES).map(|n| app.start_instance(&id, json!({"n": n})));
-    let paths = futures::future::join_all(started).await;
-    until("it calls", || async { !endpoint.received().is_empty() }).await;
-    proxy.let_through(flow);
-    // A call that was begun may take a moment to come here.
-    let over = Duration::from_secs(lease() + 1);
-    pass(over).await;
-    let before = endpoint.received().len();
-    assert!(before < INSTANCES, "there is nothing left that it could begin");
-    pass(over).await;
-    assert_eq!(endpoint.received().len(), before, "{flow:?}: {}", cut_off.log());
-
-    let _other = WorkerProcess::start(app.direct_url());
-    until("the other worker takes over", || async { endpoint.received().len() > before }).await;
-    proxy.let_through(Flow::BOTH);
-    for path in &paths {
-        let complete = || async { app.get(path).await.expect(200)["status"] == "Complete" };
-        until("every instance ends well", complete).await;
-    }
-    let lives = || async { cut_off.log().matches("worker registered").count() == 2 };
-    until("it learns of its end and begins anew", lives).await;
-    let received = endpoint.received();
-    let keys: HashSet<(&str, &str)> =
-        received.iter().map(|call| (call.target.as_str(), call.header("idempotency-key").unwrap())).collect();
-    assert_eq!(keys.len(), INSTANCES, "every attempt of a step has the same key");
+    let story = Story { app: &app, endpoint: &endpoint, cut_off: &cut_off };
+    story.tell(flow, |flow| proxy.let_through(flow), || WorkerProcess::start(app.direct_url())).await;
     verify(app.direct_url()).await;
+}
+
+/// Of a worker that is cut off from the database while the endpoint is there for it.
+pub struct Story<'a> {
+    pub app: &'a TestApp,
+    pub endpoint: &'a Endpoint,
+    pub cut_off: &'a WorkerProcess,
+}
+
+impl Story<'_> {
+    pub async fn tell(
+        &self,
+        flow: Flow,
+        let_through: impl Fn(Flow),
+        start_another: impl Fn() -> WorkerProcess,
+    ) {
+        let Self { app, endpoint, cut_off } = self;
+        let mut slow = call(&endpoint.url, "call");
+        slow["inputs"]["body"] = json!({"slow": SLOW});
+        let id = app.define(definition(json!([slow]))).await;
+        let started = (0..INSTANCES).map(|n| app.start_instance(&id, json!({"n": n})));
+        let paths = futures::future::join_all(started).await;
+        until("it calls", || async { !endpoint.received().is_empty() }).await;
+        let_through(flow);
+        // A call that was begun may take a moment to come here.
+        let over = Duration::from_secs(lease() + 1);
+        pass(over).await;
+        let before = endpoint.received().len();
+        assert!(before < INSTANCES, "there is nothing left that it could begin");
+        pass(over).await;
+        assert_eq!(endpoint.received().len(), before, "{flow:?}: {}", cut_off.log());
+
+        let _other = start_another();
+        until("the other worker takes over", || async { endpoint.received().len() > before }).await;
+        let_through(Flow::BOTH);
+        for path in &paths {
+            let complete = || async { app.get(path).await.expect(200)["status"] == "Complete" };
+            until("every instance ends well", complete).await;
+        }
+        let lives = || async { cut_off.log().matches("worker registered").count() == 2 };
+        until("it learns of its end and begins anew", lives).await;
+        let received = endpoint.received();
+        let keys: HashSet<(&str, &str)> = received
+            .iter()
+            .map(|call| (call.target.as_str(), call.header("idempotency-key").unwrap()))
+            .collect();
+        assert_eq!(keys.len(), INSTANCES, "every attempt of a step has the same key");
+    }
 }

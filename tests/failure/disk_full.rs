@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use trunkline_store::cluster::{Cluster, ClusterOptions};
 
 use crate::fleet::Fleet;
-use crate::support::extent::{either, promised};
+use crate::support::extent::{either, promised, skipped};
 use crate::support::until;
 
 /// A small disk; gone with this value.
@@ -58,7 +58,7 @@ async fn a_full_disk_refuses_what_it_cannot_keep_and_loses_nothing() {
     let folder = std::env::temp_dir().join(format!("trunkline-disk-{}", std::process::id()));
     let mount = std::env::temp_dir().join(format!("trunkline-disk-{}-log", std::process::id()));
     let Some(disk) = Disk::mount(mount.clone(), 160) else {
-        println!("skipped: only root mounts a small disk");
+        skipped("only root mounts a small disk");
         std::fs::remove_dir_all(mount).unwrap();
         return;
     };
@@ -70,7 +70,8 @@ async fn a_full_disk_refuses_what_it_cannot_keep_and_loses_nothing() {
     move_log(&data, &disk);
     let cluster = Cluster::start(options).await.unwrap();
     let fleet = Fleet::on(cluster, folder, 1, 2).await;
-    let load = fleet.begin_load(2, Duration::from_millis(50)).await;
+    // So many that some are in the middle of a commit when it dies.
+    let load = fleet.begin_load(16, Duration::from_millis(5)).await;
     for round in 0..either(1, 10) {
         fleet.until_more_ended(20).await;
         let refused = load.refused();

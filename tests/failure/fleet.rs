@@ -66,6 +66,12 @@ impl Fleet {
         *self.addresses.lock().unwrap() = addresses;
     }
 
+    /// Another one, that customers go to as well.
+    pub fn add_server(&mut self, server: WorkerProcess, address: String) {
+        self.servers.push(server);
+        self.addresses.lock().unwrap().push(address);
+    }
+
     /// Of the servers.
     pub fn addresses(&self) -> Vec<String> {
         self.addresses.lock().unwrap().clone()

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use sqlx::AssertSqlSafe;
 
 use crate::fleet::Fleet;
 use crate::processes::WorkerProcess;
@@ -51,12 +52,19 @@ async fn a_herd_of_timers_leaves_room_for_everybody_else() {
         .await
         .unwrap();
     }
-    let due =
-        "create table due as select instance_id, now() + random() * interval '1 second' as at from waits;
-         update waits w set due_at = due.at from due where due.instance_id = w.instance_id";
-    sqlx::raw_sql(due).execute(&pool).await.unwrap();
     let url = fleet.app.database_url().to_owned();
     fleet.workers = (0..2).map(|_| WorkerProcess::start(&url)).collect();
+    for worker in &fleet.workers {
+        until("it works", || async { worker.log().contains("worker registered") }).await;
+    }
+    // They look for what is due long before it is.
+    let due = format!(
+        "create table due as
+         select instance_id, now() + interval '{} seconds' + random() * interval '1 second' as at from waits;
+         update waits w set due_at = due.at from due where due.instance_id = w.instance_id",
+        either(4, 90)
+    );
+    sqlx::raw_sql(AssertSqlSafe(due)).execute(&pool).await.unwrap();
 
     let begun = Instant::now();
     let mut left = timers.try_into().unwrap();

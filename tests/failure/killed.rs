@@ -1,6 +1,7 @@
 //! `kill -9`: of workers in mid-step, of everything at once, of PostgreSQL; under load, again and again. What one kill
 //! at an exact point does is in `tests/it/deaths`.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
@@ -33,7 +34,12 @@ async fn workers_killed_in_mid_step_lose_nothing() {
     while either(kills < 4, begun.elapsed() < Duration::from_secs(20 * 60)) {
         fleet.until_more_ended(either(10, 1)).await;
         pass(Duration::from_millis(chance.random_range(either(0..500, 1_000..5_000)))).await;
+        // In mid-step: calls that are made and not answered.
+        fleet.endpoint.hold_answers();
+        let unanswered = || fleet.endpoint.received().len() - fleet.endpoint.answered();
+        until("calls are under way", || async { unanswered() >= 2 * workers }).await;
         let name = fleet.replace_worker(chance.random_range(0..workers));
+        fleet.endpoint.give_answers();
         let killed = Instant::now();
         let held = || async {
             sqlx::query_scalar::<_, bool>(
@@ -48,6 +54,9 @@ async fn workers_killed_in_mid_step_lose_nothing() {
         assert!(killed.elapsed() < promised(lease() + 5), "{:?}", killed.elapsed());
         kills += 1;
     }
+    let calls = fleet.endpoint.received();
+    let distinct: HashSet<u64> = calls.iter().map(|call| call.json()["n"].as_u64().unwrap()).collect();
+    assert!(calls.len() > distinct.len(), "{kills} workers were killed, and nobody in mid-step");
     println!("{kills} workers killed");
     fleet.finish(load).await;
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use trunkline_connectors::clock;
 use trunkline_connectors::messages_api::sign_webhook;
 use trunkline_connectors::outbound::{OutboundClient, OutboundRequest};
 use trunkline_store::callbacks::{Callback, Delivery};
+use trunkline_store::clock;
 use trunkline_store::{Store, StoreError};
 use uuid::Uuid;
 

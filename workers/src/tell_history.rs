@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use trunkline_connectors::clock;
 use trunkline_connectors::recording::{Recorder, Redaction};
 use trunkline_store::attempts::{Attempt, AttemptOutcome};
+use trunkline_store::clock;
 use trunkline_workflow::Outcome;
 use trunkline_workflow::step::StepType;
 

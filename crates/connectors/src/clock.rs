@@ -1,5 +1,5 @@
-//! The one place that reads the machine's clock. Everybody else is handed [`now`], or the
-//! database's time, so that tests can hold it.
+//! The machine's clock, for whoever has no database to ask: the rest goes by `store::clock`. Nobody reads it anywhere
+//! else, so that tests can hold it.
 
 use chrono::{DateTime, Utc};
 

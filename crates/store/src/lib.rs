@@ -10,6 +10,7 @@ pub mod audit;
 pub mod batches;
 pub mod callbacks;
 pub mod check_master_key;
+pub mod clock;
 pub mod cluster;
 pub mod connect;
 pub mod connectors;

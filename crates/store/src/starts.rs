@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use sqlx::PgExecutor;
@@ -14,6 +14,7 @@ use trunkline_telemetry::traces::{Span, SpanKind, TraceContext};
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId, Version};
 use uuid::Uuid;
 
+use crate::clock;
 use crate::wake::Wake;
 use crate::{PgConnection, PgPool, Store, StoreError};
 
@@ -310,11 +311,10 @@ pub(crate) async fn count_one(executor: impl PgExecutor<'_>, account: &AccountId
     Ok(())
 }
 
-/// U-12. The clock is this process's: ids only need to sort roughly by time.
+/// U-12. Ids sort roughly by time, whoever makes them.
 pub(crate) fn new_id() -> InstanceId {
     static PROCESS: LazyLock<[u8; 5]> = LazyLock::new(rand::random);
     static COUNT: LazyLock<AtomicU32> = LazyLock::new(|| AtomicU32::new(rand::random()));
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let seconds = u32::try_from(now.as_secs()).unwrap_or(u32::MAX);
+    let seconds = u32::try_from(clock::now().timestamp()).unwrap_or(u32::MAX);
     InstanceId::from_parts(seconds, *PROCESS, COUNT.fetch_add(1, Ordering::Relaxed))
 }

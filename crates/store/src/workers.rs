@@ -17,6 +17,7 @@ use chrono::{DateTime, Utc};
 use trunkline_workflow::step::StepType;
 
 use crate::attempts::AttemptOutcome;
+use crate::clock;
 use crate::pools::{Accounts, Steps};
 use crate::waits::Resume;
 use crate::{PgConnection, Store, StoreError};
@@ -160,17 +161,19 @@ pub async fn renew(
     worker: Incarnation,
     lease: Duration,
 ) -> Result<Renewal, StoreError> {
-    let renewed: Option<bool> = sqlx::query_scalar(
+    let renewed: Option<(bool, i64)> = sqlx::query_as(
         "update workers
          set leased_until = now() + $2 * interval '1 microsecond', renewed_at = now()
          where id = $1 and lost_at is null
-         returning draining",
+         returning draining, (extract(epoch from clock_timestamp()) * 1000000)::bigint",
     )
     .bind(worker.0)
     .bind(micros(lease))
     .fetch_optional(connection)
     .await?;
-    Ok(renewed.map_or(Renewal::Lost, |draining| Renewal::Renewed { draining }))
+    let Some((draining, time)) = renewed else { return Ok(Renewal::Lost) };
+    clock::hear(time);
+    Ok(Renewal::Renewed { draining })
 }
 
 /// Ends a life in good order; what it still holds goes back to the queue. The row stays for a while, so that

@@ -1,6 +1,5 @@
 //! The Workflows and Messages API, known as the Nexmo API: who may call it, how its errors look, its routes.
 
-mod acl;
 pub mod applications;
 mod authenticate;
 mod basic;

@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use trunkline_connectors::clock;
 use trunkline_connectors::eight_by_eight::{EightByEight, VoiceApi};
 use trunkline_connectors::messages_api::{Auth, MessagesApi, MessagesApiSettings, SmsRoute, Version};
 use trunkline_connectors::outbound::{AddressPolicy, OutboundClient, parse_network};
 use trunkline_expressions::Limits;
-use trunkline_store::Store;
+use trunkline_store::{Store, clock};
 use trunkline_workers::{ConnectorUse, Rules, Settings, Tools};
 
 use super::banner::Banner;

@@ -29,6 +29,8 @@ struct Shared {
     fate: watch::Sender<Fate>,
     released: watch::Sender<bool>,
     flow: watch::Sender<Flow>,
+    /// Of clients that call themselves otherwise everything gets through.
+    only: Mutex<Option<&'static str>>,
     /// Connections with a smaller number than this are dead, and nobody is told.
     alive_from: watch::Sender<u64>,
     newest: AtomicU64,
@@ -77,6 +79,7 @@ impl Proxy {
             fate: watch::Sender::new(Fate::Ahead),
             released: watch::Sender::new(false),
             flow: watch::Sender::new(Flow::BOTH),
+            only: Mutex::default(),
             alive_from: watch::Sender::new(0),
             newest: AtomicU64::new(0),
         });
@@ -118,6 +121,12 @@ impl Proxy {
         self.shared.flow.send_replace(flow);
     }
 
+    /// The same for one kind of connections alone, by what the client calls itself.
+    pub fn let_through_of(&self, name: &'static str, flow: Flow) {
+        *self.shared.only.lock().unwrap() = Some(name);
+        self.let_through(flow);
+    }
+
     /// Every connection that there is dies without a word, as when the database moves to another machine; new ones
     /// find it.
     pub fn bury_connections(&self) {
@@ -144,7 +153,7 @@ async fn carry(shared: &Shared, mut client: TcpStream, number: u64) -> io::Resul
         }
     };
     let mut progress = Progress::of(&opening);
-    flow.wait_for(|flow| flow.to_server).await.map_err(io::Error::other)?;
+    flow.wait_for(|flow| shared.of(&progress, *flow).to_server).await.map_err(io::Error::other)?;
     server.write_all(&opening).await?;
     loop {
         for message in take_messages(&mut said) {
@@ -199,7 +208,7 @@ async fn carry(shared: &Shared, mut client: TcpStream, number: u64) -> io::Resul
             arriving.extend(&message.0);
         }
         client.write_all(&arriving).await?;
-        let open = *flow.borrow_and_update();
+        let open = shared.of(&progress, *flow.borrow_and_update());
         if number < *alive_from.borrow_and_update() {
             std::future::pending::<()>().await;
         }
@@ -229,6 +238,11 @@ impl Shared {
         let (_, cut) = armed.take_if(|_| is_it)?;
         self.fate.send_replace(Fate::UnderWay);
         Some(cut)
+    }
+
+    fn of(&self, progress: &Progress, flow: Flow) -> Flow {
+        let only = *self.only.lock().unwrap();
+        if only.is_none_or(|name| progress.name == name) { flow } else { Flow::BOTH }
     }
 
     async fn until_released(&self) {

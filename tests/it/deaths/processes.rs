@@ -44,10 +44,27 @@ impl WorkerProcess {
         database_url: &str,
         environment: &[(&str, &str)],
     ) -> Self {
+        Self::start_command(Command::new(program), role, database_url, environment)
+    }
+
+    /// A worker in another network, whose path this is.
+    #[allow(dead_code, reason = "`tests/failure` does")]
+    pub fn start_in_network(network: &str, database_url: &str, environment: &[(&str, &str)]) -> Self {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net={network}")).arg(env!("CARGO_BIN_EXE_trunkline"));
+        Self::start_command(command, "worker", database_url, environment)
+    }
+
+    fn start_command(
+        mut command: Command,
+        role: &str,
+        database_url: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let name = new_name(role);
         let log = log_of(&name);
         let output = File::create(&log).unwrap();
-        let child = Command::new(program)
+        let child = command
             .arg(role)
             .env_clear()
             .env("DATABASE_URL", database_url)

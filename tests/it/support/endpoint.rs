@@ -1,15 +1,20 @@
 //! An HTTP endpoint for steps to call: it keeps what it got and answers by path.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use trunkline_connectors::clock;
 
 /// A request as it came in.
 #[derive(Debug, Clone)]
@@ -19,6 +24,8 @@ pub struct Received {
     pub target: String,
     pub headers: HeaderMap,
     pub body: Bytes,
+    #[allow(dead_code, reason = "`tests/failure` asks for it")]
+    pub at: Instant,
 }
 
 impl Received {
@@ -45,14 +52,24 @@ struct Shared {
     scripts: Arc<Mutex<HashMap<String, VecDeque<Scripted>>>>,
     /// Answers are given while this is true.
     answering: watch::Sender<bool>,
+    answered: Arc<AtomicUsize>,
 }
 
 impl Endpoint {
     pub async fn start() -> Self {
-        let shared =
-            Shared { received: Arc::default(), scripts: Arc::default(), answering: watch::Sender::new(true) };
+        Self::start_at(Ipv4Addr::LOCALHOST).await
+    }
+
+    /// At another address of this machine.
+    pub async fn start_at(address: Ipv4Addr) -> Self {
+        let shared = Shared {
+            received: Arc::default(),
+            scripts: Arc::default(),
+            answering: watch::Sender::new(true),
+            answered: Arc::default(),
+        };
         let router = Router::new().fallback(routing::any(answer)).with_state(shared.clone());
-        Self { url: serve(router).await, shared }
+        Self { url: serve_at(address, router).await, shared }
     }
 
     pub fn received(&self) -> Vec<Received> {
@@ -81,6 +98,12 @@ impl Endpoint {
     pub fn give_answers(&self) {
         self.shared.answering.send_replace(true);
     }
+
+    /// Requests that were not held, or not any more.
+    #[allow(dead_code, reason = "`tests/failure` asks for it")]
+    pub fn answered(&self) -> usize {
+        self.shared.answered.load(Ordering::Relaxed)
+    }
 }
 
 async fn answer(State(shared): State<Shared>, request: Request) -> Response {
@@ -89,13 +112,15 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
     let target = parts.uri.path_and_query().unwrap().to_string();
     let path = parts.uri.path().to_owned();
     let method = parts.method.to_string();
-    let count = {
+    let (count, is_first) = {
         let mut received = shared.received.lock().unwrap();
-        received.push(Received { method, target, headers: parts.headers, body });
-        received.len()
+        let is_first = received.iter().all(|earlier| earlier.target != target);
+        received.push(Received { method, target, headers: parts.headers, body, at: Instant::now() });
+        (received.len(), is_first)
     };
     let mut answering = shared.answering.subscribe();
     answering.wait_for(|answering| *answering).await.unwrap();
+    shared.answered.fetch_add(1, Ordering::Relaxed);
     let scripted = {
         let mut scripts = shared.scripts.lock().unwrap();
         scripts.get_mut(&path).and_then(|answers| match answers.len() {
@@ -114,6 +139,12 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
             let later = [(header::RETRY_AFTER, u64::MAX.to_string())];
             (StatusCode::SERVICE_UNAVAILABLE, later, axum::Json(json!({}))).into_response()
         }
+        // At first.
+        "/at-a-date" if is_first => {
+            let at = clock::now() + TimeDelta::seconds(4);
+            let later = [(header::RETRY_AFTER, at.format("%a, %d %b %Y %H:%M:%S GMT").to_string())];
+            (StatusCode::SERVICE_UNAVAILABLE, later, axum::Json(json!({}))).into_response()
+        }
         "/hangs" => std::future::pending().await,
         "/count" => axum::Json(json!({"count": count})).into_response(),
         "/large" => format!("\"{}\"", "x".repeat(1 << 20)).into_response(),
@@ -123,7 +154,11 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
 
 /// Serves a router on a port of its own; gives the URL.
 pub async fn serve(router: Router) -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    serve_at(Ipv4Addr::LOCALHOST, router).await
+}
+
+async fn serve_at(address: Ipv4Addr, router: Router) -> String {
+    let listener = tokio::net::TcpListener::bind((address, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await });
     format!("http://{address}")

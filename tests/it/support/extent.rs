@@ -11,6 +11,13 @@ pub fn either<T>(short: T, long: T) -> T {
     if is_long() { long } else { short }
 }
 
+/// Says why a scenario cannot run here, also where the words of tests that pass are not shown.
+pub fn skipped(why: &str) {
+    use std::io::Write;
+    let test = std::thread::current().name().unwrap_or_default().to_owned();
+    let _ = writeln!(std::io::stderr(), "NOT RUN: {test}: {why}");
+}
+
 /// Where what must not happen is given the time to happen, or something is measured: there is no condition to wait for.
 pub async fn pass(time: Duration) {
     tokio::time::sleep(time).await;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use trunkline_connectors::clock;
 use trunkline_connectors::correlation::receipt_key;
+use trunkline_store::clock;
 use trunkline_store::dispatches::{NewDispatch, Parent};
 use trunkline_store::waits::Resume;
 use trunkline_workflow::dispatch::{self, Dispatch, Flavour, Link, RequestError};

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use trunkline_connectors::clock;
 use trunkline_connectors::outbound::{
     OutboundError, OutboundRequest, OutboundResponse, call_failed, parse_json_body,
 };
+use trunkline_store::clock;
 use trunkline_workflow::inputs;
 
 use super::{Activity, Input, input_required};

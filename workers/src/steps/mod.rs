@@ -20,13 +20,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
-use trunkline_connectors::clock;
 use trunkline_connectors::correlation::receipt_key;
 use trunkline_connectors::eight_by_eight::receipt::Receipt;
 use trunkline_connectors::eight_by_eight::{EightByEight, SendFailure};
 use trunkline_connectors::messages_api::MessagesApi;
 use trunkline_connectors::outbound::OutboundClient;
 use trunkline_connectors::recording::Recorder;
+use trunkline_store::clock;
 use trunkline_store::events::{EventKind, Incoming, Recipients};
 use trunkline_store::jobs::LeasedJob;
 use trunkline_store::limits::{Ask, Leave};

@@ -1,7 +1,7 @@
 //! `ReportOutcome`: the workflow's end, written down and told once however often the step is done (Dispatch 9.3).
 
 use serde_json::json;
-use trunkline_connectors::clock;
+use trunkline_store::clock;
 use trunkline_workflow::dispatch::Outcome;
 use trunkline_workflow::inputs;
 

@@ -9,13 +9,13 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use trunkline_connectors::clock;
 use trunkline_connectors::correlation::receipt_key;
 use trunkline_connectors::eight_by_eight::{EightByEight, send_workflow_sms};
 use trunkline_connectors::messages_api::status_code::{COMMUNICATION_FAILED, NOT_ALLOWED};
 use trunkline_connectors::messages_api::{
     self, MessagesApi, NotTaken, OutgoingMessage, Sending, StatusError,
 };
+use trunkline_store::clock;
 use trunkline_store::dispatches::{Begun, Change, Echo, Running};
 use trunkline_workflow::dispatch::{Channel, Message, Refusal, Status};
 use trunkline_workflow::limits;

@@ -1,12 +1,12 @@
 //! `VoiceMessage` (spec 3.5.8): done when the provider has taken the call, not when the call ends.
 
 use serde_json::{Map, json};
-use trunkline_connectors::clock;
 use trunkline_connectors::correlation::dtmf_key;
 use trunkline_connectors::eight_by_eight::VoiceApi;
 use trunkline_connectors::eight_by_eight::voice::{
     PlacedCall, Placing, send_voice_message, wants_dtmf_callback,
 };
+use trunkline_store::clock;
 use trunkline_store::messages::{Sent, SentCall, VOICE};
 use trunkline_store::webhook_settings::dtmf_token;
 use trunkline_workflow::inputs;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use trunkline_connectors::clock;
 use trunkline_connectors::correlation::receipt_key;
+use trunkline_store::clock;
 use trunkline_store::waits::Resume;
 use trunkline_workflow::dispatch::{Condition, Status, deciding_statuses};
 use trunkline_workflow::outcome::{Awaited, AwaitedEvent, Wait};

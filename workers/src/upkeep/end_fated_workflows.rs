@@ -1,6 +1,6 @@
 //! Workflows of the Workflows API that a fault ended, or whose parent is gone, are reported or cancelled.
 
-use trunkline_connectors::clock;
+use trunkline_store::clock;
 use trunkline_store::{Store, StoreError};
 use trunkline_workflow::dispatch::Price;
 

@@ -1,10 +1,10 @@
 //! Last messages of which nobody knows whether they were sent are told as refused, when no status came in time
 //! (Dispatch 12.3).
 
-use trunkline_connectors::clock;
 use trunkline_connectors::correlation::receipt_key;
 use trunkline_connectors::messages_api::StatusError;
 use trunkline_connectors::messages_api::status_code::COMMUNICATION_FAILED;
+use trunkline_store::clock;
 use trunkline_store::dispatches::{Change, OverdueMark, OverdueMessage};
 use trunkline_store::{Store, StoreError};
 use trunkline_workflow::dispatch::{Refusal, Status};

@@ -7,9 +7,11 @@ use chrono::{DateTime, Utc};
 use super::send_request::OutboundResponse;
 
 impl OutboundResponse {
-    /// What `Retry-After` says; a date is counted from `now`, and one that has passed is no time at all.
+    /// What `Retry-After` says. A date is of the other side's clock, and counted from what that showed, else from
+    /// `now`; one that has passed is no time at all.
     pub fn retry_after(&self, now: DateTime<Utc>) -> Option<Duration> {
-        self.header("retry-after").and_then(|value| parse(value, now))
+        let theirs = self.header("date").and_then(parse_date);
+        self.header("retry-after").and_then(|value| parse(value, theirs.unwrap_or(now)))
     }
 }
 
@@ -19,15 +21,18 @@ fn parse(value: &str, now: DateTime<Utc>) -> Option<Duration> {
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let at = DateTime::parse_from_rfc2822(value).ok()?.to_utc();
-    Some((at - now).to_std().unwrap_or_default())
+    Some((parse_date(value)? - now).to_std().unwrap_or_default())
+}
+
+fn parse_date(value: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc2822(value.trim()).ok().map(|at| at.to_utc())
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::parse;
+    use super::{OutboundResponse, parse};
     use crate::eight_by_eight::wire::read_timestamp;
 
     #[test]
@@ -44,6 +49,23 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(parse(value, now), expected.map(Duration::from_secs), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_counted_from_the_other_sides_clock() {
+        let now = read_timestamp("1994-11-06T09:49:30Z").unwrap();
+        let answer = |headers: &[(&str, &str)]| OutboundResponse {
+            status: 503,
+            reason: String::new(),
+            headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            body: Vec::new(),
+        };
+        let after = ("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT");
+        let theirs = answer(&[("date", "Sun, 06 Nov 1994 08:49:30 GMT"), after]);
+        assert_eq!(theirs.retry_after(now), Some(Duration::from_secs(7)));
+        for silent in [answer(&[after]), answer(&[("date", "today"), after])] {
+            assert_eq!(silent.retry_after(now), Some(Duration::ZERO));
         }
     }
 }

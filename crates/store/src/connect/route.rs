@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 use super::patience::within;
 use super::pool::ACQUIRE;
 use super::{IDLE_LIMIT, PgConnection};
+use crate::clock;
 
 /// Whose the sessions behind a connection are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,8 +139,13 @@ const CHANGED: &str =
 
 /// What is sent as text is safe everywhere.
 async fn is_own(connection: &mut Driver) -> Result<bool, Error> {
-    let asked =
-        sqlx::raw_sql("select current_setting('trunkline.session', true)").fetch_one(connection).await?;
+    let asked = sqlx::raw_sql(
+        "select current_setting('trunkline.session', true),
+             (extract(epoch from clock_timestamp()) * 1000000)::bigint",
+    )
+    .fetch_one(connection)
+    .await?;
+    clock::hear(asked.try_get(1)?);
     Ok(asked.try_get::<Option<&str>, _>(0)?.is_some_and(|mark| mark == MARK.1))
 }
 
@@ -147,13 +153,16 @@ async fn is_own(connection: &mut Driver) -> Result<bool, Error> {
 /// apart calls it otherwise on its way to PostgreSQL.
 async fn keeps_names(connection: &mut Driver) -> Result<bool, Error> {
     let mut transaction = connection.begin().await?;
-    let asked =
-        sqlx::query_scalar("select exists (select from pg_prepared_statements where name = 'sqlx_s_1')")
-            .fetch_one(&mut *transaction)
-            .await;
+    let asked = sqlx::query_as(
+        "select exists (select from pg_prepared_statements where name = 'sqlx_s_1'),
+             (extract(epoch from clock_timestamp()) * 1000000)::bigint",
+    )
+    .fetch_one(&mut *transaction)
+    .await;
     let keeps = match asked {
-        Ok(is_called_so) => {
+        Ok((is_called_so, time)) => {
             let is_called_so: bool = is_called_so;
+            clock::hear(time);
             // In the same transaction, so that nothing of ours is left in a session that is lent to others.
             transaction.clear_cached_statements().await?;
             !is_called_so
