@@ -58,7 +58,9 @@ impl Drop for Database {
 async fn start() -> Cluster {
     for slot in 0.. {
         let data_dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("it-{slot}"));
-        match Cluster::start(ClusterOptions::for_tests(data_dir)).await {
+        // As many tests at once as there are cores, some with several workers and servers.
+        let options = ClusterOptions { max_connections: 400, ..ClusterOptions::for_tests(data_dir) };
+        match Cluster::start(options).await {
             Ok(cluster) => {
                 make_template(&cluster).await;
                 return cluster;
