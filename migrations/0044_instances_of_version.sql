@@ -7,5 +7,6 @@
 
 set local lock_timeout = '3s';
 
-create index instances_of_version on only instances (uuid_hash_extended(definition_id, version), started_at);  -- store::instances::list
+-- First what needs the stronger lock.
 drop index instances_listed;
+create index instances_of_version on only instances (uuid_hash_extended(definition_id, version), started_at);  -- store::instances::list

@@ -2,10 +2,6 @@
 
 set local lock_timeout = '3s';
 
--- What is kept packed is compressed where it lies: neighbouring ids differ in few bytes. Rows of before stay as they are.
-alter table search_groups alter column ids set storage main;
-alter table search_following alter column seen set storage main;
-
 -- How many have one hash: of an index with a condition the planner does not know it, and takes 1 in 200. Whoever has many
 -- waits already gets the figures here; they come with the table's others otherwise.
 create statistics waits_with_key on (hashtextextended(key, hashtextextended(account_id, 0))) from waits;
@@ -16,6 +12,10 @@ begin
     end if;
 end
 $$;
+
+-- What is kept packed is compressed where it lies: neighbouring ids differ in few bytes. Rows of before stay as they are.
+alter table search_groups alter column ids set storage main;
+alter table search_following alter column seen set storage main;
 
 drop index waits_key;
 alter table waits

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use rustix::process::{Resource, Rlimit};
 
 use super::error::CliError;
 use super::evaluator::EvaluatorChild;
@@ -71,6 +72,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, CliError> {
         EvaluatorChild::run();
     }
     log.start();
+    allow_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -106,6 +108,13 @@ pub fn run(cli: Cli) -> Result<ExitCode, CliError> {
         }
         .map(|()| ExitCode::SUCCESS)
     })
+}
+
+/// As many as the machine's administrator allows: a worker may hold a connection for each slot.
+fn allow_open_files() {
+    let allowed = rustix::process::getrlimit(Resource::Nofile).maximum;
+    // It may be less than what is there already; then it stays.
+    let _ = rustix::process::setrlimit(Resource::Nofile, Rlimit { current: allowed, maximum: allowed });
 }
 
 #[cfg(test)]

@@ -307,7 +307,7 @@ async fn the_hot_statements_are_served_by_their_indexes() {
                      = uuid_hash_extended('6fa459ea-ee8a-3ca4-894e-db77e160355e', 1)
                  and account_id = 'a' and definition_id = '6fa459ea-ee8a-3ca4-894e-db77e160355e' and version = 1
              order by started_at desc, id desc limit 20",
-            "uuid_hash_extended",
+            "uuid_hash_extended_started_at_idx",
         ),
         ("update jobs set worker = null where worker = any('{1}')", "jobs_leased"),
         (

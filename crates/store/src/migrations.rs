@@ -90,9 +90,9 @@ async fn run(connection: &mut PgConnection) -> Result<(), StoreError> {
     )
     .execute(&mut *connection)
     .await?;
+    let applied = applied(connection).await?;
     mend_indexes(connection).await?;
     index_partitions(connection).await?;
-    let applied = applied(connection).await?;
     for migration in MIGRATOR.iter().filter(|migration| !applied.contains(&migration.version)) {
         apply(connection, migration).await?;
         // Before the last file is through, which lets servers begin that ask by it.

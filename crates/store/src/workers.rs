@@ -11,7 +11,7 @@
 //!              lost: renew answers false; completions find no row that is still theirs
 //! ```
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use trunkline_workflow::step::StepType;
@@ -161,6 +161,7 @@ pub async fn renew(
     worker: Incarnation,
     lease: Duration,
 ) -> Result<Renewal, StoreError> {
+    let asked = Instant::now();
     let renewed: Option<(bool, i64)> = sqlx::query_as(
         "update workers
          set leased_until = now() + $2 * interval '1 microsecond', renewed_at = now()
@@ -172,7 +173,7 @@ pub async fn renew(
     .fetch_optional(connection)
     .await?;
     let Some((draining, time)) = renewed else { return Ok(Renewal::Lost) };
-    clock::hear(time);
+    clock::hear(time, asked);
     Ok(Renewal::Renewed { draining })
 }
 

@@ -190,7 +190,7 @@ async fn each_statement_goes_through_its_index_and_scans_nothing() {
             // Of an account with most of the failures the primary key does as well.
             (
                 "failures",
-                range(statements::FAILURES, 5_000),
+                range(statements::FAILURES, 5_000).bind(true),
                 &["failures_account_id_instance_id_idx", "failures_pkey"],
             ),
             (

@@ -4,6 +4,8 @@
 //! told to ignore them (`ignore_startup_parameters`); either way they do not arrive. So a setting of our own is sent
 //! along and asked for: nothing has to be configured, and nothing depends on which session happens to be lent.
 
+use std::time::Instant;
+
 use futures::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgConnection as Driver};
 use sqlx::{Connection as _, Error, Row as _};
@@ -139,13 +141,14 @@ const CHANGED: &str =
 
 /// What is sent as text is safe everywhere.
 async fn is_own(connection: &mut Driver) -> Result<bool, Error> {
+    let begun = Instant::now();
     let asked = sqlx::raw_sql(
         "select current_setting('trunkline.session', true),
              (extract(epoch from clock_timestamp()) * 1000000)::bigint",
     )
     .fetch_one(connection)
     .await?;
-    clock::hear(asked.try_get(1)?);
+    clock::hear(asked.try_get(1)?, begun);
     Ok(asked.try_get::<Option<&str>, _>(0)?.is_some_and(|mark| mark == MARK.1))
 }
 
@@ -153,6 +156,7 @@ async fn is_own(connection: &mut Driver) -> Result<bool, Error> {
 /// apart calls it otherwise on its way to PostgreSQL.
 async fn keeps_names(connection: &mut Driver) -> Result<bool, Error> {
     let mut transaction = connection.begin().await?;
+    let begun = Instant::now();
     let asked = sqlx::query_as(
         "select exists (select from pg_prepared_statements where name = 'sqlx_s_1'),
              (extract(epoch from clock_timestamp()) * 1000000)::bigint",
@@ -162,7 +166,7 @@ async fn keeps_names(connection: &mut Driver) -> Result<bool, Error> {
     let keeps = match asked {
         Ok((is_called_so, time)) => {
             let is_called_so: bool = is_called_so;
-            clock::hear(time);
+            clock::hear(time, begun);
             // In the same transaction, so that nothing of ours is left in a session that is lent to others.
             transaction.clear_cached_statements().await?;
             !is_called_so

@@ -114,7 +114,7 @@ impl Candidates<'_> {
             }
             Way::Failures { fingerprint: None, text } => {
                 let all = sqlx::query_as(statements::FAILURES);
-                self.failures(all, WALKED, range, None::<i64>, text.as_deref()).await
+                self.failures(all, WALKED, range, Some(text.is_some()), text.as_deref()).await
             }
             Way::Step(step) => {
                 let failed = sqlx::query_as(statements::FAILURES_OF_STEP);
@@ -126,7 +126,7 @@ impl Candidates<'_> {
                 let failed = sqlx::query_as(statements::FAILURES);
                 // Of one definition they may be far apart.
                 let rows = if self.definition.is_some() { WALKED } else { self.named_rows() };
-                let failed = self.failures(failed, rows, range, None::<i64>, None).await?;
+                let failed = self.failures(failed, rows, range, Some(false), None).await?;
                 Ok(failed.or(self.named_before(&[former::of_stopped()], range).await?))
             }
             Way::Terms { terms, followed } if range.below <= *followed => self.named(terms, range).await,
@@ -199,8 +199,7 @@ impl Candidates<'_> {
     }
 
     async fn in_groups(&self, terms: &[Term], range: Range) -> Result<Piece, StoreError> {
-        let page = usize::try_from(self.named_rows()).unwrap_or_default();
-        let rows = (SHARED.max(page / LEAST_IN_GROUP) / terms.len().max(1)).max(LEAST_SHARED);
+        let rows = (SHARED.max(self.page / LEAST_IN_GROUP) / terms.len().max(1)).max(LEAST_SHARED);
         let found: Vec<(Term, Vec<u8>, Vec<u8>)> = sqlx::query_as(statements::GROUPS)
             .bind(&range.below.as_bytes()[..])
             .bind(i64::try_from(rows).unwrap_or(i64::MAX))

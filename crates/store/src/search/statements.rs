@@ -42,9 +42,9 @@ from (
     limit $4
 ) w (instance_id, ours)";
 
-/// $1 account, $2 below, $3 from, $4 rows.
+/// $1 account, $2 below, $3 from, $4 rows, $5 with messages.
 pub const FAILURES: &str = "
-select instance_id, definition_id, message
+select instance_id, definition_id, case when $5 then message else '' end
 from failures
 where account_id = $1 and instance_id < $2 and instance_id >= $3
 order by instance_id desc
