@@ -36,7 +36,11 @@ use crate::tools::{InterruptedSends, Tools};
 /// U-07, bytes of JSON.
 const MAX_CONTEXT: usize = 1 << 20;
 /// Claims of one job: a step that takes its worker down every time must not go on for ever.
-const MAX_ATTEMPTS: i32 = 20;
+const MAX_ATTEMPTS: i32 = 50;
+/// Claims after which a step is suspected of its workers' deaths.
+const UNSUSPECTED: i32 = 5;
+/// Of the pauses of one that is suspected.
+const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 const INTERRUPTED: &str = "Step interrupted.";
 /// The evaluator could not answer; its children are being started again.
 const EVALUATOR_PAUSE: Duration = Duration::from_secs(1);
@@ -215,6 +219,10 @@ impl Executor {
         let activity = match resume {
             Some(Resume::Interrupted) if self.must_not_repeat(step) => {
                 return unchanged(failed(INTERRUPTED.to_owned()));
+            }
+            Some(Resume::Interrupted) if let Some(after) = pause_of_suspect(job.path.attempt) => {
+                let message = "Its workers died; it is tried again later.".to_owned();
+                return unchanged(Outcome::Postponed { after, message });
             }
             None | Some(Resume::Interrupted) => match self.act(held, context, (step, parts), notes).await {
                 Ok(activity) => activity,
@@ -405,6 +413,15 @@ fn end(held: &Held, outcome: Outcome) -> End {
         context: held.context.clone(),
         attempt: None,
     }
+}
+
+/// Whose workers died again and again may be why, or was only held beside the one that is, or they die of something
+/// else. By chance it runs at once or some time later, the later the more often it was interrupted: so those that are
+/// innocent come through while the guilty one waits.
+fn pause_of_suspect(attempt: i32) -> Option<Duration> {
+    let suspicion = u32::try_from(attempt - UNSUSPECTED).ok().filter(|suspicion| *suspicion > 0)?;
+    let longest = Duration::from_secs(1 << suspicion.min(16)).min(LONGEST_PAUSE);
+    rand::random::<bool>().then(|| longest.mul_f64(rand::random_range(0.0..1.0)))
 }
 
 fn failed(message: String) -> Outcome {

@@ -48,6 +48,11 @@ struct DueRow {
 impl Store {
     /// Starts what is due by the database's clock, a portion of it.
     pub async fn start_scheduled(&self) -> Result<Scheduled, StoreError> {
+        // One statement while there is nothing to do.
+        match self.next_due_in().await? {
+            Some(Duration::ZERO) => {}
+            next_due_in => return Ok(Scheduled::Nothing { next_due_in }),
+        }
         let mut transaction = self.begin().await?;
         let rows: Vec<DueRow> = sqlx::query_as(
             "select s.account_id, s.definition_id, s.version, v.subaccount_id, s.cron, s.time_zone, s.missed,
@@ -67,9 +72,9 @@ impl Store {
         .fetch_all(&mut *transaction)
         .await?;
         if rows.is_empty() {
-            // Not while this one's connection is held: those who look at once would wait for each other.
+            // It is in somebody else's hands.
             transaction.rollback().await?;
-            return Ok(Scheduled::Nothing { next_due_in: self.next_due_in().await? });
+            return Ok(Scheduled::Nothing { next_due_in: Some(Duration::ZERO) });
         }
         let mut moves = Moves::default();
         let mut instances = Vec::new();

@@ -11,6 +11,7 @@ mod failover_restart;
 mod failover_send;
 mod failover_storm;
 mod history;
+mod interrupted_often;
 pub mod processes;
 mod send_interrupted;
 mod worker_dies;

@@ -13,33 +13,24 @@ use trunkline_store::batches::{Marks, Slot};
 use trunkline_store::{Store, StoreError};
 use uuid::Uuid;
 
+use super::election::{Election, NOT_ELECTED};
 use crate::lease::{Backoff, Lease};
 use share::Share;
 
 /// The longest look away: a batch may be made or resumed meanwhile.
 const LONGEST: Duration = Duration::from_millis(500);
 const SHORTEST: Duration = Duration::from_millis(1);
-/// For those that are not elected.
-const NOT_ELECTED: Duration = Duration::from_secs(2);
-const ELECTED_FOR: Duration = Duration::from_secs(6);
-/// The election is asked about this often, not at every look.
-const BETWEEN_ELECTIONS: Duration = Duration::from_secs(3);
 /// A batch that cannot go on is tried again after that.
 const ASIDE: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(store: &Store, lease: &Lease) {
     let mut pause = Backoff::default();
-    let mut elected_at: Option<tokio::time::Instant> = None;
+    let mut election = Election::new(store, lease, "carry_out_batches");
     let mut under_way = UnderWay::new(store);
     loop {
         let result = async {
-            if elected_at.is_none_or(|at| at.elapsed() > BETWEEN_ELECTIONS) {
-                let now = tokio::time::Instant::now();
-                if !store.elect("carry_out_batches", lease.incarnation, ELECTED_FOR).await? {
-                    elected_at = None;
-                    return Ok(NOT_ELECTED);
-                }
-                elected_at = Some(now);
+            if !election.is_won().await? {
+                return Ok(NOT_ELECTED);
             }
             under_way.look(store).await
         };
@@ -50,7 +41,7 @@ pub(super) async fn run(store: &Store, lease: &Lease) {
         match result {
             Ok(()) => pause = Backoff::default(),
             Err(error) => {
-                elected_at = None;
+                election.forget();
                 under_way.give_up().await;
                 pause.report(&error, "cannot carry out batches; trying again");
                 pause.wait().await;

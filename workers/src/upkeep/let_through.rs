@@ -6,31 +6,22 @@ use trunkline_store::Store;
 use trunkline_store::limits::{LetThrough, QueueMark};
 
 use super::LIMIT;
+use super::election::{Election, NOT_ELECTED};
 use crate::lease::{Backoff, Lease, within};
 
 /// While somebody waits.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 /// While nobody does.
 const IDLE: Duration = Duration::from_millis(500);
-/// For those that are not elected.
-const NOT_ELECTED: Duration = Duration::from_secs(2);
-const ELECTED_FOR: Duration = Duration::from_secs(6);
-/// The election is asked about this often, not at every look.
-const BETWEEN_ELECTIONS: Duration = Duration::from_secs(3);
 
 pub(super) async fn run(store: &Store, lease: &Lease) {
     let mut pause = Backoff::default();
-    let mut elected_at: Option<tokio::time::Instant> = None;
+    let mut election = Election::new(store, lease, "let_through");
     let mut mark = QueueMark::default();
     loop {
         let result = async {
-            if elected_at.is_none_or(|at| at.elapsed() > BETWEEN_ELECTIONS) {
-                let now = tokio::time::Instant::now();
-                if !store.elect("let_through", lease.incarnation, ELECTED_FOR).await? {
-                    elected_at = None;
-                    return Ok(None);
-                }
-                elected_at = Some(now);
+            if !election.is_won().await? {
+                return Ok(None);
             }
             store.let_through(&mut mark).await.map(Some)
         };
@@ -45,7 +36,7 @@ pub(super) async fn run(store: &Store, lease: &Lease) {
                 .await;
             }
             Err(error) => {
-                elected_at = None;
+                election.forget();
                 pause.report(&error, "cannot let waiting steps through; trying again");
                 pause.wait().await;
             }

@@ -2,6 +2,7 @@
 //! run twice.
 
 mod carry_out_batches;
+mod election;
 mod end_fated_workflows;
 mod follow_instances;
 mod give_up_messages;
@@ -21,6 +22,7 @@ use trunkline_workflow::dispatch::Price;
 
 use crate::lease::{Backoff, Lease};
 use crate::settings::Settings;
+use election::Election;
 
 /// A look of those that everybody waits for. What takes longer is never answered: a connection may be dead without a
 /// word, and only a new one finds the database.
@@ -69,9 +71,10 @@ async fn every<F>(
     F: Future<Output = Result<(), StoreError>>,
 {
     let mut pause = Backoff::default();
+    let mut election = Election::new(store, lease, name).of_interval(interval);
     loop {
         let run = async {
-            if store.elect(name, lease.incarnation, interval * 2 + ELECTED_AT_LEAST).await? {
+            if election.is_won().await? {
                 task(store.clone()).await?;
             }
             Ok::<(), StoreError>(())
@@ -82,11 +85,10 @@ async fn every<F>(
                 tokio::time::sleep(interval).await;
             }
             Err(error) => {
+                election.forget();
                 pause.report(&error, name);
                 pause.wait().await;
             }
         }
     }
 }
-
-const ELECTED_AT_LEAST: Duration = Duration::from_secs(5);

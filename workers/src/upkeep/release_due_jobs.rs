@@ -6,30 +6,22 @@ use trunkline_store::Store;
 use trunkline_store::waits::{DueMark, Released};
 
 use super::LIMIT;
+use super::election::{Election, NOT_ELECTED};
 use crate::lease::{Backoff, Lease, within};
 
 /// The longest look away: a wait written meanwhile by anybody may be due sooner than the one known.
 const LONGEST: Duration = Duration::from_millis(500);
 /// Before the next look when the queue is full enough.
 const BUSY: Duration = Duration::from_millis(20);
-/// For those that are not elected.
-const NOT_ELECTED: Duration = Duration::from_secs(2);
-const ELECTED_FOR: Duration = Duration::from_secs(6);
-/// The election is asked about this often, not at every look.
-const BETWEEN_ELECTIONS: Duration = Duration::from_secs(3);
 
 pub(super) async fn run(store: &Store, lease: &Lease) {
     let mut pause = Backoff::default();
     let mut mark = DueMark::default();
-    let mut elected_at: Option<tokio::time::Instant> = None;
+    let mut election = Election::new(store, lease, "release_due_jobs");
     loop {
         let result = async {
-            if elected_at.is_none_or(|at| at.elapsed() > BETWEEN_ELECTIONS) {
-                let now = tokio::time::Instant::now();
-                if !store.elect("release_due_jobs", lease.incarnation, ELECTED_FOR).await? {
-                    return Ok(None);
-                }
-                elected_at = Some(now);
+            if !election.is_won().await? {
+                return Ok(None);
             }
             store.release_due(&mut mark).await.map(Some)
         };
@@ -45,7 +37,7 @@ pub(super) async fn run(store: &Store, lease: &Lease) {
                 tokio::time::sleep(wait).await;
             }
             Err(error) => {
-                elected_at = None;
+                election.forget();
                 pause.report(&error, "cannot release due jobs; trying again");
                 pause.wait().await;
             }

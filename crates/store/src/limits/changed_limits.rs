@@ -24,29 +24,46 @@ pub struct Changed {
     pub at: DateTime<Utc>,
 }
 
+/// Of limits, where no definition is named; or only the time.
+#[derive(sqlx::FromRow)]
+struct ChangedRow {
+    at: DateTime<Utc>,
+    account_id: Option<String>,
+    definition_id: Option<DefinitionId>,
+    value: Option<String>,
+}
+
 impl Store {
     /// What changed since the time of the answer before, some of it for the second time; without one, all.
     pub async fn changed_limits(&self, since: Option<DateTime<Utc>>) -> Result<Changed, StoreError> {
-        // First: what is committed after it is in the next answer.
-        let at: DateTime<Utc> = sqlx::query_scalar("select now()").fetch_one(&self.pool).await?;
-        let limits: Vec<(String, String)> = sqlx::query_as(
-            "select account_id, settings
-             from limits
-             where changed_at > coalesce($1, '-infinity') - $2 * interval '1 microsecond'",
+        // The time is no later than what is seen: what is committed after it is in the next answer.
+        let rows: Vec<ChangedRow> = sqlx::query_as(
+            "select now() as at, changed.*
+             from (values (1)) as once
+             left join (
+                 select account_id, null::uuid as definition_id, settings as value
+                 from limits
+                 where changed_at > coalesce($1, '-infinity') - $2 * interval '1 microsecond'
+                 union all
+                 select account_id, definition_id, state
+                 from definition_states
+                 where changed_at > coalesce($1, '-infinity') - $2 * interval '1 microsecond'
+             ) changed on true",
         )
         .bind(since)
         .bind(micros(OVERLAP))
         .fetch_all(&self.pool)
         .await?;
-        let states: Vec<(String, DefinitionId, String)> = sqlx::query_as(
-            "select account_id, definition_id, state
-             from definition_states
-             where changed_at > coalesce($1, '-infinity') - $2 * interval '1 microsecond'",
-        )
-        .bind(since)
-        .bind(micros(OVERLAP))
-        .fetch_all(&self.pool)
-        .await?;
+        let at = rows[0].at;
+        let (mut limits, mut states) = (Vec::new(), Vec::new());
+        for row in rows {
+            match (row.account_id, row.definition_id, row.value) {
+                (Some(account), None, Some(settings)) => limits.push((account, settings)),
+                (Some(account), Some(definition), Some(state)) => states.push((account, definition, state)),
+                // Nothing changed.
+                _ => {}
+            }
+        }
         // What a newer release wrote, or a foreign hand, must not keep workers from all the rest.
         let (mut readable, mut unreadable) = (Vec::with_capacity(limits.len()), Vec::new());
         for (account, settings) in limits {
