@@ -40,7 +40,7 @@ const MAX_ATTEMPTS: i32 = 50;
 /// Claims after which a step is suspected of its workers' deaths.
 const UNSUSPECTED: i32 = 5;
 /// Of the pauses of one that is suspected.
-const LONGEST_PAUSE: Duration = Duration::from_mins(10);
+const LONGEST_PAUSE: Duration = Duration::from_mins(2);
 const INTERRUPTED: &str = "Step interrupted.";
 /// The evaluator could not answer; its children are being started again.
 const EVALUATOR_PAUSE: Duration = Duration::from_secs(1);
