@@ -59,8 +59,9 @@ impl Store {
             merged.extend(entries.into_iter().flat_map(|(bucket, entries)| rows(entries, bits(bucket))));
         }
         write_rows(&mut transaction, &merged).await?;
-        // Of the last one there may be more, and so of the one whose turn is next.
-        let next = buckets.get(taken).copied().or(last.filter(|_| seen >= LOOKED_AT)).map(|next| next - 1);
+        // What was merged is looked at once more, and so is what it was split into, which comes behind it and may have
+        // too many by now. Of the last one that was looked at there may be more.
+        let next = buckets.first().copied().or(last.filter(|_| seen >= LOOKED_AT)).map(|next| next - 1);
         let mark = next.map(i64::to_be_bytes);
         let mark = mark.as_ref().map_or(AT_ITS_END, |mark| &mark[..]);
         set_mark(&mut transaction, "buckets", mark).await?;
