@@ -6,6 +6,8 @@
 //! Steps and extras may hold secrets, so they are stored sealed (U-65). Those of older releases are plain,
 //! until they are resealed.
 
+pub(crate) mod find_newest;
+
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::PgExecutor;
@@ -349,31 +351,22 @@ impl Store {
         id: DefinitionId,
         version: Option<Version>,
     ) -> Result<Option<Found>, StoreError> {
-        // Two statements, so that each has one plan that never scans.
-        let query = match version {
-            None => sqlx::query_as(
-                "select version, subaccount_id, exists (
-                     select from definition_states s
-                     where s.account_id = $1 and s.definition_id = $2 and s.state = 'draining'
-                 )
-                 from definition_versions
-                 where account_id = $1 and definition_id = $2 and newest",
-            )
-            .bind(account.as_str())
-            .bind(id),
-            Some(version) => sqlx::query_as(
-                "select version, subaccount_id, exists (
-                     select from definition_states s
-                     where s.account_id = $1 and s.definition_id = $2 and s.state = 'draining'
-                 )
-                 from definition_versions
-                 where account_id = $1 and definition_id = $2 and version = $3 and deleted_at is null",
-            )
-            .bind(account.as_str())
-            .bind(id)
-            .bind(version),
+        let Some(version) = version else {
+            return self.finder.ask((account.clone(), id)).await;
         };
-        let found: Option<(Version, Option<String>, bool)> = query.fetch_optional(&self.pool).await?;
+        let found: Option<(Version, Option<String>, bool)> = sqlx::query_as(
+            "select version, subaccount_id, exists (
+                 select from definition_states s
+                 where s.account_id = $1 and s.definition_id = $2 and s.state = 'draining'
+             )
+             from definition_versions
+             where account_id = $1 and definition_id = $2 and version = $3 and deleted_at is null",
+        )
+        .bind(account.as_str())
+        .bind(id)
+        .bind(version)
+        .fetch_optional(&self.pool)
+        .await?;
         Ok(found.map(|(version, subaccount, draining)| Found { version, subaccount, draining }))
     }
 

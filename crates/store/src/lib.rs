@@ -21,6 +21,7 @@ pub mod dispatches;
 pub mod error;
 pub mod events;
 pub mod explain;
+mod grouped;
 pub mod history;
 pub mod history_policy;
 pub mod inbound_messages;

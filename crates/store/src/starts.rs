@@ -1,31 +1,21 @@
-//! Starting instances: durable when the call returns, written in groups.
-//!
-//! Concurrent starts share a commit: while one group is being written the next one gathers, so an idle
-//! server writes a group of one at once and a busy one pays for a commit per group, not per start.
+//! Starting instances: durable when the call returns. Concurrent starts share a commit ([`crate::grouped`]).
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 use sqlx::PgExecutor;
-use tokio::sync::{mpsc, oneshot};
 use trunkline_telemetry::traces::{Span, SpanKind, TraceContext};
 use trunkline_workflow::{AccountId, DefinitionId, InstanceId, Version};
 use uuid::Uuid;
 
 use crate::clock;
+use crate::grouped::Grouped;
 use crate::wake::Wake;
 use crate::{PgConnection, PgPool, Store, StoreError};
 
-/// Instances written in one statement at most: beyond this a commit costs little compared with its rows.
-const GROUP: usize = 256;
-/// Bytes of contexts in one statement, more or less.
-const GROUP_BYTES: usize = 8 << 20;
-/// Starts that may wait for their commit before callers are held back.
-const QUEUE: usize = 512;
-
-/// A group that takes longer has an unknown fate, and the next one its turn: a connection may be dead without a word.
+/// For a group of starts.
 const WRITE_LIMIT: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Clone)]
@@ -58,7 +48,10 @@ pub enum StartedOnce {
 impl Store {
     /// Starts all of them or none.
     pub async fn start(&self, instances: Vec<NewInstance>) -> Result<Vec<InstanceId>, StoreError> {
-        self.starter.start(Rows::new(instances)).await
+        if instances.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.starter.ask(Rows::new(instances)).await
     }
 
     /// Starts them unless the same request was answered before.
@@ -149,60 +142,25 @@ async fn find_answer(
     Ok(Some(StartedOnce::Repeated(ids.map_err(|e| StoreError::Damaged(e.to_string()))?)))
 }
 
-/// Gathers starts into groups.
-#[derive(Clone, Debug)]
-pub(crate) struct Starter {
-    requests: mpsc::Sender<Request>,
+/// Writes instances in groups, and says which they are.
+pub(crate) type Starter = Grouped<Rows, Vec<InstanceId>>;
+
+pub(crate) fn starter(pool: PgPool, wake: Wake) -> Starter {
+    Grouped::new(WRITE_LIMIT, |rows| rows.bytes, move |group| write_group(pool.clone(), wake.clone(), group))
 }
 
-#[derive(Debug)]
-struct Request {
-    rows: Rows,
-    answer: oneshot::Sender<Result<Vec<InstanceId>, StoreError>>,
-}
-
-impl Starter {
-    pub(crate) fn new(pool: PgPool, wake: Wake) -> Self {
-        let (requests, mut queue) = mpsc::channel::<Request>(QUEUE);
-        tokio::spawn(async move {
-            let mut gathered = Vec::new();
-            while queue.recv_many(&mut gathered, GROUP).await > 0 {
-                let mut waiting = gathered.drain(..).peekable();
-                while waiting.peek().is_some() {
-                    let mut rows = Rows::default();
-                    let mut group = Vec::new();
-                    while let Some(mut request) = waiting.next_if(|_| rows.bytes < GROUP_BYTES) {
-                        rows.append(&mut request.rows);
-                        group.push(request);
-                    }
-                    let written = match tokio::time::timeout(WRITE_LIMIT, write(&pool, &rows)).await {
-                        Ok(written) => written.map_err(Arc::new),
-                        Err(_) => Err(Arc::new(StoreError::NoAnswer)),
-                    };
-                    wake.hint();
-                    for request in group {
-                        let answer = match &written {
-                            Ok(()) => Ok(request.rows.ids),
-                            Err(error) => Err(StoreError::Shared(error.clone())),
-                        };
-                        // A caller that went away still has its instance.
-                        let _ = request.answer.send(answer);
-                    }
-                }
-            }
-        });
-        Self { requests }
+async fn write_group(
+    pool: PgPool,
+    wake: Wake,
+    mut group: Vec<Rows>,
+) -> Result<Vec<Vec<InstanceId>>, StoreError> {
+    let mut rows = Rows::default();
+    for one in &mut group {
+        rows.append(one);
     }
-
-    async fn start(&self, rows: Rows) -> Result<Vec<InstanceId>, StoreError> {
-        if rows.ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let (answer, written) = oneshot::channel();
-        let closed = || StoreError::from(sqlx::Error::PoolClosed);
-        self.requests.send(Request { rows, answer }).await.map_err(|_| closed())?;
-        written.await.map_err(|_| closed())?
-    }
+    let written = write(&pool, &rows).await;
+    wake.hint();
+    written.map(|()| group.into_iter().map(|one| one.ids).collect())
 }
 
 /// Columns of new instances.

@@ -9,8 +9,9 @@ use sqlx::postgres::PgConnectOptions;
 
 use crate::StoreError;
 use crate::connect::{BEGIN, PgConnection, PgPool, Route, Sessions, Transaction};
+use crate::definitions::find_newest::{Finder, finder};
 use crate::sealing::{MasterKeys, PlainTexts};
-use crate::starts::Starter;
+use crate::starts::{Starter, starter};
 use crate::wake::{self, Wake};
 
 /// A connection outside the pool.
@@ -23,6 +24,7 @@ pub struct Store {
     /// Where connections outside the pool lead: past a pooler, if there is a way.
     pub(crate) direct: Arc<Route>,
     pub(crate) starter: Starter,
+    pub(crate) finder: Finder,
     pub(crate) keys: Option<MasterKeys>,
     /// Set once the keys were found to be this database's.
     pub(crate) checked: Arc<OnceLock<PlainTexts>>,
@@ -38,8 +40,9 @@ impl Store {
         let pool = PgPool::new(direct.clone(), connections);
         let wake = Wake::new(pool.clone(), wake::JOBS);
         let callback_wake = Wake::new(pool.clone(), wake::CALLBACKS);
-        let starter = Starter::new(pool.clone(), wake.clone());
-        Ok(Self { pool, direct, starter, keys: None, checked: Arc::default(), wake, callback_wake })
+        let starter = starter(pool.clone(), wake.clone());
+        let finder = finder(pool.clone());
+        Ok(Self { pool, direct, starter, finder, keys: None, checked: Arc::default(), wake, callback_wake })
     }
 
     /// Where `url` of [`Store::open`] leads to a pooler, this one leads to PostgreSQL itself: for what needs a session,

@@ -1,7 +1,7 @@
 //! The pool of connections that reads and small writes go through.
 
 use std::io::ErrorKind;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use futures::TryStreamExt as _;
@@ -20,6 +20,22 @@ use super::{Route, Sessions, Transaction};
 /// How long a connection is waited for.
 pub(super) const ACQUIRE: Duration = Duration::from_secs(5);
 const BETWEEN_TRIES: Duration = Duration::from_millis(50);
+/// A connection that answered so short a time ago is taken as it is.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// When a connection was last found dead: those that have been idle since before may be, too.
+#[derive(Clone, Debug, Default)]
+struct Doubts(Arc<Mutex<Option<Instant>>>);
+
+impl Doubts {
+    fn arise(&self) {
+        *self.0.lock().expect("nobody panics with it") = Some(Instant::now());
+    }
+
+    fn arose_within(&self, time: Duration) -> bool {
+        self.0.lock().expect("nobody panics with it").is_some_and(|last| last.elapsed() <= time)
+    }
+}
 
 /// Cheap to clone.
 #[derive(Clone, Debug)]
@@ -36,6 +52,8 @@ impl PgPool {
     pub(crate) fn new(route: Arc<Route>, connections: u32) -> Self {
         let sessions = Arc::new(OnceLock::new());
         let found = sessions.clone();
+        let doubts = Doubts::default();
+        let doubted = doubts.clone();
         let inner = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(ACQUIRE)
@@ -43,9 +61,21 @@ impl PgPool {
                 let sessions = *found.get().expect("nothing is asked of the pool before it is set");
                 check(connection, sessions)
             })
+            .test_before_acquire(false)
+            .before_acquire(move |connection, metadata| {
+                let fresh = metadata.idle_for < FRESH && !doubted.arose_within(metadata.idle_for);
+                Box::pin(async move { Ok(fresh || within(ACQUIRE, connection.ping()).await.is_ok()) })
+            })
             // It comes back when its last statement is done; whoever left in the middle may have been right.
-            .after_release(|connection, _| {
-                Box::pin(async { within(ACQUIRE, connection.ping()).await.map(|()| true) })
+            .after_release(move |connection, _| {
+                let doubts = doubts.clone();
+                Box::pin(async move {
+                    let answer = within(ACQUIRE, connection.ping()).await;
+                    if answer.is_err() {
+                        doubts.arise();
+                    }
+                    answer.map(|()| true)
+                })
             })
             .connect_lazy_with(route.options(Sessions::Own));
         Self { inner, route, sessions, patience: PATIENCE }

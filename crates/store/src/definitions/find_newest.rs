@@ -1,0 +1,61 @@
+//! The newest versions that starts are about to need, looked up in groups.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use trunkline_workflow::{AccountId, DefinitionId, Version};
+
+use super::Found;
+use crate::grouped::Grouped;
+use crate::{PgPool, StoreError};
+
+/// For a round trip and a few rows.
+const LIMIT: Duration = Duration::from_secs(5);
+
+type Key = (AccountId, DefinitionId);
+
+pub(crate) type Finder = Grouped<Key, Option<Found>>;
+
+/// Who asks sees what was committed before it asked: a group's statement begins after the last of its callers came.
+pub(crate) fn finder(pool: PgPool) -> Finder {
+    Grouped::new(LIMIT, |_| 0, move |keys| find(pool.clone(), keys))
+}
+
+async fn find(pool: PgPool, keys: Vec<Key>) -> Result<Vec<Option<Found>>, StoreError> {
+    let (mut accounts, mut ids) = (Vec::new(), Vec::new());
+    let mut places = HashMap::new();
+    for (account, id) in &keys {
+        places.entry((account, id)).or_insert_with(|| {
+            accounts.push(account.as_str());
+            ids.push(*id);
+            ids.len() - 1
+        });
+    }
+    // Never a scan, however many are asked for: each is looked up by itself.
+    let found: Vec<(Option<Version>, Option<String>, Option<bool>)> = sqlx::query_as(
+        "select newest.*
+         from unnest($1::text[], $2::uuid[]) with ordinality as asked (account_id, definition_id, n)
+         left join lateral (
+             select version, subaccount_id, exists (
+                 select from definition_states s
+                 where s.account_id = v.account_id and s.definition_id = v.definition_id
+                     and s.state = 'draining'
+             )
+             from definition_versions v
+             where v.account_id = asked.account_id and v.definition_id = asked.definition_id and newest
+             limit 1
+         ) newest on true
+         order by n",
+    )
+    .bind(&accounts)
+    .bind(&ids)
+    .fetch_all(&pool)
+    .await?;
+    let found: Vec<_> = found
+        .into_iter()
+        .map(|(version, subaccount, draining)| {
+            version.map(|version| Found { version, subaccount, draining: draining == Some(true) })
+        })
+        .collect();
+    Ok(keys.iter().map(|(account, id)| found[places[&(account, id)]].clone()).collect())
+}
