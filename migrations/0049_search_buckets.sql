@@ -12,7 +12,7 @@ create table search_buckets (
 alter table search_buckets alter column entries set storage plain;  -- nothing is left that could be compressed
 create index search_buckets_found on search_buckets (bucket, least, greatest);  -- store::search
 
-insert into search_marks (walk, mark) values ('buckets', '');
+insert into search_marks (walk, mark) values ('buckets', ''), ('written', '');  -- store::search::merge_buckets
 insert into search_marks (walk, mark)
 select 'packed',
     case

@@ -109,7 +109,8 @@ async fn a_search_finds_each_instance_once_while_buckets_are_merged() {
                 finds_each_once(&app, all, limit).await;
             }
         };
-        tokio::join!(merge(&app), searching);
+        // Of two workers, too.
+        tokio::join!(merge(&app), merge(&app), searching);
         finds_each_once(&app, all, 3).await;
         assert!(count(pool, MOST_ROWS).await < 8);
         assert!(count(pool, NARROWEST).await >= before);
@@ -119,6 +120,72 @@ async fn a_search_finds_each_instance_once_while_buckets_are_merged() {
     let bytes = count(pool, BYTES).await;
     assert!(bytes < 24_000 * 5 * 9, "{bytes}");
     assert_eq!(count(pool, "select count(*) from search_values").await, 0);
+}
+
+#[tokio::test]
+async fn a_walk_goes_no_further_than_what_was_written() {
+    let app = TestApp::start().await;
+    let pool = app.store().pool();
+    let definition = app.define(sample::pong()).await;
+    fill(&app, &definition, 0, 8_000).await;
+    follow(&app).await;
+    merge(&app).await;
+    let rows = "select count(*) from search_buckets where bucket = (select max(bucket) from search_buckets)";
+    let (of_narrowest, bytes) = (count(pool, rows).await, count(pool, BYTES).await);
+    sqlx::raw_sql(
+        "insert into search_buckets (bucket, least, greatest, entries)
+         select bucket, least, greatest, entries
+         from search_buckets, generate_series(1, 20)
+         where bucket = (select max(bucket) from search_buckets)",
+    )
+    .execute(pool)
+    .await
+    .unwrap();
+    fill(&app, &definition, 8_000, 1).await;
+    follow(&app).await;
+    merge(&app).await;
+    assert_eq!(count(pool, rows).await, 21 * of_narrowest, "one more is in the widest");
+    // Another one is written while the next walk is on its way.
+    sqlx::raw_sql(
+        "update search_marks
+         set mark = (select int8send(max(bucket)) from search_buckets)
+         where walk = 'written'",
+    )
+    .execute(pool)
+    .await
+    .unwrap();
+    assert!(app.store().merge_buckets().await.unwrap());
+    fill(&app, &definition, 8_001, 1).await;
+    follow(&app).await;
+    merge(&app).await;
+    assert!(count(pool, MOST_ROWS).await < 8);
+    assert!(count(pool, BYTES).await < 2 * bytes);
+    finds_each_once(&app, 8_002, 7).await;
+    assert!(!app.store().merge_buckets().await.unwrap(), "nothing is left to be looked at");
+}
+
+#[tokio::test]
+async fn a_bucket_of_many_rows_is_read_in_pieces() {
+    let app = TestApp::start().await;
+    let pool = app.store().pool();
+    let definition = app.define(sample::pong()).await;
+    fill(&app, &definition, 0, 400).await;
+    follow(&app).await;
+    // Each second has the last of some of them.
+    sqlx::raw_sql(
+        "insert into search_buckets (bucket, least, greatest, entries)
+         select bucket, least, greatest + n / 7, entries
+         from search_buckets, generate_series(1, 300) as n",
+    )
+    .execute(pool)
+    .await
+    .unwrap();
+    for limit in [1, 7] {
+        finds_each_once(&app, 400, limit).await;
+    }
+    merge(&app).await;
+    finds_each_once(&app, 400, 7).await;
+    assert!(count(pool, MOST_ROWS).await < 8);
 }
 
 #[tokio::test]

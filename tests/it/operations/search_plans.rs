@@ -122,6 +122,13 @@ async fn each_statement_goes_through_its_index_and_scans_nothing() {
             .unwrap();
     let (least, greatest) = (newest.last().unwrap().clone(), newest[0].clone());
 
+    let first_second: i32 = sqlx::query_scalar(
+        "select (extract(epoch from date_trunc('week', now() at time zone 'UTC') at time zone 'UTC')::bigint
+             - 2147483648)::int",
+    )
+    .fetch_one(pool)
+    .await
+    .unwrap();
     let none: Option<String> = None;
     let range = |statement: &'static str, rows: i64| {
         let explain = sqlx::AssertSqlSafe(format!("explain (format json) {statement}"));
@@ -176,9 +183,14 @@ async fn each_statement_goes_through_its_index_and_scans_nothing() {
             .bind(128_i64);
         let full = sqlx::query_scalar::<_, Value>(explain(statements::FULL_BUCKETS))
             .bind(0_i64)
-            .bind(1_i64 << 30)
+            .bind((1_i64 << 30) - 1)
             .bind(1_000_i64)
             .bind(8_i64);
+        let taken = sqlx::query_scalar::<_, Value>(explain(statements::TAKE_BUCKETS))
+            .bind(vec![1_i64, 8, 65])
+            .bind(first_second)
+            .bind(first_second + 604_799)
+            .bind(1_024_i64);
         let groups = sqlx::query_scalar::<_, Value>(explain(statements::GROUPS))
             .bind(vec![0xff_u8; 12])
             .bind(16_i64)
@@ -223,6 +235,7 @@ async fn each_statement_goes_through_its_index_and_scans_nothing() {
             ("values", values, &["search_values_term_at_idx"]),
             ("buckets", buckets, &["search_buckets_bucket_least_greatest_idx"]),
             ("full buckets", full, &["search_buckets_bucket_least_greatest_idx"]),
+            ("buckets that are taken", taken, &["search_buckets_bucket_least_greatest_idx"]),
             ("groups", groups, &["search_groups_pkey"]),
             (
                 "former terms",
@@ -244,7 +257,8 @@ async fn each_statement_goes_through_its_index_and_scans_nothing() {
             scans(&plan[0]["Plan"], &mut found);
             assert!(!found.is_empty(), "{name}: {plan:#}");
             for (node, relation, index) in &found {
-                if small.contains(relation) {
+                // What was found by the index is taken by its place.
+                if small.contains(relation) || ["ModifyTable", "Tid Scan"].contains(&node.as_str()) {
                     continue;
                 }
                 let index = index.as_deref().map(week_cut_off);

@@ -78,6 +78,12 @@ pub(super) struct Row {
     entries: Vec<u8>,
 }
 
+impl Row {
+    pub(super) fn bucket(&self) -> i64 {
+        self.bucket
+    }
+}
+
 /// Of entries that have so many bits in common. History leaves by the week, so no row has two.
 pub(super) fn rows(mut entries: Vec<Entry>, common: u32) -> Vec<Row> {
     entries.sort_unstable_by_key(|entry| (week(entry.id), *entry));

@@ -9,6 +9,8 @@
 //! Numbers take as many bytes as they need: seven bits in each, the lowest first, and the highest bit says that there is
 //! more.
 
+use std::ops::RangeInclusive;
+
 use trunkline_workflow::InstanceId;
 
 use crate::StoreError;
@@ -56,24 +58,35 @@ pub(super) fn pack_entries(entries: &[Entry]) -> Vec<u8> {
 }
 
 pub(super) fn unpack_entries(packed: &[u8]) -> Result<Vec<Entry>, StoreError> {
-    read(packed).ok_or_else(|| StoreError::Damaged("values that instances are found by".to_owned()))
+    unpack_terms(packed, 0..=u32::MAX)
 }
 
-fn read(mut packed: &[u8]) -> Option<Vec<Entry>> {
+/// Those of these terms only; what comes behind them is not read.
+pub(super) fn unpack_terms(packed: &[u8], terms: RangeInclusive<u32>) -> Result<Vec<Entry>, StoreError> {
+    read(packed, terms).ok_or_else(|| StoreError::Damaged("values that instances are found by".to_owned()))
+}
+
+fn read(mut packed: &[u8], terms: RangeInclusive<u32>) -> Option<Vec<Entry>> {
     let left = &mut packed;
     let makers = take(left)?;
     let (processes, rest) = left.split_at_checked(usize::try_from(makers).ok()?.checked_mul(PROCESS)?)?;
     *left = rest;
     let least = u32::try_from(take(left)?).ok()?;
-    let mut entries = Vec::with_capacity(left.len() / 5);
+    let mut entries = Vec::new();
     let mut term = 0_u32;
     while !left.is_empty() {
         term = term.checked_add(u32::try_from(take(left)?).ok()?)?;
+        if term > *terms.end() {
+            break;
+        }
         let made = take(left)?;
-        let second = u32::try_from(made.checked_div(makers)?).ok()?.checked_add(least)?;
-        let process = usize::try_from(made % makers).ok()? * PROCESS;
         let (count, rest) = left.split_first_chunk::<COUNT>()?;
         *left = rest;
+        if term < *terms.start() {
+            continue;
+        }
+        let second = u32::try_from(made.checked_div(makers)?).ok()?.checked_add(least)?;
+        let process = usize::try_from(made % makers).ok()? * PROCESS;
         let count = u32::from_be_bytes([0, count[0], count[1], count[2]]);
         let process = *processes[process..].first_chunk()?;
         entries.push(Entry { term, id: InstanceId::from_parts(second, process, count) });
@@ -134,6 +147,21 @@ mod tests {
                 let cut = unpack_entries(&packed[..end]);
                 assert!(cut.is_err() || cut.is_ok_and(|cut| cut.len() < entries.len()), "{end}");
             }
+        }
+    }
+
+    #[test]
+    fn of_some_terms_others_are_left_out() {
+        let entries: Vec<Entry> = (0..100).map(|n| entry(n / 2 * 1_000, 500 - n, 1, n)).collect();
+        let packed = pack_entries(&entries);
+        for (terms, found) in [
+            (0..=0, &entries[..2]),
+            (7_000..=7_000, &entries[14..16]),
+            (7_001..=7_999, &[][..]),
+            (7_000..=9_999, &entries[14..20]),
+            (48_001..=u32::MAX, &entries[98..]),
+        ] {
+            assert_eq!(unpack_terms(&packed, terms.clone()).unwrap(), found, "{terms:?}");
         }
     }
 

@@ -182,9 +182,9 @@ impl Store {
                 .bind(MANY_SHARED)
                 .fetch_one(&self.pool)
                 .await?;
-            let packed = read_buckets(&self.pool, &[wanted.term], range(search, None)).await?;
-            let packed = i64::try_from(packed.ids.len()).ok().filter(|_| packed.reached.is_none());
-            let count = count + packed.unwrap_or(MANY);
+            // Of the newest: equally many rows of each, whatever they hold.
+            let packed = read_buckets(&self.pool, &[wanted.term], range(search, None)).await?.ids.len();
+            let count = count.saturating_add(i64::try_from(packed).unwrap_or(MANY));
             if count < rarest.0 {
                 rarest = (count, *wanted);
             }

@@ -12,32 +12,28 @@ use crate::{PgConnection, Store, StoreError};
 const LOOKED_AT: i64 = 10_000;
 /// Rows that one step takes: a hundred thousand entries.
 const TAKEN: i64 = 1_024;
-
-const AT_ITS_END: &[u8] = &[0xff];
+/// The last one that is not of the narrowest.
+const LAST: i64 = (1 << NARROWEST) - 1;
 
 /// As [`statements::FULL_BUCKETS`] has them: rows looked at, the last one's bucket; buckets with too many rows of a week,
 /// the weeks, the rows.
 type Looked = (i64, Option<i64>, Vec<i64>, Vec<i64>, Vec<i64>);
 
+/// A walk over the buckets, from the wide ones to those that they are split into, and no further than any were written.
+/// What is written meanwhile is for the next one: else the narrow ones, which are the most, would never have their turn.
+struct Walk {
+    behind: i64,
+    last: i64,
+}
+
 impl Store {
-    /// One step of a walk over the buckets, from the wide ones to those that they are split into, which begins when
-    /// something was written; `true`: it is not at its end yet.
+    /// One step of a walk; `false`: there was nothing to be looked at.
     pub async fn merge_buckets(&self) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
-        let mark: Option<Vec<u8>> = sqlx::query_scalar(
-            "select mark
-             from search_marks
-             where walk = 'buckets' and mark <> $1
-             for update",
-        )
-        .bind(AT_ITS_END)
-        .fetch_optional(&mut *transaction)
-        .await?;
-        let Some(mark) = mark else { return Ok(false) };
-        let mark = mark.first_chunk().map_or(0, |mark| i64::from_be_bytes(*mark));
+        let Some(walk) = go_on(&mut transaction).await? else { return Ok(false) };
         let (seen, last, buckets, weeks, counts): Looked = sqlx::query_as(statements::FULL_BUCKETS)
-            .bind(mark)
-            .bind(1_i64 << NARROWEST)
+            .bind(walk.behind)
+            .bind(walk.last)
             .bind(LOOKED_AT)
             .bind(MOST_ROWS)
             .fetch_one(&mut *transaction)
@@ -62,17 +58,44 @@ impl Store {
         // What was merged is looked at once more, and so is what it was split into, which comes behind it and may have
         // too many by now. Of the last one that was looked at there may be more.
         let next = buckets.first().copied().or(last.filter(|_| seen >= LOOKED_AT)).map(|next| next - 1);
-        let mark = next.map(i64::to_be_bytes);
-        let mark = mark.as_ref().map_or(AT_ITS_END, |mark| &mark[..]);
+        let last = merged.iter().map(Row::bucket).fold(walk.last, i64::max);
+        let mark = next.map(|behind| [behind.to_be_bytes(), last.to_be_bytes()]);
+        let mark = mark.as_ref().map_or(&[][..], |mark| mark.as_flattened());
         set_mark(&mut transaction, "buckets", mark).await?;
         transaction.commit().await?;
-        Ok(next.is_some())
+        Ok(true)
     }
 }
 
-/// There is something to be looked at.
-pub(super) async fn begin_merging(connection: &mut PgConnection) -> Result<(), StoreError> {
-    set_mark(connection, "buckets", &[]).await
+/// With the one that was begun, or with the next.
+async fn go_on(connection: &mut PgConnection) -> Result<Option<Walk>, StoreError> {
+    let marks: Option<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
+        "select walk.mark, written.mark
+         from search_marks walk, search_marks written
+         where walk.walk = 'buckets' and written.walk = 'written' and (walk.mark <> '' or written.mark <> '')
+         for update",
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some((begun, written)) = marks else { return Ok(None) };
+    let number = |mark: &[u8]| mark.first_chunk().map_or(0, |number| i64::from_be_bytes(*number));
+    let walk = if begun.is_empty() {
+        set_mark(connection, "written", &[]).await?;
+        Walk { behind: 0, last: number(&written) }
+    } else {
+        Walk { behind: number(&begun), last: begun.get(8..).map_or(LAST, number) }
+    };
+    Ok(Some(Walk { last: walk.last.min(LAST), ..walk }))
+}
+
+/// So far there is something to be looked at.
+pub(super) async fn note_written(connection: &mut PgConnection, rows: &[Row]) -> Result<(), StoreError> {
+    let Some(last) = rows.iter().map(Row::bucket).max() else { return Ok(()) };
+    sqlx::query("update search_marks set mark = greatest(mark, $1) where walk = 'written'")
+        .bind(&last.to_be_bytes()[..])
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// What their rows of a week held.
@@ -81,22 +104,13 @@ async fn take(
     buckets: &[i64],
     week: Seconds,
 ) -> Result<BTreeMap<i64, Vec<Entry>>, StoreError> {
-    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
-        "delete from search_buckets
-         where least between $2 and $3
-             and ctid = any (array(
-                 select ctid from search_buckets
-                 where bucket = any ($1) and least between $2 and $3
-                 limit $4
-             ))
-         returning bucket, entries",
-    )
-    .bind(buckets)
-    .bind(as_second(week.first))
-    .bind(as_second(week.last))
-    .bind(TAKEN)
-    .fetch_all(connection)
-    .await?;
+    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(statements::TAKE_BUCKETS)
+        .bind(buckets)
+        .bind(as_second(week.first))
+        .bind(as_second(week.last))
+        .bind(TAKEN)
+        .fetch_all(connection)
+        .await?;
     let mut entries: BTreeMap<i64, Vec<Entry>> = BTreeMap::new();
     for (bucket, packed) in rows {
         entries.entry(bucket).or_default().extend(unpack_entries(&packed)?);

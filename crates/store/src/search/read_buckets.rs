@@ -6,20 +6,22 @@ use trunkline_workflow::InstanceId;
 
 use super::buckets::buckets;
 use super::candidates::{Piece, Range};
-use super::entries::unpack_entries;
+use super::entries::unpack_terms;
 use super::packed::Halves;
 use super::statements;
 use super::terms::{Term, half};
 use crate::{PgPool, StoreError};
 
-/// A term's buckets have some twenty in each week.
-const ROWS: i64 = 128;
+/// Of one term, whose buckets have some twenty in each week; of several a few times as many.
+const ROWS: i64 = 256;
+const MOST_TIMES: usize = 8;
 
 pub(super) async fn read_buckets(pool: &PgPool, terms: &[Term], range: Range) -> Result<Piece, StoreError> {
     let terms: BTreeSet<u32> = terms.iter().map(|term| half(*term)).collect();
+    let (Some(first), Some(last)) = (terms.first(), terms.last()) else { return Ok(Piece::default()) };
     let buckets: BTreeSet<i64> = terms.iter().flat_map(|term| buckets(*term)).collect();
     let buckets: Vec<i64> = buckets.into_iter().collect();
-    let mut rows = ROWS;
+    let mut rows = ROWS * i64::try_from(terms.len().min(MOST_TIMES)).expect("a few");
     loop {
         let found: Vec<(i32, Vec<u8>)> = sqlx::query_as(statements::BUCKETS)
             .bind(&buckets)
@@ -37,8 +39,9 @@ pub(super) async fn read_buckets(pool: &PgPool, terms: &[Term], range: Range) ->
         }
         let mut ids = Vec::new();
         for (_, entries) in &found {
-            let entries = unpack_entries(entries)?.into_iter().filter(|entry| terms.contains(&entry.term));
-            ids.extend(entries.map(|entry| entry.id).filter(|id| *id < range.below && *id >= range.from));
+            let entries = unpack_terms(entries, *first..=*last)?.into_iter();
+            let entries = entries.filter(|entry| terms.contains(&entry.term)).map(|entry| entry.id);
+            ids.extend(entries.filter(|id| *id < range.below && *id >= range.from));
         }
         let reached = reached.filter(|reached| *reached > range.from);
         return Ok(Piece { ids, reached }.or(Piece::default()));

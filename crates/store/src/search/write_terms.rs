@@ -9,7 +9,7 @@ use trunkline_workflow::InstanceId;
 use super::buckets::{rows, write_rows};
 use super::entries::Entry;
 use super::follow_instances::packed_from;
-use super::merge_buckets::begin_merging;
+use super::merge_buckets::note_written;
 use super::packed::{GROUP, Halves, pack};
 use super::terms::{Term, half, short};
 use crate::partitions::Week;
@@ -60,8 +60,9 @@ async fn write_rare(connection: &mut PgConnection, rare: &[(Term, InstanceId)]) 
     let (packed, values): (Vec<_>, Vec<_>) = rare.iter().partition(|(_, id)| *id >= packed_from);
     if !packed.is_empty() {
         let entries = packed.into_iter().map(|(term, id)| Entry { term: half(term), id }).collect();
-        write_rows(connection, &rows(entries, 0)).await?;
-        begin_merging(connection).await?;
+        let rows = rows(entries, 0);
+        write_rows(connection, &rows).await?;
+        note_written(connection, &rows).await?;
     }
     if values.is_empty() {
         return Ok(());
