@@ -89,6 +89,7 @@ async fn park(
     start(&database, instances).await?;
     // What they are found by is written down as well.
     while database.store.follow_instances(Duration::ZERO).await? {}
+    while database.store.merge_buckets().await? {}
     sqlx::raw_sql("vacuum (analyze)").execute(database.store.pool()).await?;
     let context: f64 = sqlx::query_scalar("select avg(octet_length(data))::float8 from instances")
         .fetch_one(database.store.pool())

@@ -56,8 +56,9 @@ pub async fn measure(
     let filled = Filled::fill(&database, instances).await?;
     let begun = Instant::now();
     while database.store.follow_instances(Duration::from_secs(60)).await? {}
+    while database.store.merge_buckets().await? {}
     let followed = per_second(instances, begun.elapsed());
-    sqlx::raw_sql("vacuum (analyze) instances, failures, search_values, search_groups")
+    sqlx::raw_sql("vacuum (analyze) instances, failures, search_buckets, search_groups")
         .execute(database.store.pool())
         .await?;
     let server = Server::start(Role::Serve, &cluster.url(&database.name), folder).await?;

@@ -77,9 +77,17 @@ impl Store {
     }
 
     async fn drop_week(&self, instances: &str, retention: Duration) -> Result<bool, StoreError> {
-        let others = ["steps", "attempts", "failures", "search_terms", "search_groups", "search_values"]
-            .map(|table| instances.replacen("instances", table, 1))
-            .join(", ");
+        let others = [
+            "steps",
+            "attempts",
+            "failures",
+            "search_terms",
+            "search_groups",
+            "search_values",
+            "search_buckets",
+        ]
+        .map(|table| instances.replacen("instances", table, 1))
+        .join(", ");
         let mut transaction = self.begin().await?;
         sqlx::raw_sql(LOCK_TIMEOUT).execute(&mut *transaction).await?;
         let needed: bool = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
@@ -147,6 +155,18 @@ impl Store {
                  select
                  from instances i
                  where i.id = int4send(v.at # (-2147483648)) || int8send(v.rest # (-9223372036854775808))
+             )",
+        )
+        .execute(&self.pool)
+        .await?;
+        // Of its seconds, as ids begin with them, no instance is left.
+        sqlx::query(
+            "delete from search_buckets_rest b
+             where not exists (
+                 select
+                 from instances i
+                 where i.id >= int4send(b.least # (-2147483648))
+                     and i.id <= int4send(b.greatest # (-2147483648)) || '\\xffffffffffffffff'
              )",
         )
         .execute(&self.pool)

@@ -12,5 +12,6 @@ mod metrics_in_use;
 mod rerun;
 mod scopes;
 mod search;
+mod search_buckets;
 mod search_plans;
 mod search_values;

@@ -400,12 +400,12 @@ async fn what_is_searched_by_leaves_with_the_instances() {
     follow(store).await;
     store.note_older_failures().await.unwrap();
     assert_eq!(ids(&app, &[("context.a", "1")]).await.len(), 2);
-    assert_eq!(count(&app, "select count(*) from search_values_2025w02").await, 2);
-    assert_eq!(count(&app, "select count(*) from search_values_rest").await, 2);
+    assert_eq!(count(&app, "select count(*) from search_buckets_2025w02").await, 1);
+    assert_eq!(count(&app, "select count(*) from search_buckets_rest").await, 1);
     assert_eq!(count(&app, "select count(*) from failures").await, 2);
     assert_eq!(store.prune_history(Duration::from_secs(90 * 86_400)).await.unwrap(), 1);
     assert_eq!(count(&app, "select count(*) from failures").await, 0);
-    assert_eq!(count(&app, "select count(*) from search_values").await, 0);
+    assert_eq!(count(&app, "select count(*) from search_buckets").await, 0);
     let left = "select count(*) from pg_class where relname ~ '_2025w02$'";
     assert_eq!(count(&app, left).await, 0);
     assert!(ids(&app, &[]).await.is_empty());

@@ -63,7 +63,8 @@ async fn a_value_of_many_takes_a_row_for_many_and_is_found_with_those_that_got_i
     .await
     .unwrap();
     while store.follow_instances(Duration::ZERO).await.unwrap() {}
-    assert_eq!(count(pool, "select count(*) from search_values").await, 5_000, "each order is another");
+    let bytes = count(pool, "select sum(octet_length(entries)) from search_buckets").await;
+    assert!((5_000 * 5..5_000 * 10).contains(&bytes), "each order is another: {bytes} bytes");
     let ids = "select sum(octet_length(ids)) / 12 from search_groups";
     assert_eq!(count(pool, ids).await, 10_000, "the kind of each, and its version");
     let rows = count(pool, "select count(*) from search_groups").await;
@@ -105,8 +106,7 @@ async fn a_value_of_many_takes_a_row_for_many_and_is_found_with_those_that_got_i
     assert_eq!(count(pool, FOLLOWED).await, 500);
     let packs = count(pool, "select count(*) from search_following").await;
     assert!(packs < 10, "what is left lies together: {packs} rows");
-    let values = count(pool, "select count(*) from search_values").await;
-    assert_eq!(values, 5_050, "what was there is not there again");
+    assert_eq!(count(pool, "select count(*) from search_values").await, 0);
     for (kind, instances) in [("k1", 2_550), ("k0", 2_450)] {
         for limit in [7, 500] {
             let walked = walk(&app, &of_value("kind", kind), limit).await;

@@ -13,6 +13,9 @@ pub(super) async fn run(store: Store) -> Result<(), StoreError> {
     let begun = Instant::now();
     while store.follow_instances(LAG).await? && begun.elapsed() < LONGEST {}
     while store.follow_unfinished().await? && begun.elapsed() < LONGEST {}
+    // Time of its own: what is written and never merged, each search has to read.
+    let begun = Instant::now();
+    while store.merge_buckets().await? && begun.elapsed() < LONGEST {}
     while store.follow_former_unfinished().await? && begun.elapsed() < LONGEST {}
     while store.note_older_failures().await? && begun.elapsed() < LONGEST {}
     Ok(())

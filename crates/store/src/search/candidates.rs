@@ -4,6 +4,7 @@ use trunkline_workflow::{AccountId, DefinitionId, InstanceId, InstanceStatus};
 
 use super::fingerprint::Fingerprint;
 use super::packed::{Halves, unpack};
+use super::read_buckets::read_buckets;
 use super::terms::{Term, short};
 use super::{former, statements};
 use crate::waits::read_id;
@@ -40,7 +41,7 @@ impl Piece {
     }
 
     /// What either of two ways leads to.
-    fn or(self, other: Self) -> Self {
+    pub(super) fn or(self, other: Self) -> Self {
         let reached = self.reached.max(other.reached);
         let mut ids = self.ids;
         ids.extend(other.ids);
@@ -178,9 +179,12 @@ impl Candidates<'_> {
     async fn named(&self, wanted: &[Wanted], range: Range) -> Result<Piece, StoreError> {
         let terms: Vec<Term> = wanted.iter().map(|wanted| wanted.term).collect();
         let formers: Vec<Term> = wanted.iter().map(|wanted| wanted.former).collect();
-        let few = self.with_values(&terms, range).await?;
         let many = self.in_groups(&terms, range).await?;
-        Ok(few.or(many).or(self.named_before(&formers, range).await?))
+        // Where many have it, there is nothing to be looked for below these.
+        let range = Range { from: many.reached.unwrap_or(range.from), ..range };
+        let few = read_buckets(self.pool, &terms, range).await?;
+        let few = few.or(self.with_values(&terms, range).await?);
+        Ok(many.or(few).or(self.named_before(&formers, range).await?))
     }
 
     async fn with_values(&self, terms: &[Term], range: Range) -> Result<Piece, StoreError> {

@@ -9,6 +9,7 @@ use trunkline_workflow::{AccountId, DefinitionId, Graph, InstanceId, InstanceSta
 use super::candidates::{Candidates, Range, Wanted, Way};
 use super::filter::{Failure, FoundInstance, InstanceSearch, SearchPage};
 use super::fingerprint::Fingerprint;
+use super::read_buckets::read_buckets;
 use super::terms::{self, Values, short};
 use super::{follow_instances, former, statements};
 use crate::waits::read_id;
@@ -181,6 +182,9 @@ impl Store {
                 .bind(MANY_SHARED)
                 .fetch_one(&self.pool)
                 .await?;
+            // Of the newest: equally many rows of each, whatever they hold.
+            let packed = read_buckets(&self.pool, &[wanted.term], range(search, None)).await?.ids.len();
+            let count = count.saturating_add(i64::try_from(packed).unwrap_or(MANY));
             if count < rarest.0 {
                 rarest = (count, *wanted);
             }

@@ -30,8 +30,20 @@ struct Passed {
 
 /// From where on instances have no terms yet.
 pub(super) async fn mark(executor: impl PgExecutor<'_>) -> Result<InstanceId, StoreError> {
-    let mark: Vec<u8> =
-        sqlx::query_scalar("select mark from search_marks where walk = 'values'").fetch_one(executor).await?;
+    read_mark(executor, "values").await
+}
+
+/// From where on rare terms of instances are packed: servers of the release before look for nothing else than
+/// `search_values`, and by then they are gone.
+pub(super) async fn packed_from(executor: impl PgExecutor<'_>) -> Result<InstanceId, StoreError> {
+    read_mark(executor, "packed").await
+}
+
+async fn read_mark(executor: impl PgExecutor<'_>, walk: &str) -> Result<InstanceId, StoreError> {
+    let mark: Vec<u8> = sqlx::query_scalar("select mark from search_marks where walk = $1")
+        .bind(walk)
+        .fetch_one(executor)
+        .await?;
     if mark.is_empty() { Ok(InstanceId::from_parts(0, [0; 5], 0)) } else { read_id(&mark) }
 }
 

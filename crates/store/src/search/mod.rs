@@ -6,8 +6,8 @@
 //!
 //! ```text
 //!  error, fingerprint, step ──► failures       written with the end of an instance that failed
-//!  phone, context.x ──────────► search_values, search_groups   written by upkeep, which follows ┐ above its mark:
-//!  definition, a few versions ► search_groups, search_values   the instances                    ┘ a walk
+//!  phone, context.x ──────────► search_buckets, search_groups  written by upkeep, which follows ┐ above its mark:
+//!  definition, a few versions ► search_groups, search_buckets  the instances                    ┘ a walk
 //!  Terminated ────────────────► failures, and a term of those that somebody terminated
 //!  Runnable, Suspended, step ─► jobs, waits
 //!  the rest ──────────────────► a walk down the instances
@@ -16,12 +16,14 @@
 //!                        the instances themselves, with every condition
 //! ```
 //!
-//! A term of few instances has a row in `search_values` for each, one of many has rows of many in `search_groups`;
-//! what was written before there were these is in `search_terms`.
+//! A term of few instances is packed with other terms (`buckets`), one of many has rows of its own in `search_groups`.
+//! What was written before there were these is in `search_values` and `search_terms`.
 //!
 //! A search that finds little stops when its time is up and says how far it came; the next page goes on there.
 
+mod buckets;
 mod candidates;
+mod entries;
 mod failures;
 mod filter;
 mod find;
@@ -29,7 +31,9 @@ mod fingerprint;
 mod follow_instances;
 mod follow_unfinished;
 mod former;
+mod merge_buckets;
 mod packed;
+mod read_buckets;
 pub mod statements;
 mod terms;
 mod write_terms;

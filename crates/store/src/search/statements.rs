@@ -83,6 +83,48 @@ cross join lateral (
 order by found.at desc, found.rest desc
 limit $5";
 
+/// What terms of few instances are packed in, the newest first. $1 buckets, $2 second of the id that they are below, $3
+/// of the one from which on, $4 rows, and those that end in the same second as the last one.
+pub const BUCKETS: &str = "
+select greatest, entries
+from search_buckets
+where bucket = any ($1) and least <= $2 and greatest >= $3
+order by greatest desc
+fetch first $4 rows with ties";
+
+/// Buckets with too many rows of a week. $1 the one behind which, $2 the last one, $3 rows to look at, $4 rows that are
+/// too many.
+pub const FULL_BUCKETS: &str = "
+with passed as materialized (
+    select bucket, (least + 2147483648 + 259200) / 604800 as week
+    from search_buckets
+    where bucket > $1 and bucket <= $2
+    order by bucket
+    limit $3
+), too_many as materialized (
+    select bucket, week, count(*) as rows
+    from passed
+    group by bucket, week
+    having count(*) >= $4
+)
+select (select count(*) from passed), (select max(bucket) from passed),
+    array(select bucket from too_many order by bucket, week),
+    array(select week from too_many order by bucket, week),
+    array(select rows from too_many order by bucket, week)";
+
+/// Takes rows of a week away, each once: a place is one of a partition, and no partition has two weeks. $1 buckets, $2
+/// first and $3 last second, $4 rows.
+pub const TAKE_BUCKETS: &str = "
+delete from search_buckets
+where least between $2 and $3
+    and ctid = any (array(
+        select ctid
+        from search_buckets
+        where bucket = any ($1) and least between $2 and $3
+        limit $4
+    ))
+returning bucket, entries";
+
 /// Instances that share a term with many others. $1 below, $2 rows of each term, $3 any of these terms.
 pub const GROUPS: &str = "
 select wanted.term, found.first, found.ids
@@ -110,8 +152,8 @@ cross join lateral (
 order by found.instance_id desc
 limit $4";
 
-/// How many a term has, more or less, and up to a limit. $1 its half, $2 the term, $3 account, $4 the term as the release
-/// before wrote it, $5 rows of few, $6 rows of many.
+/// How many a term has, more or less, and up to a limit, besides those that are packed. $1 its half, $2 the term, $3
+/// account, $4 the term as the release before wrote it, $5 rows of few, $6 rows of many.
 pub const COUNT_TERM: &str = "
 select (
     select count(*)

@@ -15,7 +15,12 @@ const MOST_VALUES: usize = 64;
 /// A hash: other values may have the same.
 pub(super) type Term = i64;
 
-/// What a row of few instances has of a term: half of it.
+/// What is kept of a rare term: half of it.
+pub(super) fn half(term: Term) -> u32 {
+    short(term).cast_unsigned()
+}
+
+/// The same, as rows of `search_values` have it.
 pub(super) fn short(term: Term) -> i32 {
     i32::try_from(term >> 32).expect("32 of 64 bits are left")
 }
@@ -138,7 +143,7 @@ mod tests {
     fn the_half_of_a_term_is_its_upper_one() {
         for (term, half) in [(0, 0), (-1, -1), (i64::MAX, i32::MAX), (i64::MIN, i32::MIN), (0x1_2345_6789, 1)]
         {
-            assert_eq!(short(term), half, "{term}");
+            assert_eq!((short(term), super::half(term).cast_signed()), (half, half), "{term}");
         }
     }
 
