@@ -22,8 +22,11 @@ pub(super) const ACQUIRE: Duration = Duration::from_secs(5);
 const BETWEEN_TRIES: Duration = Duration::from_millis(50);
 /// A connection that answered so short a time ago is taken as it is.
 const FRESH: Duration = Duration::from_secs(1);
+/// What another one must answer within, so that there is time left to connect anew.
+const PING: Duration = Duration::from_secs(2);
 
-/// When a connection was last found dead: those that have been idle since before may be, too.
+/// When a connection was last found dead: those that have been idle since before are given up with it. To ask each of them
+/// takes its time where nothing is answered, and whoever needs one has them one after the other.
 #[derive(Clone, Debug, Default)]
 struct Doubts(Arc<Mutex<Option<Instant>>>);
 
@@ -63,8 +66,17 @@ impl PgPool {
             })
             .test_before_acquire(false)
             .before_acquire(move |connection, metadata| {
-                let fresh = metadata.idle_for < FRESH && !doubted.arose_within(metadata.idle_for);
-                Box::pin(async move { Ok(fresh || within(ACQUIRE, connection.ping()).await.is_ok()) })
+                let doubted = doubted.clone();
+                Box::pin(async move {
+                    if doubted.arose_within(metadata.idle_for) {
+                        return Ok(false);
+                    }
+                    let is_alive = metadata.idle_for < FRESH || within(PING, connection.ping()).await.is_ok();
+                    if !is_alive {
+                        doubted.arise();
+                    }
+                    Ok(is_alive)
+                })
             })
             // It comes back when its last statement is done; whoever left in the middle may have been right.
             .after_release(move |connection, _| {
