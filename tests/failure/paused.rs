@@ -74,7 +74,7 @@ async fn all_are_refused(moment: Moment) {
     }
 
     paused.signal(Signal::CONT);
-    until("every late result is refused", || async { refused(&paused.log()) == STEPS }).await;
+    until("every late result is refused", || async { paused.results_refused() == STEPS }).await;
     for (path, before) in paths.iter().zip(before) {
         assert_eq!(show(path).await, before, "nothing of it is seen");
     }
@@ -85,21 +85,4 @@ async fn all_are_refused(moment: Moment) {
     }
     assert_eq!(endpoint.received().len(), 2 * STEPS);
     verify(app.direct_url()).await;
-}
-
-/// Results that it says it dropped, one by one or several at once.
-fn refused(log: &str) -> usize {
-    let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap_or_default());
-    let count = lines.map(|line| {
-        let text = line.to_string();
-        if text.contains("refused a late result") {
-            return 1;
-        }
-        if !text.contains("dropped late results") {
-            return 0;
-        }
-        let jobs = line["jobs"].as_u64().or_else(|| line["fields"]["jobs"].as_u64()).unwrap();
-        usize::try_from(jobs).unwrap()
-    });
-    count.sum()
 }

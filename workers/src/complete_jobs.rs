@@ -178,14 +178,26 @@ impl Completer {
         let ids: Vec<InstanceId> = batch.iter().map(|pending| pending.held.job.instance).collect();
         let leased = jobs::reload(connection, incarnation, &ids).await?;
         let leased: HashSet<_> = leased.iter().map(as_claimed).collect();
+        let tried = batch.len();
         batch.retain(|pending| was_certainly_not_written(&pending.completion, &leased));
+        let settled = tried - batch.len();
+        if settled > 0 {
+            tracing::warn!(
+                jobs = settled,
+                worker.id = incarnation.0,
+                "results are not written again: they had been, or their jobs had been taken away"
+            );
+        }
         self.store.wake().hint();
         Ok(())
     }
 
     fn pending(&self, finished: Finished, draining: bool) -> Option<Pending> {
         let Finished { held, end, took: _ } = finished;
-        let End::Outcome { outcome, graph, context, attempt } = end else { return None };
+        let End::Outcome { outcome, graph, context, attempt } = end else {
+            tracing::info!(job.id = %held.job.id().as_uuid(), "left a step to others");
+            return None;
+        };
         let keep = !draining && !held.lease.is_draining() && !self.is_others_turn(&held);
         let completion =
             Completion { job: held.job.clone(), graph, outcome, keep, steps: self.steps.clone(), attempt };

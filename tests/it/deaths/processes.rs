@@ -6,11 +6,15 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 use crate::support::{MASTER_KEY, until};
 
 /// Seconds; the shortest that the command line takes.
 pub const LEASE: &str = "3";
+
+/// Lines of a process's log that a failed test shows.
+const SHOWN: usize = 20;
 
 /// Killed when dropped.
 pub struct WorkerProcess {
@@ -108,6 +112,35 @@ impl WorkerProcess {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
+    /// Late results that it says it did not write, one by one or several at once.
+    pub fn results_refused(&self) -> usize {
+        let log = self.log();
+        let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap_or_default());
+        let count = lines.map(|line| {
+            let text = line.to_string();
+            if text.contains("refused a late result") || text.contains("left a step to others") {
+                return 1;
+            }
+            if !text.contains("dropped late results") && !text.contains("results are not written again") {
+                return 0;
+            }
+            let jobs = line["jobs"].as_u64().or_else(|| line["fields"]["jobs"].as_u64()).unwrap();
+            usize::try_from(jobs).unwrap()
+        });
+        count.sum()
+    }
+
+    /// For whoever reads why a test failed.
+    fn show_end_of_log(&self) {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        eprintln!(
+            "{} said at the end:\n{}",
+            self.name,
+            lines[lines.len().saturating_sub(SHOWN)..].join("\n")
+        );
+    }
+
     /// The URL that it says after these words, once it has said them.
     pub async fn url_after(&self, words: &str) -> String {
         until(words, || async { self.log().contains(words) }).await;
@@ -140,7 +173,9 @@ impl Drop for WorkerProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if !std::thread::panicking() {
+        if std::thread::panicking() {
+            self.show_end_of_log();
+        } else {
             let _ = std::fs::remove_file(&self.log);
         }
     }
