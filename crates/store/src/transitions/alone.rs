@@ -39,16 +39,19 @@ pub(super) fn fits(completion: &Completion) -> bool {
     job.alone && !awaits_event && !fails && usize::try_from(room).is_ok_and(|room| room > 500)
 }
 
-const STATEMENT: &str = "
+macro_rules! statement {
+    ($columns:literal, $changes:literal) => {
+        concat!(
+            "
 with t as (
     select unnest($2::bytea[]) as instance_id, unnest($3::int[]) as path, unnest($4::int[]) as n,
         unnest($5::int[]) as next_n, unnest($6::int[]) as next_step, unnest($7::int[]) as issued,
         unnest($8::bool[]) as alone, unnest($9::bool[]) as keep, unnest($10::text[]) as ended,
         unnest($11::text[]) as data, unnest($12::text[]) as log_name, unnest($13::text[]) as log_status,
         unnest($14::int[]) as attempt, unnest($15::timestamptz[]) as started_at,
-        unnest($16::text[]) as result, unnest($17::text[]) as error, unnest($18::text[]) as parked_kind,
-        unnest($19::bigint[]) as parked_for, unnest($20::text[]) as note, unnest($21::text[]) as resume,
-        unnest($22::int[]) as step
+        unnest($16::text[]) as result, unnest($17::text[]) as error",
+            $columns,
+            "
 ), moved as (
     update jobs j
     set n = t.next_n, step = t.next_step, issued = t.issued, alone = t.alone, resume = null,
@@ -69,7 +72,7 @@ with t as (
         and j.instance_id = any (array[t.instance_id]) and j.path = t.path
         and coalesce(j.worker, 0) = $1 and j.n = t.n and j.alone and not j.held
     returning t.*, j.account_id
-), won as (
+), won as not materialized (
     select * from moved
     union all
     select * from removed
@@ -78,15 +81,6 @@ with t as (
     select instance_id, n, log_name, log_status, attempt, started_at, result, error
     from won
     where log_name is not null
-), parked as (
-    insert into waits (instance_id, path, account_id, n, step, issued, attempt, kind, due_at, started_at,
-        note, resume)
-    select instance_id, path, account_id, n, step, issued, attempt, parked_kind,
-        case when parked_kind = 'retry' then now() else started_at end
-            + parked_for * interval '1 microsecond',
-        started_at, note, resume
-    from won
-    where parked_kind is not null
 ), saved as (
     update instances i
     set data = coalesce(won.data, i.data),
@@ -95,6 +89,31 @@ with t as (
         completed_at = case when won.ended is not null then now() end
     from won
     where (won.data is not null or won.ended is not null) and i.id = any (array[won.instance_id])
+)",
+            $changes,
+            "
+select instance_id, now() from won"
+        )
+    };
+}
+
+/// Of batches in which paths go on or end.
+const STATEMENT: &str = statement!("", "");
+
+/// Of batches in which some are parked or fork.
+const WIDE_STATEMENT: &str = statement!(
+    ",
+        unnest($18::text[]) as parked_kind, unnest($19::bigint[]) as parked_for, unnest($20::text[]) as note,
+        unnest($21::text[]) as resume, unnest($22::int[]) as step",
+    ", parked as (
+    insert into waits (instance_id, path, account_id, n, step, issued, attempt, kind, due_at, started_at,
+        note, resume)
+    select instance_id, path, account_id, n, step, issued, attempt, parked_kind,
+        case when parked_kind = 'retry' then now() else started_at end
+            + parked_for * interval '1 microsecond',
+        started_at, note, resume
+    from won
+    where parked_kind is not null
 ), forked as (
     insert into jobs (instance_id, path, account_id, n, step, scope, issued, alone, queued, worker,
         attempt, started_at)
@@ -105,13 +124,13 @@ with t as (
     from unnest($23::bytea[], $24::int[], $25::int[], $26::int[], $27::bool[])
         as f (instance_id, path, step, scope, queued)
     join won on won.instance_id = f.instance_id
-)
-select instance_id, now() from won";
+)"
+);
 
 /// The same for batches in which an attempt has something to tell the history; the others do not pay for it.
 static TELLING_STATEMENT: LazyLock<String> = LazyLock::new(|| {
     let (changes, answer) =
-        STATEMENT.rsplit_once("\nselect ").expect("the statement ends with what it answers");
+        WIDE_STATEMENT.rsplit_once("\nselect ").expect("the statement ends with what it answers");
     format!("{changes}, told as (\n{}\n)\nselect {answer}", attempts::OF_WON)
 });
 
@@ -139,8 +158,13 @@ pub(super) async fn write(
     };
     let forks = || rows().flat_map(|(c, t)| t.forked.iter().map(move |fork| (c.job.instance, fork)));
     let is_told = batch.iter().any(|completion| completion.attempt.is_some());
-    let statement = if is_told { TELLING_STATEMENT.as_str() } else { STATEMENT };
-    let statement = sqlx::query(statement)
+    let is_wide = is_told || rows().any(|(_, t)| parked(t).is_some() || !t.forked.is_empty());
+    let statement = match (is_told, is_wide) {
+        (true, _) => TELLING_STATEMENT.as_str(),
+        (false, true) => WIDE_STATEMENT,
+        (false, false) => STATEMENT,
+    };
+    let mut statement = sqlx::query(statement)
         .bind(worker.0)
         .bind(rows().map(|(c, _)| &c.job.instance.as_bytes()[..]).collect::<Vec<_>>())
         .bind(rows().map(|(_, t)| t.path).collect::<Vec<_>>())
@@ -157,18 +181,23 @@ pub(super) async fn write(
         .bind(rows().map(|(c, t)| parked(t).map_or(c.job.path.attempt, |p| p.attempt)).collect::<Vec<_>>())
         .bind(rows().map(|(c, _)| c.job.path.started_at).collect::<Vec<_>>())
         .bind(column(rows().map(|(_, t)| t.log.first().and_then(|e| e.result.as_deref()))))
-        .bind(column(rows().map(|(_, t)| t.log.first().and_then(|e| e.error.as_deref()))))
-        .bind(column(rows().map(|(_, t)| parked(t).map(|parked| columns(&parked.kind).0))))
-        .bind(column(rows().map(|(_, t)| parked(t).and_then(|parked| columns(&parked.kind).1))))
-        .bind(column(rows().map(|(_, t)| parked(t).and_then(|parked| note(&parked)))))
-        .bind(column(rows().map(|(c, _)| c.job.resume.as_deref())))
-        .bind(rows().map(|(c, _)| as_int(c.job.path.step)).collect::<Vec<_>>())
-        .bind(forks().map(|(id, _)| id.as_bytes().to_vec()).collect::<Vec<_>>())
-        .bind(forks().map(|(_, fork)| fork.path).collect::<Vec<_>>())
-        .bind(forks().map(|(_, fork)| as_int(fork.step)).collect::<Vec<_>>())
-        .bind(forks().map(|(_, fork)| fork.scope).collect::<Vec<_>>())
-        .bind(forks().map(|(_, fork)| fork.queued).collect::<Vec<_>>());
-    let statement = if is_told { attempts::bind(statement, batch) } else { statement };
+        .bind(column(rows().map(|(_, t)| t.log.first().and_then(|e| e.error.as_deref()))));
+    if is_wide {
+        statement = statement
+            .bind(column(rows().map(|(_, t)| parked(t).map(|parked| columns(&parked.kind).0))))
+            .bind(column(rows().map(|(_, t)| parked(t).and_then(|parked| columns(&parked.kind).1))))
+            .bind(column(rows().map(|(_, t)| parked(t).and_then(|parked| note(&parked)))))
+            .bind(column(rows().map(|(c, _)| c.job.resume.as_deref())))
+            .bind(rows().map(|(c, _)| as_int(c.job.path.step)).collect::<Vec<_>>())
+            .bind(forks().map(|(id, _)| id.as_bytes().to_vec()).collect::<Vec<_>>())
+            .bind(forks().map(|(_, fork)| fork.path).collect::<Vec<_>>())
+            .bind(forks().map(|(_, fork)| as_int(fork.step)).collect::<Vec<_>>())
+            .bind(forks().map(|(_, fork)| fork.scope).collect::<Vec<_>>())
+            .bind(forks().map(|(_, fork)| fork.queued).collect::<Vec<_>>());
+    }
+    if is_told {
+        statement = attempts::bind(statement, batch);
+    }
     let won = statement.fetch_all(connection).await?;
     let mut times: HashMap<InstanceId, DateTime<Utc>> = HashMap::with_capacity(won.len());
     for row in won {
