@@ -31,7 +31,8 @@ impl Fleet {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("trunkline-failure-{}-{number}", std::process::id()));
-        let cluster = Cluster::start(ClusterOptions::for_tests(folder.clone())).await.unwrap();
+        let options = ClusterOptions { max_connections: 200, ..ClusterOptions::for_tests(folder.clone()) };
+        let cluster = Cluster::start(options).await.unwrap();
         Self::on(cluster, folder, servers, workers).await
     }
 

@@ -11,6 +11,7 @@ mod deaths;
 mod definitions;
 mod error_codes;
 mod fair_claims;
+mod hot_plans;
 mod idempotency;
 mod instances;
 mod master_keys;

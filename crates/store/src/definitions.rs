@@ -8,6 +8,8 @@
 
 pub(crate) mod find_newest;
 
+pub use find_newest::FIND_NEWEST;
+
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::PgExecutor;

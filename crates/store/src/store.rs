@@ -59,9 +59,14 @@ impl Store {
         Self { pool: self.pool.with_patience(patience), ..self }
     }
 
-    /// A connection of its own, outside the pool: for a worker's statements that run all day.
+    /// A connection of its own, outside the pool: for a worker's statements that run all day. Where the database has none
+    /// left, the pool gives up those that it does not use: what a worker has to write is more urgent.
     pub async fn hot_connection(&self) -> Result<HotConnection, StoreError> {
-        Ok(self.direct.connect_hot().await?)
+        let connected = self.direct.connect_hot().await;
+        if connected.as_ref().is_err_and(is_full) {
+            self.pool.give_up_idle();
+        }
+        Ok(connected?)
     }
 
     /// Whose the sessions are that the pool's statements run in.
@@ -118,4 +123,9 @@ impl Store {
 fn read(url: &str) -> Result<PgConnectOptions, StoreError> {
     let options = PgConnectOptions::from_str(url)?;
     Ok(options.application_name("trunkline").log_statements(tracing::log::LevelFilter::Off))
+}
+
+/// `too_many_connections`
+fn is_full(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(error) if error.code().as_deref() == Some("53300"))
 }

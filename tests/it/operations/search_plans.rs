@@ -5,6 +5,7 @@ use sqlx::Executor;
 use trunkline_store::search::statements;
 use trunkline_store::{events, instances};
 
+use crate::support::plans::scans;
 use crate::support::{TestApp, sample};
 
 /// Three weeks of instances of ten accounts, of which one in seven failed; in each context a number and a city.
@@ -41,19 +42,6 @@ select id, 1, account_id, 1, 0, 1, 1, 'timer', now(), now() from filled where n 
 insert into waits (instance_id, path, account_id, n, step, issued, attempt, kind, due_at, key, started_at)
 select id, 1, account_id, 1, 0, 1, 1, 'reply', now() + interval '1 day', 'sms:' || n, now() from filled where n % 3 = 2;
 ";
-
-/// A scan of a table, and the index that it goes by.
-fn scans(plan: &Value, found: &mut Vec<(String, String, Option<String>)>) {
-    if let Some(relation) = plan["Relation Name"].as_str() {
-        // A bitmap's index is named by the scan below.
-        let index = plan["Index Name"].as_str().or_else(|| plan["Plans"][0]["Index Name"].as_str());
-        let index = index.map(str::to_owned);
-        found.push((plan["Node Type"].as_str().unwrap().to_owned(), relation.to_owned(), index));
-    }
-    for below in plan["Plans"].as_array().into_iter().flatten() {
-        scans(below, found);
-    }
-}
 
 /// The table of a partition, and what its index is called there.
 fn week_cut_off(name: &str) -> String {

@@ -183,7 +183,8 @@ async fn a_workflow_that_faults_is_reported_and_its_step_goes_on() {
     let body = json!({"message_uuid": "p", "client_ref": first, "status": "read"});
     engine.app.webhook_to("message-status", body).await.expect_empty(200);
     // It has taken too many workers down with it.
-    let tried = sqlx::query("update jobs set attempt = 100").execute(engine.app.store().pool()).await.unwrap();
+    let tried =
+        sqlx::query("update jobs set attempt = 100").execute(engine.app.store().pool()).await.unwrap();
     assert_eq!(tried.rows_affected(), 1);
     engine.start_worker(Settings::default());
     until("the step goes on", || async {

@@ -6,6 +6,8 @@ mod endpoint;
 mod engine;
 #[allow(dead_code, reason = "`tests/failure` uses the rest")]
 pub mod extent;
+#[allow(dead_code, reason = "`tests/failure` looks at no plans")]
+pub mod plans;
 mod pooler;
 mod postgres;
 pub mod sample;

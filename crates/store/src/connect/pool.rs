@@ -171,6 +171,14 @@ impl PgPool {
         self.inner.close().await;
     }
 
+    /// The pool goes through all connections that it ever opened, one after the other, so that none is idle for long and
+    /// it never becomes smaller by itself.
+    pub(crate) fn give_up_idle(&self) {
+        while let Some(mut connection) = self.inner.try_acquire() {
+            connection.close_on_drop();
+        }
+    }
+
     /// Until somebody closes it.
     pub(crate) async fn closed(&self) {
         self.inner.close_event().await;

@@ -12,6 +12,23 @@ use crate::{PgPool, StoreError};
 /// For a round trip and a few rows.
 const LIMIT: Duration = Duration::from_secs(5);
 
+/// $1 accounts, $2 definitions: a row for each, in their order. Never a scan, however many are asked for: each is looked up
+/// by itself, which a test pins.
+pub const FIND_NEWEST: &str = "
+select newest.*
+from unnest($1::text[], $2::uuid[]) with ordinality as asked (account_id, definition_id, n)
+left join lateral (
+    select version, subaccount_id, exists (
+        select from definition_states s
+        where s.account_id = v.account_id and s.definition_id = v.definition_id
+            and s.state = 'draining'
+    )
+    from definition_versions v
+    where v.account_id = asked.account_id and v.definition_id = asked.definition_id and newest
+    limit 1
+) newest on true
+order by n";
+
 type Key = (AccountId, DefinitionId);
 
 pub(crate) type Finder = Grouped<Key, Option<Found>>;
@@ -31,26 +48,8 @@ async fn find(pool: PgPool, keys: Vec<Key>) -> Result<Vec<Option<Found>>, StoreE
             ids.len() - 1
         });
     }
-    // Never a scan, however many are asked for: each is looked up by itself.
-    let found: Vec<(Option<Version>, Option<String>, Option<bool>)> = sqlx::query_as(
-        "select newest.*
-         from unnest($1::text[], $2::uuid[]) with ordinality as asked (account_id, definition_id, n)
-         left join lateral (
-             select version, subaccount_id, exists (
-                 select from definition_states s
-                 where s.account_id = v.account_id and s.definition_id = v.definition_id
-                     and s.state = 'draining'
-             )
-             from definition_versions v
-             where v.account_id = asked.account_id and v.definition_id = asked.definition_id and newest
-             limit 1
-         ) newest on true
-         order by n",
-    )
-    .bind(&accounts)
-    .bind(&ids)
-    .fetch_all(&pool)
-    .await?;
+    let found: Vec<(Option<Version>, Option<String>, Option<bool>)> =
+        sqlx::query_as(FIND_NEWEST).bind(&accounts).bind(&ids).fetch_all(&pool).await?;
     let found: Vec<_> = found
         .into_iter()
         .map(|(version, subaccount, draining)| {
