@@ -5,10 +5,10 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Executor};
 use trunkline_store::PgConnection;
 use trunkline_store::definitions::FIND_NEWEST;
-use trunkline_store::transitions::{STATEMENT, WIDE_STATEMENT};
+use trunkline_store::transitions::{STATEMENT, TELLING_STATEMENT, WIDE_STATEMENT};
 
 use crate::support::TestApp;
-use crate::support::plans::{nodes, scans};
+use crate::support::plans::{nodes, scans, scans_of_all};
 
 const FILL: &str = "
 insert into workers (name, slots, version, leased_until) values ('one', 20000, '', now() + interval '1 hour');
@@ -36,6 +36,7 @@ async fn each_row_is_looked_up_by_itself_whatever_the_tables_held_when_the_plan_
             (FIND_NEWEST, &["definition_versions"][..]),
             (STATEMENT, &["instances", "jobs"]),
             (WIDE_STATEMENT, &["instances", "jobs"]),
+            (&TELLING_STATEMENT, &["instances", "jobs"]),
         ] {
             let plan = if statement == FIND_NEWEST {
                 generic_plan(&mut pool.begin().await.unwrap(), statement).await
@@ -50,11 +51,13 @@ async fn each_row_is_looked_up_by_itself_whatever_the_tables_held_when_the_plan_
                     found.iter().filter(|(_, relation, _)| relation.starts_with(table)).peekable();
                 assert!(of_it.peek().is_some(), "{table}: {plan:#}");
                 for (node, relation, index) in of_it {
-                    let is_written = node == "ModifyTable";
-                    assert!(is_written || index.is_some(), "{node} of {relation}: {statement} {plan:#}");
+                    assert!(index.is_some(), "{node} of {relation}: {statement} {plan:#}");
                     assert!(index.as_deref() != Some("jobs_leased"), "{statement} {plan:#}");
                 }
             }
+            let mut of_all = Vec::new();
+            scans_of_all(&plan, &mut of_all);
+            assert!(of_all.is_empty(), "{of_all:?}: {statement} {plan:#}");
             let mut found = Vec::new();
             nodes(&plan, &mut found);
             assert!(!found.iter().any(|node| node == "Merge Join"), "{statement} {plan:#}");

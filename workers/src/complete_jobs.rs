@@ -69,6 +69,10 @@ impl Completer {
                 tally.add(finished);
             }
             tally.count();
+            let left = batch.iter().filter(|finished| matches!(finished.end, End::Abandoned)).count();
+            if left > 0 {
+                tracing::info!(jobs = left, "steps are left to others");
+            }
             let mut lives: HashMap<Incarnation, Vec<Pending>> = HashMap::new();
             for finished in batch.drain(..) {
                 if let Some(pending) = self.pending(finished, draining) {
@@ -182,7 +186,7 @@ impl Completer {
         batch.retain(|pending| was_certainly_not_written(&pending.completion, &leased));
         let settled = tried - batch.len();
         if settled > 0 {
-            tracing::warn!(
+            tracing::info!(
                 jobs = settled,
                 worker.id = incarnation.0,
                 "results are not written again: they had been, or their jobs had been taken away"
@@ -194,10 +198,7 @@ impl Completer {
 
     fn pending(&self, finished: Finished, draining: bool) -> Option<Pending> {
         let Finished { held, end, took: _ } = finished;
-        let End::Outcome { outcome, graph, context, attempt } = end else {
-            tracing::info!(job.id = %held.job.id().as_uuid(), "left a step to others");
-            return None;
-        };
+        let End::Outcome { outcome, graph, context, attempt } = end else { return None };
         let keep = !draining && !held.lease.is_draining() && !self.is_others_turn(&held);
         let completion =
             Completion { job: held.job.clone(), graph, outcome, keep, steps: self.steps.clone(), attempt };

@@ -63,7 +63,7 @@ impl Store {
     /// left, the pool gives up those that it does not use: what a worker has to write is more urgent.
     pub async fn hot_connection(&self) -> Result<HotConnection, StoreError> {
         let connected = self.direct.connect_hot().await;
-        if connected.as_ref().is_err_and(is_full) {
+        if connected.as_ref().is_err_and(is_full) && self.pool.goes_by(&self.direct) {
             self.pool.give_up_idle();
         }
         Ok(connected?)

@@ -15,6 +15,18 @@ pub fn scans(plan: &Value, found: &mut Vec<(String, String, Option<String>)>) {
     }
 }
 
+/// Scans of a whole index, which is a whole table: they are asked for nothing.
+pub fn scans_of_all(plan: &Value, found: &mut Vec<String>) {
+    let node = plan["Node Type"].as_str().unwrap();
+    let by_index = ["Index Scan", "Index Only Scan", "Bitmap Index Scan"].contains(&node);
+    if by_index && plan["Index Cond"].is_null() {
+        found.push(format!("{node} of {}", plan["Index Name"]));
+    }
+    for below in plan["Plans"].as_array().into_iter().flatten() {
+        scans_of_all(below, found);
+    }
+}
+
 /// The types of all nodes.
 pub fn nodes(plan: &Value, found: &mut Vec<String>) {
     found.push(plan["Node Type"].as_str().unwrap().to_owned());

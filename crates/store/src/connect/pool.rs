@@ -171,6 +171,11 @@ impl PgPool {
         self.inner.close().await;
     }
 
+    /// Whether its connections are among those of the route, and not a pooler's.
+    pub(crate) fn goes_by(&self, route: &Arc<Route>) -> bool {
+        Arc::ptr_eq(&self.route, route)
+    }
+
     /// The pool goes through all connections that it ever opened, one after the other, so that none is idle for long and
     /// it never becomes smaller by itself.
     pub(crate) fn give_up_idle(&self) {

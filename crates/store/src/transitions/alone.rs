@@ -9,6 +9,10 @@
 //! by index only, never by hashing a table; `coalesce(worker, 0)` keeps the planner from the index of leased
 //! jobs, where all of a worker's jobs are one key. Together they are worth a factor of 1.7. A test pins the plans.
 //!
+//! `won` must stay materialized, as what is read several times is by itself: where a row of `instances` was changed
+//! meanwhile, PostgreSQL takes the row of `won` that it had once more, and of a union that is read in place it has none.
+//! The instance would not be written, and nobody told.
+//!
 //! The columns of the batch come as arrays, unnested side by side in the select list, which costs less
 //! than the same in `from`: there, each array is first written into a store of its own. A column of nulls alone
 //! is sent as null.
@@ -72,7 +76,7 @@ with t as (
         and j.instance_id = any (array[t.instance_id]) and j.path = t.path
         and coalesce(j.worker, 0) = $1 and j.n = t.n and j.alone and not j.held
     returning t.*, j.account_id
-), won as not materialized (
+), won as (
     select * from moved
     union all
     select * from removed
@@ -128,7 +132,7 @@ pub const WIDE_STATEMENT: &str = statement!(
 );
 
 /// The same for batches in which an attempt has something to tell the history; the others do not pay for it.
-static TELLING_STATEMENT: LazyLock<String> = LazyLock::new(|| {
+pub static TELLING_STATEMENT: LazyLock<String> = LazyLock::new(|| {
     let (changes, answer) =
         WIDE_STATEMENT.rsplit_once("\nselect ").expect("the statement ends with what it answers");
     format!("{changes}, told as (\n{}\n)\nselect {answer}", attempts::OF_WON)

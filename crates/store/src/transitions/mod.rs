@@ -19,7 +19,7 @@ mod alone;
 mod changes;
 mod locked;
 
-pub use alone::{STATEMENT, WIDE_STATEMENT};
+pub use alone::{STATEMENT, TELLING_STATEMENT, WIDE_STATEMENT};
 pub(crate) use changes::append_log;
 
 use std::sync::Arc;
