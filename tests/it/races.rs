@@ -11,9 +11,10 @@ use trunkline_store::audit::By;
 use trunkline_store::events::Recipients;
 use trunkline_store::jobs::{self, LowWaterMark};
 use trunkline_store::pools::Steps;
-use trunkline_store::transitions::{self, Completion};
+use trunkline_store::transitions::{self, Completion, Written};
 use trunkline_store::{StoreError, workers};
 use trunkline_workflow::control::Command;
+use trunkline_workflow::graph::Landing;
 use trunkline_workflow::outcome::{Awaited, AwaitedEvent, Wait};
 use trunkline_workflow::{Graph, Outcome};
 
@@ -134,6 +135,88 @@ async fn an_earlier_message_for_the_newest_wait_alone_is_not_given_to_two() {
     let uses: i64 = sqlx::query_scalar("select count(*) from event_uses").fetch_one(pool).await.unwrap();
     let waits: i64 = sqlx::query_scalar("select count(*) from waits").fetch_one(pool).await.unwrap();
     assert_eq!((uses, waits), (1, 1));
+}
+
+/// The batch waits for the row of another instance, and this one is suspended and resumed meanwhile: its job is won, and what
+/// goes with it is written to rows that somebody changed after the statement began. Once a third one was taken away, so
+/// that the statement has to ask which were won.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_result_is_lost_when_its_instance_is_suspended_and_resumed_while_the_batch_waits() {
+    for (is_one_taken_away, ends) in [(false, false), (false, true), (true, false), (true, true)] {
+        let app = TestApp::start().await;
+        let steps = json!([
+            {"id": "one", "stepType": "If", "nextStepId": "two"},
+            {"id": "two", "stepType": "If"}
+        ]);
+        let id = app.define(definition(steps.clone())).await;
+        for _ in 0..3 {
+            app.start_instance(&id, json!({})).await;
+        }
+        let store = app.store();
+        let mut connection = store.hot_connection().await.unwrap();
+        let worker =
+            workers::register(&mut connection, "w", 10, "0", Duration::from_secs(60), false).await.unwrap();
+        let claimed = jobs::claim(&mut connection, worker, 10, &mut LowWaterMark::default()).await.unwrap();
+        let [first, second, third] = [0, 1, 2].map(|at: usize| claimed[at].instance);
+        let graph = Arc::new(Graph::new(&steps));
+        let next = if ends { Vec::new() } else { vec![Landing { step: 1, leaves: 0 }] };
+        let completions = claimed.into_iter().map(|job| {
+            let data = Some(json!({"said": "yes"}).to_string());
+            let outcome = Outcome::Completed { result: None, data, timed_out: false, next: next.clone() };
+            let (job, graph) = (Arc::new(job), graph.clone());
+            Completion { job, graph, outcome, keep: true, steps: Steps::All, attempt: None }
+        });
+        let pool = store.pool();
+        let taken_away = sqlx::query("update jobs set worker = null where instance_id = $1 and $2")
+            .bind(&third.as_bytes()[..])
+            .bind(is_one_taken_away)
+            .execute(pool);
+        taken_away.await.unwrap();
+        let mut holder = pool.begin().await.unwrap();
+        sqlx::query("select from jobs where instance_id = $1 for update")
+            .bind(&first.as_bytes()[..])
+            .execute(&mut *holder)
+            .await
+            .unwrap();
+        let batch = transitions::complete(&mut connection, worker, completions.collect());
+        let meanwhile = async {
+            crate::support::until("the batch waits", || async {
+                let waiting: i64 = sqlx::query_scalar(
+                    "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+                )
+                .fetch_one(pool)
+                .await
+                .unwrap();
+                waiting == 1
+            })
+            .await;
+            for command in [Command::Suspend, Command::Resume] {
+                store
+                    .control(app.account(), id.parse().unwrap(), second, command, &By::trunkline())
+                    .await
+                    .unwrap();
+            }
+            holder.commit().await.unwrap();
+        };
+        let (written, ()) = futures::future::join(batch, meanwhile).await;
+        let refused = written.unwrap().iter().map(|one| matches!(one, Written::Refused)).collect::<Vec<_>>();
+        assert_eq!(refused, [false, false, is_one_taken_away]);
+        let written = if is_one_taken_away { 2 } else { 3 };
+        let status = if ends { "Complete" } else { "Runnable" };
+        for (what, statement) in [
+            ("instances", "select count(*) from instances where data = '{\"said\":\"yes\"}' and status = $1"),
+            ("the log", "select count(*) from steps where $1 <> ''"),
+            (
+                "jobs",
+                "select count(*) from instances where $1 = 'Complete' or id in (select instance_id from jobs where n = 2)",
+            ),
+        ] {
+            let found: i64 = sqlx::query_scalar(statement).bind(status).fetch_one(pool).await.unwrap();
+            let expected = if ends && what == "jobs" { 3 } else { written };
+            assert_eq!(found, expected, "{what}, {is_one_taken_away}, {ends}");
+        }
+        assert!(store.verify().await.unwrap().is_empty());
+    }
 }
 
 /// What somebody ended or forbade on the side of the database is no reason to end an instance.

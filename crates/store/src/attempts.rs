@@ -67,9 +67,9 @@ macro_rules! insert {
 
 /// One more part of the statement that completes jobs: of those that its condition let through.
 pub(crate) const OF_WON: &str = insert!(
-    "$28::bytea[], $29::int[], $30::int[], $31::int[], $32::text[], $33::bigint[], $34::text[], $35::text[],
-     $36::text[]",
-    " join won on won.instance_id = a.instance_id and won.n = a.n"
+    "$45::bytea[], $46::int[], $47::int[], $48::int[], $49::text[], $50::bigint[], $51::text[], $52::text[],
+     $53::text[]",
+    " where (select won from every) or a.instance_id in (select instance_id from won)"
 );
 
 const ALONE: &str = insert!(

@@ -11,6 +11,7 @@ use trunkline_workflow::{AccountId, DefinitionId, InstanceId, Version};
 use uuid::Uuid;
 
 use crate::clock;
+use crate::connect::Kept;
 use crate::grouped::Grouped;
 use crate::wake::Wake;
 use crate::{PgConnection, PgPool, Store, StoreError};
@@ -145,12 +146,14 @@ async fn find_answer(
 /// Writes instances in groups, and says which they are.
 pub(crate) type Starter = Grouped<Rows, Vec<InstanceId>>;
 
-pub(crate) fn starter(pool: PgPool, wake: Wake) -> Starter {
-    Grouped::new(WRITE_LIMIT, |rows| rows.bytes, move |group| write_group(pool.clone(), wake.clone(), group))
+pub(crate) fn starter(pool: PgPool, kept: Kept, wake: Wake) -> Starter {
+    let write = move |group| write_group(pool.clone(), kept.clone(), wake.clone(), group);
+    Grouped::new(WRITE_LIMIT, |rows| rows.bytes, write)
 }
 
 async fn write_group(
     pool: PgPool,
+    kept: Kept,
     wake: Wake,
     mut group: Vec<Rows>,
 ) -> Result<Vec<Vec<InstanceId>>, StoreError> {
@@ -158,7 +161,18 @@ async fn write_group(
     for one in &mut group {
         rows.append(one);
     }
-    let written = write(&pool, &rows).await;
+    let written = match kept.take().await {
+        Some(mut connection) => {
+            let written = write(&mut *connection, &rows).await;
+            match &written {
+                Ok(()) => kept.give_back(connection),
+                Err(error) if error.is_refusal() => {}
+                Err(_) => kept.give_up(),
+            }
+            written
+        }
+        None => write(&pool, &rows).await,
+    };
     wake.hint();
     written.map(|()| group.into_iter().map(|one| one.ids).collect())
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
+use uuid::Uuid;
 
 use crate::StoreError;
-use crate::connect::{BEGIN, PgConnection, PgPool, Route, Sessions, Transaction};
+use crate::connect::{BEGIN, Kept, PgConnection, PgPool, Route, Sessions, Transaction};
 use crate::definitions::find_newest::{Finder, finder};
 use crate::sealing::{MasterKeys, PlainTexts};
 use crate::starts::{Starter, starter};
@@ -23,6 +24,7 @@ pub struct Store {
     pub(crate) pool: PgPool,
     /// Where connections outside the pool lead: past a pooler, if there is a way.
     pub(crate) direct: Arc<Route>,
+    kept: Kept,
     pub(crate) starter: Starter,
     pub(crate) finder: Finder,
     pub(crate) keys: Option<MasterKeys>,
@@ -38,11 +40,23 @@ impl Store {
     pub fn open(url: &str, connections: u32) -> Result<Self, StoreError> {
         let direct = Arc::new(Route::new(read(url)?));
         let pool = PgPool::new(direct.clone(), connections);
-        let wake = Wake::new(pool.clone(), wake::JOBS);
-        let callback_wake = Wake::new(pool.clone(), wake::CALLBACKS);
-        let starter = starter(pool.clone(), wake.clone());
-        let finder = finder(pool.clone());
-        Ok(Self { pool, direct, starter, finder, keys: None, checked: Arc::default(), wake, callback_wake })
+        let kept = Kept::new(pool.clone());
+        let sender = Uuid::new_v4();
+        let wake = Wake::new(pool.clone(), kept.clone(), wake::JOBS, sender);
+        let callback_wake = Wake::new(pool.clone(), kept.clone(), wake::CALLBACKS, sender);
+        let starter = starter(pool.clone(), kept.clone(), wake.clone());
+        let finder = finder(pool.clone(), kept.clone());
+        Ok(Self {
+            pool,
+            direct,
+            kept,
+            starter,
+            finder,
+            keys: None,
+            checked: Arc::default(),
+            wake,
+            callback_wake,
+        })
     }
 
     /// Where `url` of [`Store::open`] leads to a pooler, this one leads to PostgreSQL itself: for what needs a session,
@@ -65,6 +79,7 @@ impl Store {
         let connected = self.direct.connect_hot().await;
         if connected.as_ref().is_err_and(is_full) && self.pool.goes_by(&self.direct) {
             self.pool.give_up_idle();
+            self.kept.give_up();
         }
         Ok(connected?)
     }
@@ -116,6 +131,7 @@ impl Store {
     }
 
     pub async fn close(&self) {
+        self.kept.close();
         self.pool.close().await;
     }
 }

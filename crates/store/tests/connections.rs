@@ -5,6 +5,44 @@ use std::time::Duration;
 use sqlx::{Connection, PgConnection, Row};
 use trunkline_store::cluster::{self, Cluster, ClusterOptions};
 use trunkline_store::{HotConnection, Store};
+use trunkline_workflow::AccountId;
+use uuid::Uuid;
+
+/// Whoever dies with a server takes all that were kept along: each is asked for once more, and one look-up is enough.
+#[tokio::test]
+async fn what_was_kept_is_connected_anew_when_it_died() {
+    let dir = std::env::temp_dir().join(format!("trunkline-kept-{}", std::process::id()));
+    let cluster = Cluster::start(ClusterOptions::for_tests(&dir)).await.unwrap();
+    let store = Store::open(&cluster.url("postgres"), 2).unwrap();
+    store.migrate().await.unwrap();
+    let account = AccountId::new("acme");
+    let look_up = async || store.find_definition(&account, Uuid::new_v4(), None).await;
+    let kept = async || {
+        let backends = "select pid from pg_stat_activity where query like '%definition_versions%' and pid <> pg_backend_pid()";
+        sqlx::query_scalar::<_, i32>(backends).fetch_all(store.pool()).await.unwrap()
+    };
+    for _ in 0..3 {
+        assert!(look_up().await.unwrap().is_none());
+    }
+    let first = kept().await;
+    assert_eq!(first.len(), 1, "one after the other they need one");
+    for pid in &first {
+        let ended: bool = sqlx::query_scalar("select pg_terminate_backend($1, 10000)")
+            .bind(pid)
+            .fetch_one(store.pool())
+            .await
+            .unwrap();
+        assert!(ended);
+    }
+    assert!(look_up().await.unwrap().is_none(), "nobody hears of it");
+    assert!(look_up().await.unwrap().is_none());
+    assert_ne!(kept().await, first);
+    store.close().await;
+    assert!(look_up().await.is_err());
+    cluster.stop().await;
+    let _gone = cluster::remove(&dir);
+    let _gone = std::fs::remove_dir_all(&dir);
+}
 
 const MAX: u32 = 16;
 const POOL: usize = 8;

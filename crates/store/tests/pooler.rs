@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -284,17 +285,31 @@ async fn a_hint_that_is_refused_leaves_the_connection_as_it_was() {
     let refused = sqlx::raw_sql("notify trunkline_callbacks").execute(store.pool()).await;
     assert!(refused.is_err(), "or this test shows nothing");
     let other = Store::open(&cluster.url("postgres"), 1).unwrap();
-    let is_refused = "select exists (
-        select from pg_stat_activity
-        where query like '%notify trunkline_jobs%' and pid <> pg_backend_pid() and state like 'idle%'
-    )";
+    let hinting = async || {
+        let backends = "select pid from pg_stat_activity
+            where query like '%notify trunkline_jobs%' and pid <> pg_backend_pid() and state like 'idle%'";
+        sqlx::query_scalar::<_, i32>(backends).fetch_all(other.pool()).await.unwrap()
+    };
     store.wake().hint();
-    while !sqlx::query_scalar::<_, bool>(is_refused).fetch_one(other.pool()).await.unwrap() {
+    while hinting().await.is_empty() {
         tokio::task::yield_now().await;
     }
-    assert!(ask("select pg_is_in_recovery()").await.unwrap());
+    let refused = hinting().await;
     assert!(ask("select pg_promote()").await.unwrap());
     assert!(!ask("select pg_is_in_recovery()").await.unwrap());
+    let listening = other.listen();
+    let told = async {
+        let mut hinted = Box::pin(other.wake().hinted());
+        while futures::poll!(&mut hinted).is_pending() {
+            store.wake().hint();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        ended = listening => panic!("{ended:?}"),
+        told = tokio::time::timeout(Duration::from_secs(60), told) => told.expect("the same connection hints now"),
+    }
+    assert_eq!(hinting().await, refused, "by the same connection");
     cluster.stop().await;
     let _gone = cluster::remove(&dir);
     let _gone = std::fs::remove_dir_all(&dir);

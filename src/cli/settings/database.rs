@@ -23,7 +23,7 @@ pub struct DatabaseSettings {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Database")]
 pub struct PoolSettings {
-    /// Connections in the pool; a worker has five more of its own
+    /// Connections in the pool; each process has up to four more for starts and hints, a worker another five of its own
     #[arg(
         long,
         env = "TRUNKLINE_DATABASE_CONNECTIONS",

@@ -82,6 +82,10 @@ impl PgConnection {
         Ok(())
     }
 
+    pub(super) async fn ping(&mut self) -> Result<(), Error> {
+        self.driver().ping().await
+    }
+
     pub async fn close(self) -> Result<(), Error> {
         match self.inner {
             Inner::Own(connection) => connection.close().await,

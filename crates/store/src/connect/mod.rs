@@ -18,6 +18,7 @@
 //! parameters, is one message and goes as it is in all of them.
 
 mod connection;
+mod kept;
 mod patience;
 mod pool;
 mod route;
@@ -34,6 +35,7 @@ pub(crate) const BEGIN_SNAPSHOT: &str =
     "begin isolation level repeatable read read only; set local idle_in_transaction_session_timeout = '5s'";
 
 pub use connection::{PgConnection, Transaction};
+pub(crate) use kept::Kept;
 pub(crate) use patience::within;
 pub use pool::PgPool;
 pub(crate) use route::Route;

@@ -15,15 +15,15 @@ use super::connection::{Answers, all_at_once, first_row};
 use super::patience::{PATIENCE, each_within, within};
 use super::route::check;
 use super::taken::Taken;
-use super::{Route, Sessions, Transaction};
+use super::{PgConnection, Route, Sessions, Transaction};
 
 /// How long a connection is waited for.
 pub(super) const ACQUIRE: Duration = Duration::from_secs(5);
 const BETWEEN_TRIES: Duration = Duration::from_millis(50);
 /// A connection that answered so short a time ago is taken as it is.
-const FRESH: Duration = Duration::from_secs(1);
+pub(super) const FRESH: Duration = Duration::from_secs(1);
 /// What another one must answer within, so that there is time left to connect anew.
-const PING: Duration = Duration::from_secs(2);
+pub(super) const PING: Duration = Duration::from_secs(2);
 
 /// When a connection was last found dead: those that have been idle since before are given up with it. To ask each of them
 /// takes its time where nothing is answered, and whoever needs one has them one after the other.
@@ -182,6 +182,11 @@ impl PgPool {
         while let Some(mut connection) = self.inner.try_acquire() {
             connection.close_on_drop();
         }
+    }
+
+    /// A connection of the same kind that is not one of its own.
+    pub(super) async fn connect_beside(&self) -> Result<PgConnection, Error> {
+        self.route.connect().await
     }
 
     /// Until somebody closes it.

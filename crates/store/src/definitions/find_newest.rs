@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use sqlx::PgExecutor;
 use trunkline_workflow::{AccountId, DefinitionId, Version};
 
 use super::Found;
+use crate::connect::Kept;
 use crate::grouped::Grouped;
 use crate::{PgPool, StoreError};
 
@@ -30,15 +32,17 @@ left join lateral (
 order by n";
 
 type Key = (AccountId, DefinitionId);
+/// Version, subaccount, whether it is being drained.
+type Row = (Option<Version>, Option<String>, Option<bool>);
 
 pub(crate) type Finder = Grouped<Key, Option<Found>>;
 
 /// Who asks sees what was committed before it asked: a group's statement begins after the last of its callers came.
-pub(crate) fn finder(pool: PgPool) -> Finder {
-    Grouped::new(LIMIT, |_| 0, move |keys| find(pool.clone(), keys))
+pub(crate) fn finder(pool: PgPool, kept: Kept) -> Finder {
+    Grouped::new(LIMIT, |_| 0, move |keys| find(pool.clone(), kept.clone(), keys))
 }
 
-async fn find(pool: PgPool, keys: Vec<Key>) -> Result<Vec<Option<Found>>, StoreError> {
+async fn find(pool: PgPool, kept: Kept, keys: Vec<Key>) -> Result<Vec<Option<Found>>, StoreError> {
     let (mut accounts, mut ids) = (Vec::new(), Vec::new());
     let mut places = HashMap::new();
     for (account, id) in &keys {
@@ -48,8 +52,10 @@ async fn find(pool: PgPool, keys: Vec<Key>) -> Result<Vec<Option<Found>>, StoreE
             ids.len() - 1
         });
     }
-    let found: Vec<(Option<Version>, Option<String>, Option<bool>)> =
-        sqlx::query_as(FIND_NEWEST).bind(&accounts).bind(&ids).fetch_all(&pool).await?;
+    let found = match ask_kept(&kept, &accounts, &ids).await {
+        Some(found) => found,
+        None => ask(&pool, &accounts, &ids).await?,
+    };
     let found: Vec<_> = found
         .into_iter()
         .map(|(version, subaccount, draining)| {
@@ -57,4 +63,23 @@ async fn find(pool: PgPool, keys: Vec<Key>) -> Result<Vec<Option<Found>>, StoreE
         })
         .collect();
     Ok(keys.iter().map(|(account, id)| found[places[&(account, id)]].clone()).collect())
+}
+
+/// `None` where there is no such connection, or it was dead: nothing is lost by asking again.
+async fn ask_kept(kept: &Kept, accounts: &[&str], ids: &[DefinitionId]) -> Option<Vec<Row>> {
+    let mut connection = kept.take().await?;
+    if let Ok(found) = ask(&mut *connection, accounts, ids).await {
+        kept.give_back(connection);
+        return Some(found);
+    }
+    kept.give_up();
+    None
+}
+
+async fn ask(
+    executor: impl PgExecutor<'_>,
+    accounts: &[&str],
+    ids: &[DefinitionId],
+) -> Result<Vec<Row>, sqlx::Error> {
+    sqlx::query_as(FIND_NEWEST).bind(accounts).bind(ids).fetch_all(executor).await
 }

@@ -2,26 +2,27 @@
 //!
 //! The path's row is rewritten in place with its next job (no indexed column changes, so the update is
 //! HOT), or leaves `jobs`; the log entry, the context, the end of the instance, a parked path and new
-//! siblings follow from the rows that the condition let through.
+//! siblings follow for those that the condition let through.
 //!
 //! The statement's plan is made once, from statistics of any moment, and must be right at every other: each
 //! row of the batch looks its own row up by primary key. Two spellings see to that. `= any (array[…])` joins
 //! by index only, never by hashing a table; `coalesce(worker, 0)` keeps the planner from the index of leased
 //! jobs, where all of a worker's jobs are one key. Together they are worth a factor of 1.7. A test pins the plans.
 //!
-//! `won` must stay materialized, as what is read several times is by itself: where a row of `instances` was changed
-//! meanwhile, PostgreSQL takes the row of `won` that it had once more, and of a union that is read in place it has none.
-//! The instance would not be written, and nobody told.
+//! Each part has arrays of its own, of the rows that it is about and the columns that it needs: what is handed
+//! from part to part is formed and read again for each row, which costs more than to send it twice. A column of
+//! nulls alone is sent as null. The arrays are unnested side by side in the select list, which costs less than
+//! the same in `from`. Nearly always `every` row is won, and then nobody asks whether this one is; by its instance, which
+//! no batch has twice.
 //!
-//! The columns of the batch come as arrays, unnested side by side in the select list, which costs less
-//! than the same in `from`: there, each array is first written into a store of its own. A column of nulls alone
-//! is sent as null.
+//! What `saved` writes is gathered before, in `saving`: where a row of `instances` was changed meanwhile, PostgreSQL
+//! looks at it again, beside the row of `saving` that it had, and asks nothing else a second time.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use chrono::{DateTime, Utc};
-use sqlx::Row;
+use sqlx::FromRow;
 use trunkline_workflow::advance::{NewPath, Parked, ParkedFor, Then, Transition, advance};
 use trunkline_workflow::outcome::Wait;
 use trunkline_workflow::path::View;
@@ -44,90 +45,102 @@ pub(super) fn fits(completion: &Completion) -> bool {
 }
 
 macro_rules! statement {
-    ($columns:literal, $changes:literal) => {
+    ($moved_columns:literal, $moved_changes:literal, $changes:literal) => {
         concat!(
             "
-with t as (
-    select unnest($2::bytea[]) as instance_id, unnest($3::int[]) as path, unnest($4::int[]) as n,
-        unnest($5::int[]) as next_n, unnest($6::int[]) as next_step, unnest($7::int[]) as issued,
-        unnest($8::bool[]) as alone, unnest($9::bool[]) as keep, unnest($10::text[]) as ended,
-        unnest($11::text[]) as data, unnest($12::text[]) as log_name, unnest($13::text[]) as log_status,
-        unnest($14::int[]) as attempt, unnest($15::timestamptz[]) as started_at,
-        unnest($16::text[]) as result, unnest($17::text[]) as error",
-            $columns,
-            "
-), moved as (
+with moved as (
     update jobs j
-    set n = t.next_n, step = t.next_step, issued = t.issued, alone = t.alone, resume = null,
-        step_type = null,
+    set n = t.next_n, step = t.next_step, issued = t.issued, resume = null, step_type = null,
         attempt = case when t.keep then 1 else 0 end,
         started_at = case when t.keep then now() end,
         worker = case when t.keep then j.worker end,
-        ready_at = case when t.keep then j.ready_at else now() end
-    from t
-    where t.next_n is not null
-        and j.instance_id = any (array[t.instance_id]) and j.path = t.path
+        ready_at = case when t.keep then j.ready_at else now() end",
+            $moved_changes,
+            "
+    from (
+        select unnest($3::bytea[]) as instance_id, unnest($4::int[]) as path, unnest($5::int[]) as n,
+            unnest($6::int[]) as next_n, unnest($7::int[]) as next_step, unnest($8::int[]) as issued,
+            unnest($9::bool[]) as keep",
+            $moved_columns,
+            "
+    ) t
+    where j.instance_id = any (array[t.instance_id]) and j.path = t.path
         and coalesce(j.worker, 0) = $1 and j.n = t.n and j.alone and not j.held
-    returning t.*, j.account_id
+    returning t.instance_id
 ), removed as (
     delete from jobs j
-    using t
-    where t.next_n is null
-        and j.instance_id = any (array[t.instance_id]) and j.path = t.path
+    using (
+        select unnest($10::bytea[]) as instance_id, unnest($11::int[]) as path, unnest($12::int[]) as n
+    ) t
+    where j.instance_id = any (array[t.instance_id]) and j.path = t.path
         and coalesce(j.worker, 0) = $1 and j.n = t.n and j.alone and not j.held
-    returning t.*, j.account_id
+    returning t.instance_id
 ), won as (
-    select * from moved
+    select instance_id from moved
     union all
-    select * from removed
+    select instance_id from removed
+), every as (
+    select count(*) = $2 as won from won
 ), logged as (
     insert into steps (instance_id, n, name, status, attempt, started_at, result, error)
-    select instance_id, n, log_name, log_status, attempt, started_at, result, error
-    from won
-    where log_name is not null
+    select *
+    from (
+        select unnest($13::bytea[]) as instance_id, unnest($14::int[]), unnest($15::text[]), unnest($16::text[]),
+            unnest($17::int[]), unnest($18::timestamptz[]), unnest($19::text[]), unnest($20::text[])
+    ) l
+    where (select won from every) or instance_id in (select instance_id from won)
+), saving as materialized (
+    select *
+    from (
+        select unnest($21::bytea[]) as instance_id, unnest($22::text[]) as data, unnest($23::text[]) as ended
+    ) s
+    where (select won from every) or instance_id in (select instance_id from won)
 ), saved as (
     update instances i
-    set data = coalesce(won.data, i.data),
-        started_data = case when won.data is null then i.started_data else coalesce(i.started_data, i.data) end,
-        status = coalesce(won.ended, i.status),
-        completed_at = case when won.ended is not null then now() end
-    from won
-    where (won.data is not null or won.ended is not null) and i.id = any (array[won.instance_id])
+    set data = coalesce(s.data, i.data),
+        started_data = case when s.data is null then i.started_data else coalesce(i.started_data, i.data) end,
+        status = coalesce(s.ended, i.status),
+        completed_at = case when s.ended is not null then now() end
+    from saving s
+    where i.id = any (array[s.instance_id])
 )",
             $changes,
             "
-select instance_id, now() from won"
+select now(), (select won from every), array(select instance_id from won where not (select won from every))"
         )
     };
 }
 
 /// Of batches in which paths go on or end.
-pub const STATEMENT: &str = statement!("", "");
+pub const STATEMENT: &str = statement!("", "", "");
 
 /// Of batches in which some are parked or fork.
 pub const WIDE_STATEMENT: &str = statement!(
     ",
-        unnest($18::text[]) as parked_kind, unnest($19::bigint[]) as parked_for, unnest($20::text[]) as note,
-        unnest($21::text[]) as resume, unnest($22::int[]) as step",
+            unnest($24::bool[]) as alone",
+    ", alone = t.alone",
     ", parked as (
-    insert into waits (instance_id, path, account_id, n, step, issued, attempt, kind, due_at, started_at,
-        note, resume)
-    select instance_id, path, account_id, n, step, issued, attempt, parked_kind,
-        case when parked_kind = 'retry' then now() else started_at end
-            + parked_for * interval '1 microsecond',
-        started_at, note, resume
-    from won
-    where parked_kind is not null
+    insert into waits (instance_id, account_id, path, n, step, issued, attempt, started_at, note, resume, kind, due_at)
+    select instance_id, account_id, path, n, step, issued, attempt, started_at, note, resume, kind,
+        case when kind = 'retry' then now() else started_at end + lasting * interval '1 microsecond'
+    from (
+        select unnest($25::bytea[]) as instance_id, unnest($26::text[]) as account_id, unnest($27::int[]) as path,
+            unnest($28::int[]) as n, unnest($29::int[]) as step, unnest($30::int[]) as issued,
+            unnest($31::int[]) as attempt, unnest($32::timestamptz[]) as started_at, unnest($33::text[]) as note,
+            unnest($34::text[]) as resume, unnest($35::text[]) as kind, unnest($36::bigint[]) as lasting
+    ) p
+    where (select won from every) or instance_id in (select instance_id from won)
 ), forked as (
-    insert into jobs (instance_id, path, account_id, n, step, scope, issued, alone, queued, worker,
-        attempt, started_at)
-    select f.instance_id, f.path, won.account_id, f.path, f.step, f.scope, won.issued, false, f.queued,
-        case when not f.queued and won.keep then $1 end,
-        case when not f.queued and won.keep then 1 else 0 end,
-        case when not f.queued and won.keep then now() end
-    from unnest($23::bytea[], $24::int[], $25::int[], $26::int[], $27::bool[])
-        as f (instance_id, path, step, scope, queued)
-    join won on won.instance_id = f.instance_id
+    insert into jobs (instance_id, account_id, path, n, step, scope, issued, alone, queued, worker, attempt,
+        started_at)
+    select instance_id, account_id, path, path, step, scope, issued, false, queued,
+        case when keep then $1 end, case when keep then 1 else 0 end, case when keep then now() end
+    from (
+        select unnest($37::bytea[]) as instance_id, unnest($38::text[]) as account_id, unnest($39::int[]) as path,
+            unnest($40::int[]) as step, unnest($41::int[]) as scope, unnest($42::int[]) as issued,
+            unnest($43::bool[]) as queued, unnest($44::bool[]) as keep
+    ) f
+    where (select won from every) or instance_id in (select instance_id from won)
 )"
 );
 
@@ -151,18 +164,18 @@ pub(super) async fn write(
             advance(&completion.graph, &View::alone(job.issued), &job.path, completion.outcome.clone())
         })
         .collect();
-    let rows = || batch.iter().zip(&transitions);
-    let next = |transition: &Transition| match &transition.then {
-        Then::Continues(next) => Some(next.clone()),
-        Then::Parked(_) | Then::Ends => None,
-    };
-    let parked = |transition: &Transition| match &transition.then {
-        Then::Parked(parked) => Some(parked.clone()),
-        Then::Continues(_) | Then::Ends => None,
-    };
-    let forks = || rows().flat_map(|(c, t)| t.forked.iter().map(move |fork| (c.job.instance, fork)));
+    let rows = || batch.iter().copied().zip(&transitions);
+    let going = || rows().filter_map(|(c, t)| Some((c, t, goes_on_itself(t)?)));
+    let leaving = || rows().filter(|(_, t)| goes_on_itself(t).is_none());
+    let parked = || rows().filter_map(|(c, t)| Some((c, t, parks(t)?)));
+    let logged = || rows().filter_map(|(c, t)| Some((c, t, t.log.first()?)));
+    let saved = || rows().filter(|(_, t)| t.data.is_some() || t.ended.is_some());
+    let forks = || rows().flat_map(|(c, t)| t.forked.iter().map(move |fork| (c, t, fork)));
     let is_told = batch.iter().any(|completion| completion.attempt.is_some());
-    let is_wide = is_told || rows().any(|(_, t)| parked(t).is_some() || !t.forked.is_empty());
+    let is_wide = is_told
+        || parked().next().is_some()
+        || forks().next().is_some()
+        || going().any(|(_, transition, _)| !transition.alone);
     let statement = match (is_told, is_wide) {
         (true, _) => TELLING_STATEMENT.as_str(),
         (false, true) => WIDE_STATEMENT,
@@ -170,49 +183,87 @@ pub(super) async fn write(
     };
     let mut statement = sqlx::query(statement)
         .bind(worker.0)
-        .bind(rows().map(|(c, _)| &c.job.instance.as_bytes()[..]).collect::<Vec<_>>())
-        .bind(rows().map(|(_, t)| t.path).collect::<Vec<_>>())
-        .bind(rows().map(|(_, t)| t.n).collect::<Vec<_>>())
-        .bind(column(rows().map(|(_, t)| next(t).map(|next| next.n))))
-        .bind(column(rows().map(|(_, t)| next(t).map(|next| as_int(next.step)))))
-        .bind(rows().map(|(_, t)| t.issued).collect::<Vec<_>>())
-        .bind(rows().map(|(_, t)| t.alone).collect::<Vec<_>>())
-        .bind(rows().map(|(c, t)| goes_on(t).is_some_and(|next| c.keeps(next.step))).collect::<Vec<_>>())
-        .bind(column(rows().map(|(_, t)| t.ended.map(InstanceStatus::as_str))))
-        .bind(column(rows().map(|(_, t)| t.data.as_deref())))
-        .bind(column(rows().map(|(_, t)| t.log.first().map(|entry| entry.name.as_str()))))
-        .bind(column(rows().map(|(_, t)| t.log.first().map(|entry| entry.status.as_str()))))
-        .bind(rows().map(|(c, t)| parked(t).map_or(c.job.path.attempt, |p| p.attempt)).collect::<Vec<_>>())
-        .bind(rows().map(|(c, _)| c.job.path.started_at).collect::<Vec<_>>())
-        .bind(column(rows().map(|(_, t)| t.log.first().and_then(|e| e.result.as_deref()))))
-        .bind(column(rows().map(|(_, t)| t.log.first().and_then(|e| e.error.as_deref()))));
+        .bind(i64::try_from(batch.len()).unwrap_or(i64::MAX))
+        .bind(going().map(|(c, ..)| id(c)).collect::<Vec<_>>())
+        .bind(going().map(|(_, t, _)| t.path).collect::<Vec<_>>())
+        .bind(going().map(|(_, t, _)| t.n).collect::<Vec<_>>())
+        .bind(going().map(|(.., next)| next.n).collect::<Vec<_>>())
+        .bind(going().map(|(.., next)| as_int(next.step)).collect::<Vec<_>>())
+        .bind(going().map(|(_, t, _)| t.issued).collect::<Vec<_>>())
+        .bind(going().map(|(c, _, next)| c.keeps(next.step)).collect::<Vec<_>>())
+        .bind(leaving().map(|(c, _)| id(c)).collect::<Vec<_>>())
+        .bind(leaving().map(|(_, t)| t.path).collect::<Vec<_>>())
+        .bind(leaving().map(|(_, t)| t.n).collect::<Vec<_>>())
+        .bind(logged().map(|(c, ..)| id(c)).collect::<Vec<_>>())
+        .bind(logged().map(|(_, t, _)| t.n).collect::<Vec<_>>())
+        .bind(logged().map(|(.., entry)| entry.name.as_str()).collect::<Vec<_>>())
+        .bind(logged().map(|(.., entry)| entry.status.as_str()).collect::<Vec<_>>())
+        .bind(
+            logged().map(|(c, t, _)| parks(t).map_or(c.job.path.attempt, |p| p.attempt)).collect::<Vec<_>>(),
+        )
+        .bind(logged().map(|(c, ..)| c.job.path.started_at).collect::<Vec<_>>())
+        .bind(column(logged().map(|(.., entry)| entry.result.as_deref())))
+        .bind(column(logged().map(|(.., entry)| entry.error.as_deref())))
+        .bind(saved().map(|(c, _)| id(c)).collect::<Vec<_>>())
+        .bind(column(saved().map(|(_, t)| t.data.as_deref())))
+        .bind(column(saved().map(|(_, t)| t.ended.map(InstanceStatus::as_str))));
     if is_wide {
         statement = statement
-            .bind(column(rows().map(|(_, t)| parked(t).map(|parked| columns(&parked.kind).0))))
-            .bind(column(rows().map(|(_, t)| parked(t).and_then(|parked| columns(&parked.kind).1))))
-            .bind(column(rows().map(|(_, t)| parked(t).and_then(|parked| note(&parked)))))
-            .bind(column(rows().map(|(c, _)| c.job.resume.as_deref())))
-            .bind(rows().map(|(c, _)| as_int(c.job.path.step)).collect::<Vec<_>>())
-            .bind(forks().map(|(id, _)| id.as_bytes().to_vec()).collect::<Vec<_>>())
-            .bind(forks().map(|(_, fork)| fork.path).collect::<Vec<_>>())
-            .bind(forks().map(|(_, fork)| as_int(fork.step)).collect::<Vec<_>>())
-            .bind(forks().map(|(_, fork)| fork.scope).collect::<Vec<_>>())
-            .bind(forks().map(|(_, fork)| fork.queued).collect::<Vec<_>>());
+            .bind(going().map(|(_, t, _)| t.alone).collect::<Vec<_>>())
+            .bind(parked().map(|(c, ..)| id(c)).collect::<Vec<_>>())
+            .bind(parked().map(|(c, ..)| c.job.account.as_str()).collect::<Vec<_>>())
+            .bind(parked().map(|(_, t, _)| t.path).collect::<Vec<_>>())
+            .bind(parked().map(|(_, t, _)| t.n).collect::<Vec<_>>())
+            .bind(parked().map(|(c, ..)| as_int(c.job.path.step)).collect::<Vec<_>>())
+            .bind(parked().map(|(_, t, _)| t.issued).collect::<Vec<_>>())
+            .bind(parked().map(|(.., parked)| parked.attempt).collect::<Vec<_>>())
+            .bind(parked().map(|(c, ..)| c.job.path.started_at).collect::<Vec<_>>())
+            .bind(column(parked().map(|(.., parked)| note(parked))))
+            .bind(column(parked().map(|(c, ..)| c.job.resume.as_deref())))
+            .bind(parked().map(|(.., parked)| columns(&parked.kind).0).collect::<Vec<_>>())
+            .bind(column(parked().map(|(.., parked)| columns(&parked.kind).1)))
+            .bind(forks().map(|(c, ..)| id(c)).collect::<Vec<_>>())
+            .bind(forks().map(|(c, ..)| c.job.account.as_str()).collect::<Vec<_>>())
+            .bind(forks().map(|(.., fork)| fork.path).collect::<Vec<_>>())
+            .bind(forks().map(|(.., fork)| as_int(fork.step)).collect::<Vec<_>>())
+            .bind(forks().map(|(.., fork)| fork.scope).collect::<Vec<_>>())
+            .bind(forks().map(|(_, t, _)| t.issued).collect::<Vec<_>>())
+            .bind(forks().map(|(.., fork)| fork.queued).collect::<Vec<_>>())
+            .bind(forks().map(|(c, t, fork)| !fork.queued && keeps_first(c, t)).collect::<Vec<_>>());
     }
     if is_told {
         statement = attempts::bind(statement, batch);
     }
-    let won = statement.fetch_all(connection).await?;
-    let mut times: HashMap<InstanceId, DateTime<Utc>> = HashMap::with_capacity(won.len());
-    for row in won {
-        times.insert(crate::waits::read_id(row.try_get(0)?)?, row.try_get(1)?);
+    let answer = statement.fetch_one(connection).await?;
+    let (now, every, won): (DateTime<Utc>, bool, Vec<Vec<u8>>) = FromRow::from_row(&answer)?;
+    let won: HashSet<InstanceId> =
+        won.iter().map(|id| crate::waits::read_id(id)).collect::<Result<_, _>>()?;
+    let is_won = |completion: &Completion| every || won.contains(&completion.job.instance);
+    Ok(rows().map(|(c, t)| is_won(c).then(|| written(c, t, now))).collect())
+}
+
+fn id(completion: &Completion) -> &[u8] {
+    completion.job.instance.as_bytes()
+}
+
+/// The next job of the same path.
+fn goes_on_itself(transition: &Transition) -> Option<&NewPath> {
+    match &transition.then {
+        Then::Continues(next) => Some(next),
+        Then::Parked(_) | Then::Ends => None,
     }
-    Ok(rows()
-        .map(|(completion, transition)| {
-            let now = *times.get(&completion.job.instance)?;
-            Some(written(completion, transition, now))
-        })
-        .collect())
+}
+
+fn parks(transition: &Transition) -> Option<&Parked> {
+    match &transition.then {
+        Then::Parked(parked) => Some(parked),
+        Then::Continues(_) | Then::Ends => None,
+    }
+}
+
+/// Whether the worker goes on with what goes on.
+fn keeps_first(completion: &Completion, transition: &Transition) -> bool {
+    goes_on(transition).is_some_and(|next| completion.keeps(next.step))
 }
 
 /// A column of the batch: nothing at all where it holds nothing but nulls.
