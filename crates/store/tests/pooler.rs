@@ -302,7 +302,7 @@ async fn a_hint_that_is_refused_leaves_the_connection_as_it_was() {
         let mut hinted = Box::pin(other.wake().hinted());
         while futures::poll!(&mut hinted).is_pending() {
             store.wake().hint();
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::task::yield_now().await;
         }
     };
     tokio::select! {
