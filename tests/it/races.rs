@@ -12,7 +12,7 @@ use trunkline_store::events::Recipients;
 use trunkline_store::jobs::{self, LowWaterMark};
 use trunkline_store::pools::Steps;
 use trunkline_store::transitions::{self, Completion, Written};
-use trunkline_store::{StoreError, workers};
+use trunkline_store::{PgPool, StoreError, workers};
 use trunkline_workflow::control::Command;
 use trunkline_workflow::graph::Landing;
 use trunkline_workflow::outcome::{Awaited, AwaitedEvent, Wait};
@@ -65,13 +65,7 @@ async fn a_message_ends_the_wait_it_matched_and_no_other() {
     let message = engine.app.webhook(inbound_sms("m-1", "acme_sms"));
     let meanwhile = async {
         crate::support::until("the message waits for the instance", || async {
-            let waiting: i64 = sqlx::query_scalar(
-                "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
-            )
-            .fetch_one(pool)
-            .await
-            .unwrap();
-            waiting > 0
+            waiting_for_locks(pool).await > 0
         })
         .await;
         sqlx::query("update waits set n = n + 1, kind = 'timer', key = null")
@@ -118,16 +112,8 @@ async fn an_earlier_message_for_the_newest_wait_alone_is_not_given_to_two() {
         transitions::complete(connection, worker, vec![completion])
     });
     let meanwhile = async {
-        crate::support::until("both look at the message", || async {
-            let waiting: i64 = sqlx::query_scalar(
-                "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
-            )
-            .fetch_one(pool)
-            .await
-            .unwrap();
-            waiting == 2
-        })
-        .await;
+        crate::support::until("both look at the message", || async { waiting_for_locks(pool).await == 2 })
+            .await;
         holder.commit().await.unwrap();
     };
     let (written, ()) = futures::future::join(join_all(looking), meanwhile).await;
@@ -180,16 +166,7 @@ async fn no_result_is_lost_when_its_instance_is_suspended_and_resumed_while_the_
             .unwrap();
         let batch = transitions::complete(&mut connection, worker, completions.collect());
         let meanwhile = async {
-            crate::support::until("the batch waits", || async {
-                let waiting: i64 = sqlx::query_scalar(
-                    "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
-                )
-                .fetch_one(pool)
-                .await
-                .unwrap();
-                waiting == 1
-            })
-            .await;
+            crate::support::until("the batch waits", || async { waiting_for_locks(pool).await == 1 }).await;
             for command in [Command::Suspend, Command::Resume] {
                 store
                     .control(app.account(), id.parse().unwrap(), second, command, &By::trunkline())
@@ -291,4 +268,9 @@ async fn a_body_too_deep_to_be_read_back_is_refused_at_the_door() {
     let path = format!("/definitions/{id}/workflows");
     app.post(&path, nested(100)).await.expect_error(400, 1000);
     app.post("/triggers/http_request", nested(100)).await.expect_error(400, 1000);
+}
+
+async fn waiting_for_locks(pool: &PgPool) -> i64 {
+    let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    sqlx::query_scalar(waiting).fetch_one(pool).await.unwrap()
 }
