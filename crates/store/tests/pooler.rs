@@ -285,15 +285,19 @@ async fn a_hint_that_is_refused_leaves_the_connection_as_it_was() {
     let refused = sqlx::raw_sql("notify trunkline_callbacks").execute(store.pool()).await;
     assert!(refused.is_err(), "or this test shows nothing");
     let other = Store::open(&cluster.url("postgres"), 1).unwrap();
+    // Between two hints, which is soon: one that is under way is waited for.
     let hinting = async || {
         let backends = "select pid from pg_stat_activity
             where query like '%notify trunkline_jobs%' and pid <> pg_backend_pid() and state like 'idle%'";
-        sqlx::query_scalar::<_, i32>(backends).fetch_all(other.pool()).await.unwrap()
+        loop {
+            let idle = sqlx::query_scalar::<_, i32>(backends).fetch_all(other.pool()).await.unwrap();
+            if !idle.is_empty() {
+                return idle;
+            }
+            tokio::task::yield_now().await;
+        }
     };
     store.wake().hint();
-    while hinting().await.is_empty() {
-        tokio::task::yield_now().await;
-    }
     let refused = hinting().await;
     assert!(ask("select pg_promote()").await.unwrap());
     assert!(!ask("select pg_is_in_recovery()").await.unwrap());
