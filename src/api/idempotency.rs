@@ -41,6 +41,10 @@ impl<S: Sync> FromRequestParts<S> for RequestKey {
 }
 
 impl RequestKey {
+    pub fn is_absent(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// For a request with this body; `None` without the header.
     pub fn for_body(self, account: &AccountId, body: &[u8]) -> Option<IdempotencyKey> {
         let (key, asked) = self.0?;

@@ -5,6 +5,7 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Executor};
 use trunkline_store::PgConnection;
 use trunkline_store::definitions::FIND_NEWEST;
+use trunkline_store::starts::START;
 use trunkline_store::transitions::{STATEMENT, TELLING_STATEMENT, WIDE_STATEMENT};
 
 use crate::support::TestApp;
@@ -34,11 +35,12 @@ async fn each_row_is_looked_up_by_itself_whatever_the_tables_held_when_the_plan_
         pool.execute("vacuum analyze definition_versions").await.unwrap();
         for (statement, tables) in [
             (FIND_NEWEST, &["definition_versions"][..]),
+            (START, &["definition_versions"]),
             (STATEMENT, &["instances", "jobs"]),
             (WIDE_STATEMENT, &["instances", "jobs"]),
             (&TELLING_STATEMENT, &["instances", "jobs"]),
         ] {
-            let plan = if statement == FIND_NEWEST {
+            let plan = if [FIND_NEWEST, START].contains(&statement) {
                 generic_plan(&mut pool.begin().await.unwrap(), statement).await
             } else {
                 let mut connection = app.store().hot_connection().await.unwrap();

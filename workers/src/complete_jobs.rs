@@ -28,6 +28,9 @@ use crate::slots::Slots;
 const BATCH: usize = 128;
 /// A batch that takes longer has an unknown fate.
 const WRITE_LIMIT: Duration = Duration::from_secs(15);
+/// A connection that was not used for longer has to answer before it is given a batch: they all die at once, and a step
+/// after the other would find one of them dead, each by that limit.
+const SILENT: Duration = Duration::from_secs(1);
 /// Jobs in a row on one path before it is given up to whoever claims it: a loop without waits must not
 /// keep a slot from others (U-09).
 const MAX_STREAK: u32 = 200;
@@ -44,6 +47,9 @@ pub(crate) struct Completer {
     pub(crate) steps: Steps,
 }
 
+/// A connection, and when it answered last.
+type Connection = (HotConnection, Instant);
+
 /// A finished job on its way into the database.
 struct Pending {
     held: Held,
@@ -56,7 +62,7 @@ type HeldContext = Result<Arc<Map<String, Value>>, String>;
 impl Completer {
     /// Until every sender of finished jobs is gone and the last of them is written.
     pub(crate) async fn run(self) {
-        let mut connection: Option<HotConnection> = None;
+        let mut connection: Option<Connection> = None;
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             let received = self.finished.lock().await.recv_many(&mut batch, BATCH).await;
@@ -88,7 +94,7 @@ impl Completer {
     /// Writes a batch of one life until it is settled or that life is over.
     async fn write(
         &self,
-        connection: &mut Option<HotConnection>,
+        connection: &mut Option<Connection>,
         incarnation: Incarnation,
         mut batch: Vec<Pending>,
         mut unsure: bool,
@@ -129,14 +135,20 @@ impl Completer {
 
     async fn try_write(
         &self,
-        connection: &mut Option<HotConnection>,
+        connection: &mut Option<Connection>,
         incarnation: Incarnation,
         batch: &mut Vec<Pending>,
         unsure: bool,
     ) -> Result<(), StoreError> {
-        let connection = match connection {
+        if let Some((silent, answered_at)) = connection
+            && answered_at.elapsed() > SILENT
+            && !silent.answers().await
+        {
+            *connection = None;
+        }
+        let (connection, answered_at) = match connection {
             Some(connection) => connection,
-            None => connection.insert(self.store.hot_connection().await?),
+            None => connection.insert((self.store.hot_connection().await?, Instant::now())),
         };
         if unsure {
             self.settle(connection, incarnation, batch).await?;
@@ -144,6 +156,7 @@ impl Completer {
         let completions = batch.iter().map(|pending| pending.completion.clone()).collect();
         let begun = Instant::now();
         let written = transitions::complete(connection, incarnation, completions).await?;
+        *answered_at = Instant::now();
         MEASURES.completion_seconds.record(begun.elapsed());
         MEASURES.completion_jobs.record(u32::try_from(written.len()).unwrap_or(u32::MAX));
         let mut ready = false;

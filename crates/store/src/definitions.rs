@@ -354,7 +354,7 @@ impl Store {
         version: Option<Version>,
     ) -> Result<Option<Found>, StoreError> {
         let Some(version) = version else {
-            return self.finder.ask((account.clone(), id)).await;
+            return self.finder.find(account, id).await;
         };
         let found: Option<(Version, Option<String>, bool)> = sqlx::query_as(
             "select version, subaccount_id, exists (

@@ -1,5 +1,6 @@
 //! Starting instances: durable when the call returns. Concurrent starts share a commit ([`crate::grouped`]).
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::connect::Kept;
+use crate::definitions::Found;
 use crate::grouped::Grouped;
 use crate::wake::Wake;
 use crate::{PgConnection, PgPool, Store, StoreError};
@@ -53,6 +55,21 @@ impl Store {
             return Ok(Vec::new());
         }
         self.starter.ask(Rows::new(instances)).await
+    }
+
+    /// Starts an instance of the newest version with what `new` makes of it, in one round trip, if that is the one that
+    /// it was when somebody last looked. `None`: nobody looked, or it is not, or nothing is started of it any more;
+    /// whoever wants to know looks, and nothing was started.
+    pub async fn start_last_found(
+        &self,
+        account: &AccountId,
+        definition: DefinitionId,
+        new: impl FnOnce(Found) -> NewInstance,
+    ) -> Result<Option<InstanceId>, StoreError> {
+        let Some(found) = self.finder.last_found(account, definition) else { return Ok(None) };
+        let mut rows = Rows::new(vec![new(found)]);
+        rows.only_newest.fill(true);
+        Ok(self.starter.ask(rows).await?.pop())
     }
 
     /// Starts them unless the same request was answered before.
@@ -165,7 +182,7 @@ async fn write_group(
         Some(mut connection) => {
             let written = write(&mut *connection, &rows).await;
             match &written {
-                Ok(()) => kept.give_back(connection),
+                Ok(_) => kept.give_back(connection),
                 Err(error) if error.is_refusal() => {}
                 Err(_) => kept.give_up(),
             }
@@ -174,7 +191,9 @@ async fn write_group(
         None => write(&pool, &rows).await,
     };
     wake.hint();
-    written.map(|()| group.into_iter().map(|one| one.ids).collect())
+    let written: HashSet<InstanceId> = written?.into_iter().collect();
+    let are_started = |one: &Rows| one.ids.iter().all(|id| written.contains(id));
+    Ok(group.into_iter().map(|one| if are_started(&one) { one.ids } else { Vec::new() }).collect())
 }
 
 /// Columns of new instances.
@@ -186,6 +205,8 @@ pub(crate) struct Rows {
     versions: Vec<Version>,
     data: Vec<String>,
     traces: Vec<Option<String>>,
+    /// Whether it is started only while its version is the newest one, of a definition that is not being drained.
+    only_newest: Vec<bool>,
     bytes: usize,
 }
 
@@ -201,6 +222,7 @@ impl Rows {
             let data = Value::Object(instance.data).to_string();
             rows.bytes += data.len();
             rows.data.push(data);
+            rows.only_newest.push(false);
         }
         rows
     }
@@ -213,6 +235,7 @@ impl Rows {
         self.versions.append(&mut other.versions);
         self.data.append(&mut other.data);
         self.traces.append(&mut other.traces);
+        self.only_newest.append(&mut other.only_newest);
         self.bytes += other.bytes;
     }
 }
@@ -230,43 +253,61 @@ pub(crate) fn trace_of_start() -> Option<String> {
 /// rare. Nobody waits in a circle for them: a statement takes them in the order of the accounts, and they
 /// are the last thing that a transaction waits for. A transaction that starts instances must therefore call
 /// this once and lock nothing afterwards.
-pub(crate) async fn write(executor: impl PgExecutor<'_>, rows: &Rows) -> Result<(), StoreError> {
+///
+/// Answers which were started: all but those of versions that should have been the newest and are not.
+pub(crate) async fn write(executor: impl PgExecutor<'_>, rows: &Rows) -> Result<Vec<InstanceId>, StoreError> {
     if rows.ids.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    sqlx::query(
-        "with new as (
-             select *
-             from unnest($1::bytea[], $2::text[], $3::uuid[], $4::int[], $5::text[], $6::text[])
-                 as t (id, account_id, definition_id, version, data, trace)
-         ), started as (
-             insert into instances (id, account_id, definition_id, version, status, data, trace)
-             select id, account_id, definition_id, version, 'Runnable', data, trace
-             from new
-         ), counted as (
-             insert into usage_counts as counts (account_id, year, month, shard, started)
-             select account_id, extract(year from now() at time zone 'UTC'),
-                 extract(month from now() at time zone 'UTC'), pg_backend_pid() % 32, count(*)
-             from new
-             group by account_id
-             order by account_id
-             on conflict (account_id, year, month, shard)
-             do update set started = counts.started + excluded.started
-         )
-         insert into jobs (instance_id, path, account_id, n, step, issued, alone)
-         select id, 1, account_id, 1, 0, 1, true
-         from new",
-    )
-    .bind(rows.ids.iter().map(|id| &id.as_bytes()[..]).collect::<Vec<_>>())
-    .bind(&rows.accounts)
-    .bind(&rows.definitions)
-    .bind(&rows.versions)
-    .bind(&rows.data)
-    .bind(rows.traces.iter().any(Option::is_some).then_some(&rows.traces))
-    .execute(executor)
-    .await?;
-    Ok(())
+    let started: Vec<Vec<u8>> = sqlx::query_scalar(START)
+        .bind(rows.ids.iter().map(|id| &id.as_bytes()[..]).collect::<Vec<_>>())
+        .bind(&rows.accounts)
+        .bind(&rows.definitions)
+        .bind(&rows.versions)
+        .bind(&rows.data)
+        .bind(rows.traces.iter().any(Option::is_some).then_some(&rows.traces))
+        .bind(rows.only_newest.contains(&true).then_some(&rows.only_newest))
+        .fetch_all(executor)
+        .await?;
+    let ids = started.iter().map(|id| InstanceId::from_bytes(id)).collect::<Result<_, _>>();
+    ids.map_err(|e| StoreError::Damaged(e.to_string()))
 }
+
+/// What [`write()`] says, of columns of new instances. A version is looked up by itself, whatever the tables held when the
+/// plan was made, which a test pins.
+pub const START: &str = "
+with new as materialized (
+    select *
+    from unnest($1::bytea[], $2::text[], $3::uuid[], $4::int[], $5::text[], $6::text[], $7::bool[])
+        as t (id, account_id, definition_id, version, data, trace, only_newest)
+    where case when only_newest then version = (
+        select case when not exists (
+            select from definition_states s
+            where s.account_id = v.account_id and s.definition_id = v.definition_id
+                and s.state = 'draining'
+        ) then v.version end
+        from definition_versions v
+        where v.account_id = t.account_id and v.definition_id = t.definition_id and newest
+        limit 1
+    ) else true end
+), started as (
+    insert into instances (id, account_id, definition_id, version, status, data, trace)
+    select id, account_id, definition_id, version, 'Runnable', data, trace
+    from new
+), counted as (
+    insert into usage_counts as counts (account_id, year, month, shard, started)
+    select account_id, extract(year from now() at time zone 'UTC'),
+        extract(month from now() at time zone 'UTC'), pg_backend_pid() % 32, count(*)
+    from new
+    group by account_id
+    order by account_id
+    on conflict (account_id, year, month, shard)
+    do update set started = counts.started + excluded.started
+)
+insert into jobs (instance_id, path, account_id, n, step, issued, alone)
+select id, 1, account_id, 1, 0, 1, true
+from new
+returning instance_id";
 
 /// Counts an instance that another statement starts. As there: nothing is locked afterwards.
 pub(crate) async fn count_one(executor: impl PgExecutor<'_>, account: &AccountId) -> Result<(), StoreError> {

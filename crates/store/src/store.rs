@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::StoreError;
 use crate::connect::{BEGIN, Kept, PgConnection, PgPool, Route, Sessions, Transaction};
-use crate::definitions::find_newest::{Finder, finder};
+use crate::definitions::find_newest::Finder;
 use crate::sealing::{MasterKeys, PlainTexts};
 use crate::starts::{Starter, starter};
 use crate::wake::{self, Wake};
@@ -45,7 +45,7 @@ impl Store {
         let wake = Wake::new(pool.clone(), kept.clone(), wake::JOBS, sender);
         let callback_wake = Wake::new(pool.clone(), kept.clone(), wake::CALLBACKS, sender);
         let starter = starter(pool.clone(), kept.clone(), wake.clone());
-        let finder = finder(pool.clone(), kept.clone());
+        let finder = Finder::new(pool.clone(), kept.clone());
         Ok(Self {
             pool,
             direct,

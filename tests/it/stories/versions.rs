@@ -1,8 +1,10 @@
 //! Versions and deletion while instances run (spec 2.5, 2.6).
 
+use reqwest::Method;
 use serde_json::{Value, json};
+use trunkline::api::ApiConfig;
 
-use crate::support::{Engine, definition, until};
+use crate::support::{Answer, Engine, TestApp, definition, http_client, open_store, serve, until};
 
 fn waits_then(last: &str) -> Value {
     definition(json!([
@@ -28,6 +30,47 @@ async fn c_075_c_076_an_instance_keeps_its_version() {
         (&json!(2), vec!["pause".to_owned(), "new".to_owned()])
     );
     engine.finish().await;
+}
+
+/// A server remembers what it started last; others change it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_started_is_the_newest_version_whatever_a_server_remembers() {
+    let app = TestApp::start().await;
+    let elsewhere = serve(open_store(app.database_url()), ApiConfig::default()).await;
+    let told_elsewhere = async |method: Method, path: String, body: Value| {
+        let url = format!("{elsewhere}/api/v1/accounts/{}{path}", app.account());
+        Answer::of(http_client().request(method, url).bearer_auth(app.key()).json(&body)).await
+    };
+    let [changed, same] = [app.define(waits_then("old")).await, app.define(waits_then("old")).await];
+    let start = async |id: &String| app.post(&format!("/definitions/{id}/workflows"), json!({})).await;
+    for id in [&changed, &changed, &same, &same] {
+        start(id).await.expect_empty(201);
+    }
+    told_elsewhere(Method::PUT, format!("/definitions/{changed}"), waits_then("new")).await.expect(200);
+    // Some of them share a commit.
+    let both = (0..20).map(|n| start(if n % 2 == 0 { &changed } else { &same }));
+    for answer in futures::future::join_all(both).await {
+        answer.expect_empty(201);
+    }
+    let versions = async |id: &String| {
+        sqlx::query_as::<_, (i32, i64)>(
+            "select version, count(*) from instances where definition_id = $1::uuid group by 1 order by 1",
+        )
+        .bind(id)
+        .fetch_all(app.store().pool())
+        .await
+        .unwrap()
+    };
+    assert_eq!(versions(&changed).await, [(1, 2), (2, 10)]);
+    assert_eq!(versions(&same).await, [(1, 12)]);
+    told_elsewhere(Method::POST, format!("/definitions/{changed}/drain"), json!({})).await.expect(200);
+    start(&changed).await.expect_error(409, 1000);
+    told_elsewhere(Method::POST, format!("/definitions/{changed}/resume"), json!({})).await.expect(200);
+    start(&changed).await.expect_empty(201);
+    told_elsewhere(Method::DELETE, format!("/definitions/{same}"), Value::Null).await.expect_empty(202);
+    start(&same).await.expect_error(404, 1300);
+    assert_eq!(versions(&changed).await, [(1, 2), (2, 11)]);
+    assert_eq!(app.get("/usage").await.expect(200)[0]["executedWorkflowCount"], 25, "each is counted once");
 }
 
 #[tokio::test]

@@ -66,16 +66,19 @@ fn signal_for(process: &ServerProcess, led: bool, waited: Duration) -> Option<Si
     }
 }
 
-/// All processes of PostgreSQL that work in this home: they keep their data folder as current folder.
+/// All processes of PostgreSQL that work in this home: they keep their data folder as current folder. The same path is
+/// another folder to those in a container, whose processes its host sees as well.
 /// Systems without `/proc` have none to show; there PostgreSQL's own checks and our watchdog must do.
 fn server_processes(home: &Home) -> Vec<ServerProcess> {
     let postmaster = pid_file_pid(&home.data());
     let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let mounts = |process: &Path| std::fs::read_link(process.join("ns/mnt")).ok();
+    let our_mounts = mounts(Path::new("/proc/self"));
     let ours = processes.flatten().filter_map(|entry| {
         let pid = Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)?;
         let name = std::fs::read_to_string(entry.path().join("comm")).ok()?;
         let is_initdb = name.trim_end() == "initdb";
-        if !is_initdb && name.trim_end() != "postgres" {
+        if !is_initdb && name.trim_end() != "postgres" || mounts(&entry.path()) != our_mounts {
             return None;
         }
         let works_in = std::fs::read_link(entry.path().join("cwd")).ok()?;

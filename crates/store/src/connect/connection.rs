@@ -11,6 +11,7 @@ use sqlx::{Connection as _, Describe, Either, Error, Execute, Executor, Postgres
 
 use super::Sessions;
 use super::patience::{each_within, within};
+use super::pool::PING;
 use super::route::BEGIN_HOT;
 use super::taken::Taken;
 
@@ -80,6 +81,11 @@ impl PgConnection {
             self.transaction = State::None;
         }
         Ok(())
+    }
+
+    /// Whether it answers, soon. For one that has not been used for a while: it may have died without a word.
+    pub async fn answers(&mut self) -> bool {
+        within(PING, self.ping()).await.is_ok()
     }
 
     pub(super) async fn ping(&mut self) -> Result<(), Error> {

@@ -6,8 +6,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::patience::within;
-use super::pool::{FRESH, PING};
+use super::pool::FRESH;
 use super::{PgConnection, PgPool, Sessions};
 
 /// One that nobody needed for so long is let go: something on the way may have forgotten it.
@@ -65,7 +64,7 @@ impl Kept {
             return None;
         }
         if let Some((mut connection, used_at)) = self.last_used() {
-            if used_at.elapsed() < FRESH || within(PING, connection.ping()).await.is_ok() {
+            if used_at.elapsed() < FRESH || connection.answers().await {
                 return Some(connection);
             }
             self.give_up();

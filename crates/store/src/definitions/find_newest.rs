@@ -1,6 +1,7 @@
-//! The newest versions that starts are about to need, looked up in groups.
+//! The newest versions that starts are about to need, looked up in groups, and what they were the last time.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sqlx::PgExecutor;
@@ -13,6 +14,8 @@ use crate::{PgPool, StoreError};
 
 /// For a round trip and a few rows.
 const LIMIT: Duration = Duration::from_secs(5);
+/// Definitions whose newest versions are remembered; then all are forgotten, and asked for once more.
+const REMEMBERED: usize = 10_000;
 
 /// $1 accounts, $2 definitions: a row for each, in their order. Never a scan, however many are asked for: each is looked up
 /// by itself, which a test pins.
@@ -35,11 +38,49 @@ type Key = (AccountId, DefinitionId);
 /// Version, subaccount, whether it is being drained.
 type Row = (Option<Version>, Option<String>, Option<bool>);
 
-pub(crate) type Finder = Grouped<Key, Option<Found>>;
+/// Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Finder {
+    grouped: Grouped<Key, Option<Found>>,
+    remembered: Arc<Mutex<HashMap<Key, Found>>>,
+}
 
-/// Who asks sees what was committed before it asked: a group's statement begins after the last of its callers came.
-pub(crate) fn finder(pool: PgPool, kept: Kept) -> Finder {
-    Grouped::new(LIMIT, |_| 0, move |keys| find(pool.clone(), kept.clone(), keys))
+impl Finder {
+    pub(crate) fn new(pool: PgPool, kept: Kept) -> Self {
+        let grouped = Grouped::new(LIMIT, |_| 0, move |keys| find(pool.clone(), kept.clone(), keys));
+        Self { grouped, remembered: Arc::default() }
+    }
+
+    /// Who asks sees what was committed before it asked: a group's statement begins after the last of its callers came.
+    pub(crate) async fn find(
+        &self,
+        account: &AccountId,
+        id: DefinitionId,
+    ) -> Result<Option<Found>, StoreError> {
+        let key = (account.clone(), id);
+        let found = self.grouped.ask(key.clone()).await?;
+        let mut remembered = self.remembered();
+        match &found {
+            Some(startable) if !startable.draining => {
+                if remembered.len() >= REMEMBERED {
+                    remembered.clear();
+                }
+                remembered.insert(key, startable.clone());
+            }
+            _ => drop(remembered.remove(&key)),
+        }
+        drop(remembered);
+        Ok(found)
+    }
+
+    /// What could be started when somebody last looked; whether it still can, others have to find out.
+    pub(crate) fn last_found(&self, account: &AccountId, id: DefinitionId) -> Option<Found> {
+        self.remembered().get(&(account.clone(), id)).cloned()
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, HashMap<Key, Found>> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 async fn find(pool: PgPool, kept: Kept, keys: Vec<Key>) -> Result<Vec<Option<Found>>, StoreError> {

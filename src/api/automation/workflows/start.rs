@@ -3,11 +3,12 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde_json::{Map, Value};
+use trunkline_store::definitions::Found;
 use trunkline_store::starts::NewInstance;
-use trunkline_workflow::context;
 use trunkline_workflow::strict_json::Malformed;
+use trunkline_workflow::{InstanceId, context};
 use utoipa::IntoParams;
 
 use crate::api::auth::{Account, Caller, Operator};
@@ -60,21 +61,31 @@ pub async fn start(
     let definition = path.of_customers()?;
     let version = query.version()?;
     let payload = read_payload(&body)?;
+    let instance = |payload: Value, found: Found| {
+        let subaccount = context::subaccount_of_body(&payload).map(str::to_owned).or(found.subaccount);
+        let data = context::build(payload, &account, subaccount.as_deref(), (state.clock)());
+        NewInstance { account: account.clone(), definition, version: found.version, data }
+    };
+    let created = |started: Vec<InstanceId>| {
+        let location = |id| (LOCATION, path::of_instance(&account, definition, id));
+        let locations = AppendHeaders(started.into_iter().map(location));
+        (StatusCode::CREATED, locations).into_response()
+    };
+    if version.is_none() && key.is_absent() && state.may_start(&account).await? {
+        let new = |found| instance(payload.clone(), found);
+        if let Some(started) = state.store.start_last_found(&account, definition, new).await? {
+            return Ok(created(vec![started]));
+        }
+    }
     let found = state.store.find_definition(&account, definition, version).await?;
     let found = found.ok_or(ApiError::DefinitionNotFound(definition))?;
-
-    let subaccount = context::subaccount_of_body(&payload).map(str::to_owned).or(found.subaccount);
-    let data = context::build(payload, &account, subaccount.as_deref(), (state.clock)());
-    let instance = NewInstance { account: account.clone(), definition, version: found.version, data };
-
     let started = if found.draining {
         let before = key.started_before(&state, &account, &body.0).await?;
         before.ok_or(ApiError::DefinitionDraining(definition))?
     } else {
-        key.start(&state, account.clone(), &body.0, vec![instance]).await?
+        key.start(&state, account.clone(), &body.0, vec![instance(payload, found)]).await?
     };
-    let locations = started.into_iter().map(|id| (LOCATION, path::of_instance(&account, definition, id)));
-    Ok((StatusCode::CREATED, axum::response::AppendHeaders(locations)).into_response())
+    Ok(created(started))
 }
 
 /// An object; nothing and `null` are an empty one.
