@@ -184,9 +184,9 @@ impl PgPool {
         }
     }
 
-    /// A connection of the same kind that is not one of its own.
+    /// A connection on the same way that is not one of its own.
     pub(super) async fn connect_beside(&self) -> Result<PgConnection, Error> {
-        self.route.connect().await
+        self.route.connect_kept().await
     }
 
     /// Until somebody closes it.

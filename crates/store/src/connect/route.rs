@@ -28,7 +28,7 @@ pub enum Sessions {
     },
 }
 
-/// For a worker's statements that run all day: their plans must not depend on statistics taken at a quiet moment,
+/// For statements that run all day: their plans must not depend on statistics taken at a quiet moment,
 /// so table scans are off, and a claim or completion always goes through an index.
 const HOT: [(&str, &str); 5] = [
     IDLE_LIMIT,
@@ -101,9 +101,13 @@ impl Route {
     /// A connection outside the pool, for a worker's statements.
     pub(crate) async fn connect_hot(&self) -> Result<PgConnection, Error> {
         let sessions = self.sessions().await?;
-        let options = self.options(sessions).application_name("trunkline-worker");
-        let options = if sessions == Sessions::Own { options.options(HOT) } else { options };
-        Ok(PgConnection::hot(open(&options, sessions).await?, sessions))
+        open_hot(self.options(sessions).application_name("trunkline-worker"), sessions).await
+    }
+
+    /// The same for what callers ask all the time: to plan a start takes PostgreSQL longer than to carry it out.
+    pub(super) async fn connect_kept(&self) -> Result<PgConnection, Error> {
+        let sessions = self.sessions().await?;
+        open_hot(self.options(sessions), sessions).await
     }
 
     /// A connection outside the pool, for statements as they come.
@@ -111,6 +115,11 @@ impl Route {
         let sessions = self.sessions().await?;
         Ok(PgConnection::plain(open(&self.options(sessions), sessions).await?, sessions))
     }
+}
+
+async fn open_hot(options: PgConnectOptions, sessions: Sessions) -> Result<PgConnection, Error> {
+    let options = if sessions == Sessions::Own { options.options(HOT) } else { options };
+    Ok(PgConnection::hot(open(&options, sessions).await?, sessions))
 }
 
 /// Whoever accepts a connection may be gone before it answers.
