@@ -346,6 +346,12 @@ impl Store {
         .await?)
     }
 
+    /// What [`Store::find_definition`] found the last time, if an instance could be started of it; whether it still can,
+    /// [`Store::start_if_newest`] sees.
+    pub fn last_found(&self, account: &AccountId, id: DefinitionId) -> Option<Found> {
+        self.finder.last_found(account, id)
+    }
+
     /// The version to start an instance of: the newest one unless another is named.
     pub async fn find_definition(
         &self,

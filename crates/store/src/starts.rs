@@ -13,7 +13,6 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::connect::Kept;
-use crate::definitions::Found;
 use crate::grouped::Grouped;
 use crate::wake::Wake;
 use crate::{PgConnection, PgPool, Store, StoreError};
@@ -57,17 +56,10 @@ impl Store {
         self.starter.ask(Rows::new(instances)).await
     }
 
-    /// Starts an instance of the newest version with what `new` makes of it, in one round trip, if that is the one that
-    /// it was when somebody last looked. `None`: nobody looked, or it is not, or nothing is started of it any more;
-    /// whoever wants to know looks, and nothing was started.
-    pub async fn start_last_found(
-        &self,
-        account: &AccountId,
-        definition: DefinitionId,
-        new: impl FnOnce(Found) -> NewInstance,
-    ) -> Result<Option<InstanceId>, StoreError> {
-        let Some(found) = self.finder.last_found(account, definition) else { return Ok(None) };
-        let mut rows = Rows::new(vec![new(found)]);
+    /// Starts it if its version is the newest one of a definition that is not being drained. `None`: it is not, and
+    /// nothing was started. With [`Store::last_found`] a start is one round trip instead of two.
+    pub async fn start_if_newest(&self, instance: NewInstance) -> Result<Option<InstanceId>, StoreError> {
+        let mut rows = Rows::new(vec![instance]);
         rows.only_newest.fill(true);
         Ok(self.starter.ask(rows).await?.pop())
     }
@@ -276,11 +268,11 @@ pub(crate) async fn write(executor: impl PgExecutor<'_>, rows: &Rows) -> Result<
 /// What [`write()`] says, of columns of new instances. A version is looked up by itself, whatever the tables held when the
 /// plan was made, which a test pins.
 pub const START: &str = "
-with new as materialized (
+with new as (
     select *
     from unnest($1::bytea[], $2::text[], $3::uuid[], $4::int[], $5::text[], $6::text[], $7::bool[])
         as t (id, account_id, definition_id, version, data, trace, only_newest)
-    where case when only_newest then version = (
+    where only_newest is not true or version = (
         select case when not exists (
             select from definition_states s
             where s.account_id = v.account_id and s.definition_id = v.definition_id
@@ -288,8 +280,7 @@ with new as materialized (
         ) then v.version end
         from definition_versions v
         where v.account_id = t.account_id and v.definition_id = t.definition_id and newest
-        limit 1
-    ) else true end
+    )
 ), started as (
     insert into instances (id, account_id, definition_id, version, status, data, trace)
     select id, account_id, definition_id, version, 'Runnable', data, trace

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::AssertSqlSafe;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -289,13 +289,15 @@ async fn a_hint_that_is_refused_leaves_the_connection_as_it_was() {
     let hinting = async || {
         let backends = "select pid from pg_stat_activity
             where query like '%notify trunkline_jobs%' and pid <> pg_backend_pid() and state like 'idle%'";
-        loop {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(60) {
             let idle = sqlx::query_scalar::<_, i32>(backends).fetch_all(other.pool()).await.unwrap();
             if !idle.is_empty() {
                 return idle;
             }
             tokio::task::yield_now().await;
         }
+        panic!("nobody hints");
     };
     store.wake().hint();
     let refused = hinting().await;

@@ -1,8 +1,9 @@
 //! Versions and deletion while instances run (spec 2.5, 2.6).
 
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use trunkline::api::ApiConfig;
+use trunkline_store::starts::NewInstance;
 
 use crate::support::{Answer, Engine, TestApp, definition, http_client, open_store, serve, until};
 
@@ -46,7 +47,17 @@ async fn what_is_started_is_the_newest_version_whatever_a_server_remembers() {
     for id in [&changed, &changed, &same, &same] {
         start(id).await.expect_empty(201);
     }
+    let account = app.account();
+    let last_found = app.store().last_found(account, changed.parse().unwrap()).unwrap();
+    let outdated = || NewInstance {
+        account: account.clone(),
+        definition: changed.parse().unwrap(),
+        version: last_found.version,
+        data: Map::new(),
+    };
+    assert!(app.store().start_if_newest(outdated()).await.unwrap().is_some());
     told_elsewhere(Method::PUT, format!("/definitions/{changed}"), waits_then("new")).await.expect(200);
+    assert!(app.store().start_if_newest(outdated()).await.unwrap().is_none());
     // Some of them share a commit.
     let both = (0..20).map(|n| start(if n % 2 == 0 { &changed } else { &same }));
     for answer in futures::future::join_all(both).await {
@@ -61,7 +72,7 @@ async fn what_is_started_is_the_newest_version_whatever_a_server_remembers() {
         .await
         .unwrap()
     };
-    assert_eq!(versions(&changed).await, [(1, 2), (2, 10)]);
+    assert_eq!(versions(&changed).await, [(1, 3), (2, 10)]);
     assert_eq!(versions(&same).await, [(1, 12)]);
     told_elsewhere(Method::POST, format!("/definitions/{changed}/drain"), json!({})).await.expect(200);
     start(&changed).await.expect_error(409, 1000);
@@ -69,8 +80,8 @@ async fn what_is_started_is_the_newest_version_whatever_a_server_remembers() {
     start(&changed).await.expect_empty(201);
     told_elsewhere(Method::DELETE, format!("/definitions/{same}"), Value::Null).await.expect_empty(202);
     start(&same).await.expect_error(404, 1300);
-    assert_eq!(versions(&changed).await, [(1, 2), (2, 11)]);
-    assert_eq!(app.get("/usage").await.expect(200)[0]["executedWorkflowCount"], 25, "each is counted once");
+    assert_eq!(versions(&changed).await, [(1, 3), (2, 11)]);
+    assert_eq!(app.get("/usage").await.expect(200)[0]["executedWorkflowCount"], 26, "each is counted once");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 //! follows. We hold the lock of the data folder here, so nobody else can be using these processes.
 
 use std::collections::HashSet;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -72,19 +73,19 @@ fn signal_for(process: &ServerProcess, led: bool, waited: Duration) -> Option<Si
 fn server_processes(home: &Home) -> Vec<ServerProcess> {
     let postmaster = pid_file_pid(&home.data());
     let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
-    let mounts = |process: &Path| std::fs::read_link(process.join("ns/mnt")).ok();
-    let our_mounts = mounts(Path::new("/proc/self"));
+    let folder = |path: &Path| std::fs::metadata(path).map(|data| (data.dev(), data.ino())).ok();
+    let root = folder(&home.root);
     let ours = processes.flatten().filter_map(|entry| {
         let pid = Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)?;
         let name = std::fs::read_to_string(entry.path().join("comm")).ok()?;
         let is_initdb = name.trim_end() == "initdb";
-        if !is_initdb && name.trim_end() != "postgres" || mounts(&entry.path()) != our_mounts {
+        if !is_initdb && name.trim_end() != "postgres" {
             return None;
         }
         let works_in = std::fs::read_link(entry.path().join("cwd")).ok()?;
-        works_in
-            .starts_with(&home.root)
-            .then_some(ServerProcess { pid, leads: is_initdb || Some(pid) == postmaster })
+        let seen_by_it = entry.path().join("root").join(home.root.strip_prefix("/").ok()?);
+        let is_ours = works_in.starts_with(&home.root) && folder(&seen_by_it) == root;
+        is_ours.then_some(ServerProcess { pid, leads: is_initdb || Some(pid) == postmaster })
     });
     ours.collect()
 }

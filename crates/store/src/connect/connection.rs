@@ -83,9 +83,10 @@ impl PgConnection {
         Ok(())
     }
 
-    /// Whether it answers, soon. For one that has not been used for a while: it may have died without a word.
+    /// Whether it answers, soon. For one that has not been used for a while: it may have died without a word. That of a
+    /// pooler may have to wait for a session, so it is not asked.
     pub async fn answers(&mut self) -> bool {
-        within(PING, self.ping()).await.is_ok()
+        self.sessions != Sessions::Own || within(PING, self.ping()).await.is_ok()
     }
 
     pub(super) async fn ping(&mut self) -> Result<(), Error> {

@@ -59,21 +59,22 @@ impl Finder {
     ) -> Result<Option<Found>, StoreError> {
         let key = (account.clone(), id);
         let found = self.grouped.ask(key.clone()).await?;
-        let mut remembered = self.remembered();
-        match &found {
-            Some(startable) if !startable.draining => {
-                if remembered.len() >= REMEMBERED {
-                    remembered.clear();
-                }
-                remembered.insert(key, startable.clone());
-            }
-            _ => drop(remembered.remove(&key)),
-        }
-        drop(remembered);
+        self.remember(key, found.as_ref().filter(|found| !found.draining));
         Ok(found)
     }
 
-    /// What could be started when somebody last looked; whether it still can, others have to find out.
+    fn remember(&self, key: Key, startable: Option<&Found>) {
+        let mut remembered = self.remembered();
+        if let Some(found) = startable {
+            if remembered.len() >= REMEMBERED && !remembered.contains_key(&key) {
+                remembered.clear();
+            }
+            remembered.insert(key, found.clone());
+        } else {
+            remembered.remove(&key);
+        }
+    }
+
     pub(crate) fn last_found(&self, account: &AccountId, id: DefinitionId) -> Option<Found> {
         self.remembered().get(&(account.clone(), id)).cloned()
     }

@@ -60,7 +60,7 @@ pub async fn start(
 ) -> Result<Response, ApiError> {
     let definition = path.of_customers()?;
     let version = query.version()?;
-    let payload = read_payload(&body)?;
+    let mut payload = read_payload(&body)?;
     let instance = |payload: Value, found: Found| {
         let subaccount = context::subaccount_of_body(&payload).map(str::to_owned).or(found.subaccount);
         let data = context::build(payload, &account, subaccount.as_deref(), (state.clock)());
@@ -71,11 +71,15 @@ pub async fn start(
         let locations = AppendHeaders(started.into_iter().map(location));
         (StatusCode::CREATED, locations).into_response()
     };
-    if version.is_none() && key.is_absent() && state.may_start(&account).await? {
-        let new = |found| instance(payload.clone(), found);
-        if let Some(started) = state.store.start_last_found(&account, definition, new).await? {
+    if version.is_none()
+        && key.is_absent()
+        && let Some(found) = state.store.last_found(&account, definition)
+        && state.may_start(&account).await?
+    {
+        if let Some(started) = state.store.start_if_newest(instance(payload, found)).await? {
             return Ok(created(vec![started]));
         }
+        payload = read_payload(&body)?;
     }
     let found = state.store.find_definition(&account, definition, version).await?;
     let found = found.ok_or(ApiError::DefinitionNotFound(definition))?;
