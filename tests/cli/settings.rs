@@ -25,7 +25,7 @@ fn help_lists_every_setting_with_its_default() {
     ];
     let of_worker = [
         ("TRUNKLINE_WORKER_NAME", "the machine's name and the process id"),
-        ("TRUNKLINE_WORKER_SLOTS", "512"),
+        ("TRUNKLINE_WORKER_SLOTS", "1024"),
         ("TRUNKLINE_SLOTS_PER_ACCOUNT", "three quarters of the slots"),
         ("TRUNKLINE_WORKER_ACCOUNTS", "all"),
         ("TRUNKLINE_WORKER_EXCEPT_ACCOUNTS", "none"),

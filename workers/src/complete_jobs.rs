@@ -25,7 +25,7 @@ use crate::queue::{End, Finished, Held};
 use crate::slots::Slots;
 
 /// Jobs written in one transaction at most.
-const BATCH: usize = 128;
+const BATCH: usize = 256;
 /// A batch that takes longer has an unknown fate.
 const WRITE_LIMIT: Duration = Duration::from_secs(15);
 /// A connection that was not used for longer has to answer before it is given a batch: they all die at once, and a step

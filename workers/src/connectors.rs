@@ -1,8 +1,7 @@
 //! An account's connectors, looked up where a step needs one and remembered for a moment.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use trunkline_connectors::converse::ConverseSettings;
@@ -13,14 +12,14 @@ use trunkline_store::{Store, StoreError};
 use trunkline_workflow::AccountId;
 
 use crate::lease::{Backoff, Lease};
+use crate::remembered::Remembered;
 
 /// How long a changed connector may go unnoticed.
 const TRUST: Duration = Duration::from_secs(3);
-/// Connectors remembered; beyond this the cache starts over.
+/// Connectors remembered.
 const CAPACITY: usize = 10_000;
 
 type Key = (AccountId, ConnectorKind, Option<String>);
-type Remembered = (Instant, Result<Arc<Connector>, NoConnector>);
 
 /// Where a conversation is handed over to.
 #[derive(Clone)]
@@ -45,12 +44,12 @@ pub(crate) enum NoConnector {
 #[derive(Clone)]
 pub(crate) struct Connectors {
     store: Store,
-    remembered: Arc<Mutex<HashMap<Key, Remembered>>>,
+    found: Remembered<Key, Result<Arc<Connector>, NoConnector>>,
 }
 
 impl Connectors {
     pub(crate) fn new(store: Store) -> Self {
-        Self { store, remembered: Arc::default() }
+        Self { store, found: Remembered::new(CAPACITY) }
     }
 
     pub(crate) async fn eight_by_eight(
@@ -90,7 +89,6 @@ impl Connectors {
         })
     }
 
-    /// Asked for until the database answers.
     async fn find(
         &self,
         account: &AccountId,
@@ -99,15 +97,28 @@ impl Connectors {
         lease: &Lease,
     ) -> Result<Arc<Connector>, NoConnector> {
         let key = (account.clone(), kind, subaccount.map(str::to_owned));
-        if let Some((since, found)) = self.lock().get(&key)
-            && since.elapsed() < TRUST
-        {
-            return found.clone();
-        }
+        let ask = async || {
+            let found = self.ask(account, kind, subaccount, lease).await;
+            match found {
+                Err(NoConnector::Lost) => Err(NoConnector::Lost),
+                found => Ok((found, TRUST)),
+            }
+        };
+        self.found.get(key, ask).await?
+    }
+
+    /// Until the database answers.
+    async fn ask(
+        &self,
+        account: &AccountId,
+        kind: ConnectorKind,
+        subaccount: Option<&str>,
+        lease: &Lease,
+    ) -> Result<Arc<Connector>, NoConnector> {
         let mut pause = Backoff::default();
-        let found = loop {
+        loop {
             match self.store.find_connector(account, kind, subaccount).await {
-                Ok(found) => break found.map(Arc::new).ok_or(NoConnector::None),
+                Ok(found) => return found.map(Arc::new).ok_or(NoConnector::None),
                 Err(error) if error.may_pass() => {
                     if lease.is_lost() {
                         return Err(NoConnector::Lost);
@@ -115,19 +126,9 @@ impl Connectors {
                     pause.report(&error, "cannot load a connector; trying again");
                     pause.wait().await;
                 }
-                Err(error) => break Err(unusable(account, kind, &error)),
+                Err(error) => return Err(unusable(account, kind, &error)),
             }
-        };
-        let mut remembered = self.lock();
-        if remembered.len() >= CAPACITY {
-            remembered.clear();
         }
-        remembered.insert(key, (Instant::now(), found.clone()));
-        found
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Remembered>> {
-        self.remembered.lock().expect("nothing panics while it holds this")
     }
 }
 

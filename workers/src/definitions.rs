@@ -1,8 +1,7 @@
 //! Definition versions, compiled once: their steps flattened, their expressions parsed.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use trunkline_expressions::{After, ScriptError, Template};
@@ -11,7 +10,9 @@ use trunkline_workflow::graph::Step;
 use trunkline_workflow::step::StepType;
 use trunkline_workflow::{AccountId, DefinitionId, Graph, Version, inputs, route};
 
-/// Versions kept; beyond this the cache starts over.
+use crate::remembered::Remembered;
+
+/// Versions remembered.
 const CAPACITY: usize = 2_000;
 
 #[derive(Debug)]
@@ -42,10 +43,15 @@ pub(crate) enum Found {
 /// How long a version that is sealed is not asked for again: all its instances come here.
 const SEALED_FOR: Duration = Duration::from_secs(3);
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Definitions {
-    compiled: Arc<Mutex<HashMap<Key, Arc<Compiled>>>>,
-    sealed: Arc<Mutex<HashMap<Key, Instant>>>,
+    found: Remembered<Key, Found>,
+}
+
+impl Default for Definitions {
+    fn default() -> Self {
+        Self { found: Remembered::new(CAPACITY) }
+    }
 }
 
 impl Definitions {
@@ -57,39 +63,38 @@ impl Definitions {
         version: Version,
     ) -> Result<Found, StoreError> {
         let key = (account.clone(), definition, version);
-        if let Some(found) = lock(&self.compiled).get(&key) {
-            return Ok(Found::Compiled(found.clone()));
-        }
-        if lock(&self.sealed).get(&key).is_some_and(|since| since.elapsed() < SEALED_FOR) {
-            return Ok(Found::Sealed);
-        }
-        let steps = match store.load_version(account, definition, version).await {
-            Ok(Some(steps)) => steps,
-            Ok(None) => return Ok(Found::Gone),
-            Err(error) if error.lacks_master_key() => {
-                tracing::error!(error = %error, definition.id = %definition, "a definition cannot be read");
-                put(&self.sealed, key, Instant::now());
-                return Ok(Found::Sealed);
-            }
-            Err(error) => return Err(error),
+        let find = async || {
+            let found = find(store, account, definition, version).await?;
+            let trust = match found {
+                Found::Compiled(_) => Duration::MAX,
+                Found::Gone => Duration::ZERO,
+                Found::Sealed => SEALED_FOR,
+            };
+            Ok((found, trust))
         };
-        let steps = serde_json::from_str(&steps).map_err(|error| StoreError::Damaged(error.to_string()))?;
-        let compiled = Arc::new(Compiled::new(&steps));
-        put(&self.compiled, key, compiled.clone());
-        Ok(Found::Compiled(compiled))
+        self.found.get(key, find).await
     }
 }
 
-fn lock<T>(cache: &Mutex<HashMap<Key, T>>) -> MutexGuard<'_, HashMap<Key, T>> {
-    cache.lock().expect("nothing panics while it holds this")
-}
-
-fn put<T>(cache: &Mutex<HashMap<Key, T>>, key: Key, value: T) {
-    let mut cache = lock(cache);
-    if cache.len() >= CAPACITY {
-        cache.clear();
+async fn find(
+    store: &Store,
+    account: &AccountId,
+    definition: DefinitionId,
+    version: Version,
+) -> Result<Found, StoreError> {
+    match store.load_version(account, definition, version).await {
+        Ok(Some(steps)) => {
+            let steps =
+                serde_json::from_str(&steps).map_err(|error| StoreError::Damaged(error.to_string()))?;
+            Ok(Found::Compiled(Arc::new(Compiled::new(&steps))))
+        }
+        Ok(None) => Ok(Found::Gone),
+        Err(error) if error.lacks_master_key() => {
+            tracing::error!(error = %error, definition.id = %definition, "a definition cannot be read");
+            Ok(Found::Sealed)
+        }
+        Err(error) => Err(error),
     }
-    cache.insert(key, value);
 }
 
 impl Compiled {

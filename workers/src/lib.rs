@@ -12,6 +12,7 @@ mod lease;
 mod limits;
 mod measure;
 mod queue;
+mod remembered;
 mod settings;
 #[cfg(test)]
 mod simulation;

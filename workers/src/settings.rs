@@ -30,7 +30,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             name: "worker".to_owned(),
-            slots: 512,
+            slots: 1024,
             slots_per_account: None,
             accounts: Accounts::All,
             steps: Steps::All,

@@ -25,7 +25,7 @@ pub struct WorkerSettings {
         long,
         env = "TRUNKLINE_WORKER_SLOTS",
         value_name = "COUNT",
-        default_value_t = 512,
+        default_value_t = 1024,
         value_parser = clap::value_parser!(u32).range(1..=10_000)
     )]
     slots: u32,

@@ -53,7 +53,7 @@ const OF_SERVER: &[Expected] = &[
     ("trunkline_webhooks_total", &[("kind", "messages"), ("answer", "refused")], 1),
     ("trunkline_webhooks_total", &[("kind", "voice"), ("answer", "refused")], 1),
     ("trunkline_workers", &[("state", "live")], 1),
-    ("trunkline_fleet_slots", &[], 512),
+    ("trunkline_fleet_slots", &[], 1024),
     ("trunkline_queue_jobs", &[], 0),
     ("trunkline_queue_oldest_ready_seconds", &[], 0),
     ("trunkline_database_up", &[], 1),
@@ -182,7 +182,7 @@ async fn what_stands_beside(at_worker: &str, at_server: &str, api: &str, name: &
     for (member, value) in [
         ("name", json!(name)),
         ("state", json!("live")),
-        ("slots", json!(512)),
+        ("slots", json!(1024)),
         ("busy", json!(0)),
         ("draining", json!(false)),
         ("version", json!(env!("CARGO_PKG_VERSION"))),
@@ -192,7 +192,7 @@ async fn what_stands_beside(at_worker: &str, at_server: &str, api: &str, name: &
     let scaling: Value = serde_json::from_str(&get(&format!("{at_server}/autoscaling")).await.1).unwrap();
     assert_eq!(
         scaling,
-        json!({"runnable": 0, "oldestRunnableSeconds": 0.0, "workers": 1, "slots": 512, "busySlots": 0,
+        json!({"runnable": 0, "oldestRunnableSeconds": 0.0, "workers": 1, "slots": 1024, "busySlots": 0,
             "saturation": 0.0, "suggestedWorkers": 1})
     );
 }

@@ -29,35 +29,39 @@ use election::Election;
 const LIMIT: Duration = Duration::from_secs(15);
 
 /// For what looks through a week of history. Should its connection be dead, another worker is elected meanwhile.
-const PATIENCE: Duration = Duration::from_hours(1);
+const PATIENCE: Duration = HOUR;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_hours(1);
+
+/// Between the first looks of two tasks. All at once they would open as many connections, and each of those reads the
+/// catalogs anew: a fifth of a second of processor, while the worker's first steps are waiting.
+const BETWEEN_FIRST_LOOKS: Duration = Duration::from_millis(50);
 
 /// Runs every task while the lease lasts; the caller ends it.
 pub(crate) async fn run(store: Store, lease: Arc<Lease>, settings: Settings, fee: Price) {
-    let retention = settings.retention;
     let patient = store.clone().with_patience(PATIENCE);
+    let (store, lease, patient) = (&store, &*lease, &patient);
+    let end_fated_workflows = |store| end_fated_workflows::run(store, fee);
+    let prune_history = |store| prune_history::run(store, settings.retention);
     tokio::join!(
-        release_due_jobs::run(&store, &lease),
-        rescue_jobs::run(&store, settings.lease),
-        start_scheduled::run(&store, &lease),
-        carry_out_batches::run(&store, &lease),
-        let_through::run(&store, &lease),
-        every(
-            Duration::from_secs(5),
-            &patient,
-            &lease,
-            "remove_deleted_versions",
-            remove_deleted_versions::run
-        ),
-        every(Duration::from_secs(5), &store, &lease, "give_up_messages", give_up_messages::run),
-        every(Duration::from_secs(600), &patient, &lease, "prune_history", |store| {
-            prune_history::run(store, retention)
-        }),
-        every(Duration::from_secs(1), &store, &lease, "end_fated_workflows", |store| {
-            end_fated_workflows::run(store, fee)
-        }),
-        every(Duration::from_secs(5), &store, &lease, "follow_instances", follow_instances::run),
-        every(Duration::from_secs(3600), &store, &lease, "make_partitions", make_partitions::run),
+        after(0, release_due_jobs::run(store, lease)),
+        after(1, rescue_jobs::run(store, settings.lease)),
+        after(2, let_through::run(store, lease)),
+        after(3, start_scheduled::run(store, lease)),
+        after(4, carry_out_batches::run(store, lease)),
+        after(5, every(SECOND, store, lease, "end_fated_workflows", end_fated_workflows)),
+        after(6, every(SECOND * 5, store, lease, "give_up_messages", give_up_messages::run)),
+        after(7, every(SECOND * 5, store, lease, "follow_instances", follow_instances::run)),
+        after(8, every(HOUR, store, lease, "make_partitions", make_partitions::run)),
+        after(9, every(SECOND * 5, patient, lease, "remove_deleted_versions", remove_deleted_versions::run)),
+        after(10, every(SECOND * 600, patient, lease, "prune_history", prune_history)),
     );
+}
+
+async fn after(others: u32, task: impl Future<Output = ()>) {
+    tokio::time::sleep(BETWEEN_FIRST_LOOKS * others).await;
+    task.await;
 }
 
 /// Runs a task in an interval, on whichever worker is elected for it.
