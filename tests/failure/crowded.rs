@@ -37,7 +37,10 @@ async fn latency(fleet: &Fleet, key: &str, path: &str, count: usize) -> Duration
 /// Its steps hold slots for as long as its endpoint takes; they do not get those of others.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_customer_slows_nobody_else_down() {
-    let fleet = Fleet::start(1, 1).await;
+    let mut fleet = Fleet::start(1, 0).await;
+    // So few that one customer would like to have them all, and may have three quarters.
+    let slots = [("TRUNKLINE_WORKER_SLOTS", "512")];
+    fleet.workers.push(WorkerProcess::start_with(fleet.app.database_url(), &slots));
     let quick = Endpoint::start().await;
     let (_, key) = fleet.app.other_account("other").await;
     let http = http_client();
@@ -56,7 +59,7 @@ async fn a_slow_customer_slows_nobody_else_down() {
     let slow = fleet.app.define(call(&fleet.endpoint.url)).await;
     let started = (0..600).map(|_| fleet.app.start_instance(&slow, json!({})));
     futures::future::join_all(started).await;
-    until("it holds what it can", || async { fleet.endpoint.received().len() >= 150 }).await;
+    until("it holds what it may", || async { fleet.endpoint.received().len() >= 384 }).await;
     let meanwhile = latency(&fleet, &key, &path, count).await;
     println!("p99 {before:?}, beside a slow customer {meanwhile:?}");
     assert!(!is_long() || meanwhile < before.mul_f64(1.5), "{before:?} {meanwhile:?}");

@@ -129,6 +129,12 @@ impl Completer {
                     pause.report(&error, "cannot complete jobs; trying again");
                 }
                 pause.wait().await;
+                // It may have been too much for that time.
+                if matches!(error, StoreError::NoAnswer) && batch.len() > 1 {
+                    let half = batch.split_off(batch.len() / 2);
+                    Box::pin(self.write(connection, incarnation, batch, true)).await;
+                    batch = half;
+                }
             }
         }
     }

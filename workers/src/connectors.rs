@@ -1,5 +1,6 @@
 //! An account's connectors, looked up where a step needs one and remembered for a moment.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ use trunkline_store::connectors::{Connector, ConnectorKind};
 use trunkline_store::{Store, StoreError};
 use trunkline_workflow::AccountId;
 
-use crate::lease::{Backoff, Lease};
-use crate::remembered::Remembered;
+use crate::lease::{Backoff, Lease, within};
+use crate::remembered::{Remembered, TRY};
 
 /// How long a changed connector may go unnoticed.
 const TRUST: Duration = Duration::from_secs(3);
@@ -97,14 +98,12 @@ impl Connectors {
         lease: &Lease,
     ) -> Result<Arc<Connector>, NoConnector> {
         let key = (account.clone(), kind, subaccount.map(str::to_owned));
-        let ask = async || {
-            let found = self.ask(account, kind, subaccount, lease).await;
-            match found {
-                Err(NoConnector::Lost) => Err(NoConnector::Lost),
-                found => Ok((found, TRUST)),
-            }
-        };
-        self.found.get(key, ask).await?
+        let ask = async || Ok::<_, Infallible>((self.ask(account, kind, subaccount).await, TRUST));
+        tokio::select! {
+            biased;
+            Ok(found) = self.found.get(key, ask) => found,
+            () = lease.until_lost() => Err(NoConnector::Lost),
+        }
     }
 
     /// Until the database answers.
@@ -113,16 +112,12 @@ impl Connectors {
         account: &AccountId,
         kind: ConnectorKind,
         subaccount: Option<&str>,
-        lease: &Lease,
     ) -> Result<Arc<Connector>, NoConnector> {
         let mut pause = Backoff::default();
         loop {
-            match self.store.find_connector(account, kind, subaccount).await {
+            match within(TRY, self.store.find_connector(account, kind, subaccount)).await {
                 Ok(found) => return found.map(Arc::new).ok_or(NoConnector::None),
                 Err(error) if error.may_pass() => {
-                    if lease.is_lost() {
-                        return Err(NoConnector::Lost);
-                    }
                     pause.report(&error, "cannot load a connector; trying again");
                     pause.wait().await;
                 }

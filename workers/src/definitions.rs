@@ -10,7 +10,8 @@ use trunkline_workflow::graph::Step;
 use trunkline_workflow::step::StepType;
 use trunkline_workflow::{AccountId, DefinitionId, Graph, Version, inputs, route};
 
-use crate::remembered::Remembered;
+use crate::lease::within;
+use crate::remembered::{Remembered, TRY};
 
 /// Versions remembered.
 const CAPACITY: usize = 2_000;
@@ -82,7 +83,7 @@ async fn find(
     definition: DefinitionId,
     version: Version,
 ) -> Result<Found, StoreError> {
-    match store.load_version(account, definition, version).await {
+    match within(TRY, store.load_version(account, definition, version)).await {
         Ok(Some(steps)) => {
             let steps =
                 serde_json::from_str(&steps).map_err(|error| StoreError::Damaged(error.to_string()))?;

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use trunkline_expressions::EvaluationError;
+use trunkline_store::jobs::LeasedJob;
 use trunkline_store::messages::Sent;
 use trunkline_store::waits::Resume;
 use trunkline_store::{Store, dispatches};
@@ -125,27 +126,31 @@ impl Executor {
 
     /// The compiled version, asked for until the database answers. `None`: the worker is no longer believed.
     async fn find(&self, held: &Held) -> Option<Result<Arc<Compiled>, Outcome>> {
-        let job = &held.job;
+        tokio::select! {
+            biased;
+            found = self.find_patiently(&held.job) => Some(found),
+            () = held.lease.until_lost() => None,
+        }
+    }
+
+    async fn find_patiently(&self, job: &LeasedJob) -> Result<Arc<Compiled>, Outcome> {
         let mut pause = Backoff::default();
         loop {
             match self.definitions.get(&self.store, &job.account, job.definition, job.version).await {
-                Ok(Found::Compiled(compiled)) => return Some(Ok(compiled)),
+                Ok(Found::Compiled(compiled)) => return Ok(compiled),
                 Ok(Found::Gone) => {
                     let message = "The definition version of this workflow was deleted.";
-                    return Some(Err(failed(message.to_owned())));
+                    return Err(failed(message.to_owned()));
                 }
                 Ok(Found::Sealed) => {
                     let message = "The definition is sealed with another master key.".to_owned();
-                    return Some(Err(Outcome::Postponed { after: steps::key_pause(job), message }));
+                    return Err(Outcome::Postponed { after: steps::key_pause(job), message });
                 }
                 Err(error) if !error.may_pass() => {
                     tracing::error!(error = %error, definition.id = %job.definition, "a definition cannot be read");
-                    return Some(Err(failed("The definition cannot be read.".to_owned())));
+                    return Err(failed("The definition cannot be read.".to_owned()));
                 }
                 Err(error) => {
-                    if held.lease.is_lost() {
-                        return None;
-                    }
                     pause.report(&error, "cannot load a definition; trying again");
                     pause.wait().await;
                 }

@@ -8,8 +8,8 @@ use trunkline_store::Store;
 use trunkline_workflow::AccountId;
 use trunkline_workflow::history_policy::HistoryPolicy;
 
-use crate::lease::{Backoff, Lease};
-use crate::remembered::Remembered;
+use crate::lease::{Backoff, Lease, within};
+use crate::remembered::{Remembered, TRY};
 
 /// How long a changed policy may go unnoticed.
 const TRUST: Duration = Duration::from_secs(3);
@@ -29,32 +29,29 @@ impl HistoryPolicies {
 
     /// Asked for until the database answers. `None`: the worker is no longer believed, or nobody can tell.
     pub(crate) async fn find(&self, account: &AccountId, lease: &Lease) -> Option<Arc<HistoryPolicy>> {
-        self.found.get(account.clone(), || self.ask(account, lease)).await.ok()
+        tokio::select! {
+            biased;
+            found = self.found.get(account.clone(), || self.ask(account)) => found.ok(),
+            () = lease.until_lost() => None,
+        }
     }
 
-    async fn ask(
-        &self,
-        account: &AccountId,
-        lease: &Lease,
-    ) -> Result<(Arc<HistoryPolicy>, Duration), Unknown> {
+    async fn ask(&self, account: &AccountId) -> Result<(Arc<HistoryPolicy>, Duration), Unreadable> {
         let mut pause = Backoff::default();
         loop {
-            match self.store.history_policy(account).await {
+            match within(TRY, self.store.history_policy(account)).await {
                 Ok(policy) => return Ok((Arc::new(policy), TRUST)),
                 Err(error) if error.may_pass() => {
-                    if lease.is_lost() {
-                        return Err(Unknown);
-                    }
                     pause.report(&error, "cannot load what the history may keep; trying again");
                     pause.wait().await;
                 }
                 Err(error) => {
                     tracing::error!(account.id = %account, error = %error, "a history policy cannot be read");
-                    return Err(Unknown);
+                    return Err(Unreadable);
                 }
             }
         }
     }
 }
 
-struct Unknown;
+struct Unreadable;

@@ -8,6 +8,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::OnceCell;
 
+/// What one try to ask may take. The connection may be dead without a word, and everybody waits for it: the next try has
+/// another one, after the pool's five seconds and the two in which an idle one has to answer.
+pub(crate) const TRY: Duration = Duration::from_secs(7);
+
 /// Cheap to clone.
 #[derive(Debug)]
 pub(crate) struct Remembered<K, V> {
@@ -21,13 +25,13 @@ type Entry<V> = Arc<OnceCell<Answer<V>>>;
 #[derive(Debug)]
 struct Answer<V> {
     value: V,
-    asked_at: Instant,
+    answered_at: Instant,
     trust: Duration,
 }
 
 impl<V> Answer<V> {
     fn is_trusted(&self) -> bool {
-        self.asked_at.elapsed() < self.trust
+        self.answered_at.elapsed() < self.trust
     }
 }
 
@@ -38,13 +42,13 @@ impl<K, V> Clone for Remembered<K, V> {
 }
 
 impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
-    /// Of more keys than `capacity` all are forgotten, and asked for again.
+    /// Of more keys than `capacity` those are forgotten that are not trusted any more, or else all.
     pub(crate) fn new(capacity: usize) -> Self {
         Self { capacity, entries: Arc::default() }
     }
 
-    /// `ask` answers a value, and how long it may be trusted from before it was asked for. An error is for who asked: the
-    /// next of those who wait asks again, and so it does when who asked is dropped.
+    /// `ask` answers a value, and how long it may be trusted. An error is for who asked: the next of those who wait asks
+    /// again, and so it does when who asked is dropped.
     pub(crate) async fn get<E>(
         &self,
         key: K,
@@ -52,10 +56,9 @@ impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
     ) -> Result<V, E> {
         let entry = self.entry(key);
         let ask = || async {
-            let asked_at = Instant::now();
             // Boxed, because hardly any step asks.
             let (value, trust) = Box::pin(ask()).await?;
-            Ok(Answer { value, asked_at, trust })
+            Ok(Answer { value, answered_at: Instant::now(), trust })
         };
         Ok(entry.get_or_try_init(ask).await?.value.clone())
     }
@@ -67,7 +70,10 @@ impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
         {
             return entry.clone();
         }
-        if entries.len() >= self.capacity && !entries.contains_key(&key) {
+        if entries.len() >= self.capacity {
+            entries.retain(|_, entry| entry.get().map_or(Arc::strong_count(entry) > 1, Answer::is_trusted));
+        }
+        if entries.len() >= self.capacity {
             entries.clear();
         }
         let entry = Entry::default();
@@ -130,7 +136,8 @@ mod tests {
         assert_eq!(get("a", 1, Duration::ZERO).await, 1);
         assert_eq!(get("a", 2, LONG).await, 2);
         assert_eq!(get("a", 3, LONG).await, 2);
-        assert_eq!(get("b", 4, LONG).await, 4);
+        assert_eq!(get("b", 4, Duration::ZERO).await, 4);
+        assert_eq!(get("b", 4, LONG).await, 4, "what is not trusted made room");
         assert_eq!(get("a", 5, LONG).await, 2);
         assert_eq!(get("c", 6, LONG).await, 6);
         assert_eq!(get("a", 7, LONG).await, 7);
