@@ -97,8 +97,8 @@ impl Peer for Steps {
 
     async fn work(&self) -> anyhow::Result<()> {
         let context = WorkerContext::new("bench");
-        let flow = SteppedFlow::new("chain");
         if let Part::Latency(steps) = self.part {
+            let flow = SteppedFlow::new("chain");
             let backend = self.storage.clone().with_pubsub().poll_with_interval(Duration::from_millis(5));
             let worker = WorkerBuilder::new(&context).backend(backend).parallelize(tokio::spawn);
             if steps == 1 {
@@ -110,6 +110,7 @@ impl Peer for Steps {
                     .await?;
             }
         } else {
+            let flow = SteppedFlow::new("chain");
             let backend = self.storage.clone().poll_with_interval(Duration::from_millis(10));
             let worker = WorkerBuilder::new(&context).backend(backend).parallelize(tokio::spawn);
             if self.part == Part::Parked {
