@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use trunkline_store::Store;
+use trunkline_store::jobs::{self, LowWaterMark};
 use trunkline_store::waits::{DueMark, Released};
 use trunkline_store::workers::{self, Renewal};
 
@@ -107,6 +108,30 @@ async fn a_flood_of_due_timers_of_one_account_leaves_the_others_their_turn() {
     assert!(count(store, "select count(*) from waits where account_id = 'flood'").await > 7_500);
 }
 
+/// Looks begin near what was newest last time.
+#[tokio::test]
+async fn what_was_written_late_is_found_all_the_same() {
+    let app = TestApp::start().await;
+    let store = app.store();
+    let mut connection = store.hot_connection().await.unwrap();
+    let lease = Duration::from_secs(60);
+    let worker = workers::register(&mut connection, "w", 10, "0", lease, false).await.unwrap();
+    let (mut due, mut ready) = (DueMark::default(), LowWaterMark::default());
+    for (account, seconds) in [("new", 1), ("late", 3), ("very-late", 3_600)] {
+        due_timers(store, account, 1, seconds).await;
+        let released = async { while store.release_due(&mut due).await.unwrap() != Released::Later {} };
+        tokio::time::timeout(Duration::from_secs(60), released).await.expect(account);
+        sqlx::query("update jobs set ready_at = now() - $1 * interval '1 second' where worker is null")
+            .bind(seconds)
+            .execute(store.pool())
+            .await
+            .unwrap();
+        let claimed =
+            async { while jobs::claim(&mut connection, worker, 10, &mut ready).await.unwrap().is_empty() {} };
+        tokio::time::timeout(Duration::from_secs(60), claimed).await.expect(account);
+    }
+}
+
 #[tokio::test]
 async fn the_jobs_of_a_lost_worker_are_freed_once_and_its_words_are_refused() {
     let app = TestApp::start().await;
@@ -116,10 +141,10 @@ async fn the_jobs_of_a_lost_worker_are_freed_once_and_its_words_are_refused() {
     let mut connection = store.hot_connection().await.unwrap();
     let lease = Duration::from_secs(60);
     let worker = workers::register(&mut connection, "dies", 10, "0", lease, false).await.unwrap();
-    let mut mark = trunkline_store::jobs::LowWaterMark::default();
-    let claimed = trunkline_store::jobs::claim(&mut connection, worker, 10, &mut mark).await.unwrap();
+    let mut mark = LowWaterMark::default();
+    let claimed = jobs::claim(&mut connection, worker, 10, &mut mark).await.unwrap();
     assert_eq!((claimed.len(), claimed[0].path.attempt), (1, 1));
-    assert_eq!(store.rescue_jobs().await.unwrap(), 0, "its lease holds");
+    assert_eq!(store.rescue_jobs(None).await.unwrap(), 0, "its lease holds");
     let renewed = workers::renew(&mut connection, worker, lease).await.unwrap();
     assert_eq!(renewed, Renewal::Renewed { draining: false });
 
@@ -127,12 +152,12 @@ async fn the_jobs_of_a_lost_worker_are_freed_once_and_its_words_are_refused() {
         .execute(store.pool())
         .await
         .unwrap();
-    assert_eq!(store.rescue_jobs().await.unwrap(), 1);
-    assert_eq!(store.rescue_jobs().await.unwrap(), 0);
+    assert_eq!(store.rescue_jobs(Some(Duration::ZERO)).await.unwrap(), 1, "it is lost now");
+    assert_eq!(store.rescue_jobs(None).await.unwrap(), 0);
     assert_eq!(workers::renew(&mut connection, worker, lease).await.unwrap(), Renewal::Lost);
     let heir = workers::register(&mut connection, "heir", 10, "0", lease, false).await.unwrap();
     assert!(heir > worker, "fences only grow");
-    let again = trunkline_store::jobs::claim(&mut connection, heir, 10, &mut mark).await.unwrap();
+    let again = jobs::claim(&mut connection, heir, 10, &mut mark).await.unwrap();
     assert_eq!((again[0].id(), again[0].path.attempt), (claimed[0].id(), 2), "the same job, the same key");
 
     let outcome = trunkline_workflow::Outcome::Failed { message: "late".to_owned(), result: None };
@@ -147,6 +172,14 @@ async fn the_jobs_of_a_lost_worker_are_freed_once_and_its_words_are_refused() {
     let written = trunkline_store::transitions::complete(&mut connection, worker, vec![late]).await.unwrap();
     assert!(matches!(written[..], [trunkline_store::transitions::Written::Refused]));
     assert_eq!(count(store, "select count(*) from steps").await, 0);
+
+    sqlx::query("update workers set lost_at = now() - interval '1 hour' where id = $1")
+        .bind(heir.0)
+        .execute(store.pool())
+        .await
+        .unwrap();
+    assert_eq!(store.rescue_jobs(Some(Duration::from_secs(60))).await.unwrap(), 0, "it was lost before");
+    assert_eq!(store.rescue_jobs(None).await.unwrap(), 1, "a claim that was on its way");
     assert!(store.verify().await.unwrap().is_empty());
 }
 

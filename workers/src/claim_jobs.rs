@@ -9,9 +9,9 @@
 //! ```
 //!
 //! A claim or a completion whose answer was lost may have leased jobs to us that we know nothing of, and its
-//! transaction may commit long after we stopped listening. So every few seconds the claimer says which
-//! instances are in its hands; whatever else is leased to us goes back to the queue. Only the claimer may say
-//! that, because between its claims nothing new is on its way to its hands.
+//! transaction may commit long after we stopped listening. So every few seconds, or less often where an old snapshot
+//! makes that dear, the claimer says which instances are in its hands; whatever else is leased to us goes back to the
+//! queue. Only the claimer may say that, because between its claims nothing new is on its way to its hands.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, watch};
 use trunkline_store::jobs::{self, LeasedJob, LowWaterMark};
+use trunkline_store::pace::Pace;
 use trunkline_store::pools::{Accounts, Steps};
 use trunkline_store::{HotConnection, Store, StoreError};
 
@@ -34,7 +35,7 @@ use crate::turns::{LOOK, Most, Next, Turns};
 const GATHER: Duration = Duration::from_millis(2);
 /// Empty claims in a row after which a worker counts as idle.
 const IDLE_AFTER: u32 = 10;
-/// Between two looks for jobs that we hold without knowing.
+/// Between two looks for jobs that we hold without knowing; ten times that, where a look takes long.
 const BETWEEN_RELEASES: Duration = Duration::from_secs(3);
 /// Jobs sorted by type in one statement, and statements in one look.
 const SORT: usize = 1_000;
@@ -60,8 +61,9 @@ struct Life {
     /// has told the types of what is ready.
     types: Vec<&'static str>,
     unsorted: LowWaterMark,
-    /// When it was last seen to what we hold without knowing.
-    released_at: Instant,
+    /// How often it is seen to what we hold without knowing, and to whether we are alone.
+    releases: Pace,
+    neighbours: Pace,
 }
 
 impl Claimer {
@@ -69,6 +71,8 @@ impl Claimer {
     /// a statement: what it claims must reach us.
     pub(crate) async fn run(&self, lease: &Arc<Lease>) {
         let most = Most { slots: self.settings.slots, per_account: self.settings.slots_per_account };
+        let mut releases = Pace::new(BETWEEN_RELEASES, BETWEEN_RELEASES * 10);
+        releases.looked(Instant::now());
         let mut life = Life {
             lease: lease.clone(),
             connection: None,
@@ -78,7 +82,8 @@ impl Claimer {
                 _ => self.settings.steps.names(),
             },
             unsorted: LowWaterMark::default(),
-            released_at: Instant::now(),
+            releases,
+            neighbours: Pace::new(BETWEEN_RELEASES, BETWEEN_RELEASES),
         };
         let mut pause = Backoff::default();
         let mut empty_claims = 0_u32;
@@ -101,6 +106,8 @@ impl Claimer {
                 Err(error) => {
                     MEASURES.claims_failed.increment(1);
                     life.connection = None;
+                    life.releases.hurry();
+                    life.unsorted = LowWaterMark::default();
                     pause.report(&error, "cannot claim jobs; trying again");
                     if self.unless_over(lease, pause.wait()).await.is_none() {
                         return;
@@ -122,21 +129,22 @@ impl Claimer {
 
     /// One claim, with the looks that come before it.
     async fn claim(&self, life: &mut Life, mut next: Next) -> Result<Claimed, StoreError> {
-        let Life { lease, connection, turns, types, unsorted, released_at } = life;
+        let Life { lease, connection, turns, types, unsorted, releases, neighbours } = life;
         let is_new = connection.is_none();
         let connection = match connection {
             Some(connection) => connection,
             None => connection.insert(self.store.hot_connection().await?),
         };
-        let is_time = released_at.elapsed() > BETWEEN_RELEASES;
-        if is_time {
+        if releases.is_due() {
+            let begun = releases.begin();
             let released = jobs::release_others(connection, lease.incarnation, &self.slots.in_use()).await?;
             if released > 0 {
                 tracing::warn!(jobs = released, "gave back jobs whose claim or completion was not answered");
             }
-            *released_at = Instant::now();
+            releases.looked(begun);
         }
-        if (is_time || is_new) && turns.wonders_who_is_there() {
+        if (neighbours.is_due() || is_new) && turns.wonders_who_is_there() {
+            neighbours.begin();
             turns.be_told(jobs::is_only_account(connection).await?);
         }
         while next == Next::Look {

@@ -16,7 +16,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use trunkline_store::jobs::{LeasedJob, LowWaterMark, Passed, Share, Waiting};
+use trunkline_store::jobs::{Begin, LeasedJob, LowWaterMark, Passed, Share, Waiting};
 use trunkline_store::pools::{Accounts, Steps};
 use trunkline_workflow::AccountId;
 
@@ -102,6 +102,8 @@ pub(crate) struct Turns {
     queued: HashSet<AccountId>,
     /// Where the next look goes on.
     after: Option<AccountId>,
+    /// Whom the look that is under way jumps over, and where it begins with them.
+    peeked: Vec<(AccountId, Begin)>,
     looked_at: Option<Instant>,
     look_took: Duration,
     /// A look may find something that the last ones did not.
@@ -133,6 +135,7 @@ impl Turns {
             queue: VecDeque::new(),
             queued: HashSet::new(),
             after: None,
+            peeked: Vec::new(),
             looked_at: None,
             look_took: Duration::ZERO,
             may_look: true,
@@ -259,29 +262,44 @@ impl Turns {
 
     /// Whom [`Next::Look`] asks for, and behind whom. An account that is passed by has the place where its jobs are
     /// looked at.
-    pub(crate) fn look(&self) -> (&Accounts, Option<&AccountId>, Vec<Passed<'_>>) {
-        let begin = |account| self.known.get(account).map(|known| known.mark.peek()).unwrap_or_default();
-        let passed = match &self.accounts {
-            Accounts::Only(accounts) => {
-                accounts.iter().map(|account| Passed { account, begin: Some(begin(account)) }).collect()
-            }
-            Accounts::All => self.jumped_over(&[]),
-            Accounts::Except(accounts) => self.jumped_over(accounts),
+    pub(crate) fn look(&mut self) -> (&Accounts, Option<&AccountId>, Vec<Passed<'_>>) {
+        // The last look never came back: the next one does not read all of it again.
+        for (account, begin) in std::mem::take(&mut self.peeked) {
+            self.found_nothing(&account, begin);
+        }
+        let jumped = match &self.accounts {
+            Accounts::Only(accounts) => accounts.clone(),
+            Accounts::All => self.have_many(&[]),
+            Accounts::Except(accounts) => self.have_many(accounts),
         };
+        self.peeked = jumped
+            .into_iter()
+            .map(|account| {
+                let begin = self.know(&account).mark.peek();
+                (account, begin)
+            })
+            .collect();
+        let except = if let Accounts::Except(accounts) = &self.accounts { &accounts[..] } else { &[] };
+        let jumped = self.peeked.iter().map(|(account, begin)| Passed { account, begin: Some(begin.time()) });
+        let passed = jumped.chain(except.iter().map(|account| Passed { account, begin: None })).collect();
         (&self.accounts, self.after.as_ref(), passed)
     }
 
-    fn jumped_over<'a>(&'a self, except: &'a [AccountId]) -> Vec<Passed<'a>> {
+    /// Those who left most entries behind.
+    fn have_many(&self, except: &[AccountId]) -> Vec<AccountId> {
         let mut many: Vec<_> = self
             .known
             .iter()
             .filter(|(account, known)| known.claimed >= MANY && !except.contains(account))
             .collect();
         many.sort_unstable_by_key(|(_, known)| std::cmp::Reverse(known.claimed));
-        many.truncate(JUMPS);
-        let many =
-            many.into_iter().map(|(account, known)| Passed { account, begin: Some(known.mark.peek()) });
-        many.chain(except.iter().map(|account| Passed { account, begin: None })).collect()
+        many.into_iter().take(JUMPS).map(|(account, _)| account.clone()).collect()
+    }
+
+    fn found_nothing(&mut self, account: &AccountId, begin: Begin) {
+        if let Some(known) = self.known.get_mut(account) {
+            known.mark.found_nothing(begin);
+        }
     }
 
     /// What came of [`Next::Look`].
@@ -289,6 +307,11 @@ impl Turns {
         let began_at_the_beginning = self.after.is_none();
         let came_to_the_end = found.next_after.is_none();
         (self.looked_at, self.look_took, self.after) = (Some(Instant::now()), took, found.next_after);
+        for (account, begin) in std::mem::take(&mut self.peeked) {
+            if began_at_the_beginning && came_to_the_end && !found.accounts.contains(&account) {
+                self.found_nothing(&account, begin);
+            }
+        }
         let found_nobody = found.accounts.is_empty();
         for account in found.accounts {
             if !self.queued.contains(&account) {

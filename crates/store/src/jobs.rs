@@ -22,7 +22,7 @@ use crate::{PgConnection, StoreError};
 
 pub use claim::{Share, claim, claim_shares};
 pub use find_waiting::{Passed, Waiting, find_waiting, find_waiting_among, is_only_account};
-pub use low_water_mark::LowWaterMark;
+pub use low_water_mark::{Begin, LowWaterMark};
 pub use of_steps::{
     Unsorted, claim_shares_of_steps, find_unsorted, find_waiting_of_steps, find_waiting_of_steps_among, sort,
 };

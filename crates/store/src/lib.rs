@@ -34,6 +34,7 @@ pub mod messages;
 pub mod migrations;
 pub mod nexmo_accounts;
 pub mod nexmo_secrets;
+pub mod pace;
 pub mod partitions;
 pub mod pools;
 pub mod reruns;

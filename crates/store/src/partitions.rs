@@ -12,7 +12,10 @@ const WEEKS_AHEAD: usize = 4;
 
 /// The partitioned tables with their storage settings.
 const TABLES: [(&str, &str); 8] = [
-    ("instances", "fillfactor = 93, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0"),
+    (
+        "instances",
+        "fillfactor = 93, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 20",
+    ),
     ("steps", "autovacuum_vacuum_insert_scale_factor = 0.5"),
     ("attempts", "autovacuum_vacuum_insert_scale_factor = 0.5"),
     ("failures", "autovacuum_vacuum_insert_scale_factor = 0.5"),

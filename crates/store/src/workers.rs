@@ -18,6 +18,7 @@ use trunkline_workflow::step::StepType;
 
 use crate::attempts::AttemptOutcome;
 use crate::clock;
+use crate::connect::BEGIN_HOT;
 use crate::pools::{Accounts, Steps};
 use crate::waits::Resume;
 use crate::{PgConnection, Store, StoreError};
@@ -188,48 +189,60 @@ pub async fn retire(connection: &mut PgConnection, worker: Incarnation) -> Resul
     Ok(freed)
 }
 
+/// Only the jobs of those who are lost are looked at, by the index of leased jobs: the others may be many, and have left
+/// many more that are dead. A test pins the plan.
+pub const RESCUE: &str = "
+with lost as (
+    update workers
+    set lost_at = now()
+    where id in (
+        select id from workers
+        where lost_at is null and leased_until < now()
+        order by id
+        for update skip locked
+    )
+    returning id
+), gone as (
+    select id from lost
+    union all
+    select id from workers where lost_at > coalesce(now() - $3 * interval '1 microsecond', '-infinity')
+), held as materialized (
+    select j.*
+    from gone g
+    cross join lateral (
+        select instance_id, path, worker, ready_at
+        from jobs
+        where worker = g.id
+        offset 0
+    ) j
+), freed as (
+    update jobs j
+    set worker = null, ready_at = now(), resume = coalesce(j.resume, $1)
+    from held h
+    where j.instance_id = any (array[h.instance_id]) and j.path = h.path and coalesce(j.worker, 0) = h.worker
+    returning j.instance_id, j.n, j.attempt, j.step, h.worker, h.ready_at, j.started_at
+), told as (
+    insert into attempts (instance_id, n, attempt, step, worker, outcome, started_at)
+    select f.instance_id, f.n, f.attempt, f.step, w.name, $2, greatest(f.ready_at, f.started_at)
+    from freed f
+    left join workers w on w.id = f.worker
+)
+select array(select id from lost), (select count(*) from freed)";
+
 impl Store {
-    /// Declares incarnations lost whose lease has passed, and frees the jobs of everybody who is lost or
-    /// gone: a claim may have been on its way while its worker was declared lost. The jobs know from then on
+    /// Declares incarnations lost whose lease has passed, and frees the jobs of those who were lost within this
+    /// time, or of all: a claim may have been on its way while its worker was declared lost. The jobs know from then on
     /// that they may have been done in part ([`Resume::Interrupted`](crate::waits::Resume)), and so does their history.
     /// Answers how many.
-    pub async fn rescue_jobs(&self) -> Result<u64, StoreError> {
-        let (lost, freed): (Vec<i64>, i64) = sqlx::query_as(
-            "with lost as (
-                 update workers
-                 set lost_at = now()
-                 where id in (
-                     select id from workers
-                     where lost_at is null and leased_until < now()
-                     order by id
-                     for update skip locked
-                 )
-                 returning id
-             ), held as (
-                 select instance_id, path, worker, ready_at
-                 from jobs
-                 where worker is not null
-                     and (worker in (select id from lost)
-                         or worker in (select id from workers where lost_at is not null))
-             ), freed as (
-                 update jobs j
-                 set worker = null, ready_at = now(), resume = coalesce(j.resume, $1)
-                 from held h
-                 where j.instance_id = h.instance_id and j.path = h.path and j.worker = h.worker
-                 returning j.instance_id, j.n, j.attempt, j.step, h.worker, h.ready_at, j.started_at
-             ), told as (
-                 insert into attempts (instance_id, n, attempt, step, worker, outcome, started_at)
-                 select f.instance_id, f.n, f.attempt, f.step, w.name, $2,
-                     greatest(f.ready_at, f.started_at)
-                 from freed f
-                 left join workers w on w.id = f.worker
-             )
-             select array(select id from lost), (select count(*) from freed)",
-        )
-        .bind(Resume::Interrupted.to_text())
-        .bind(AttemptOutcome::Interrupted.as_str())
-        .fetch_one(&self.pool)
-        .await?;
+    pub async fn rescue_jobs(&self, lost_within: Option<Duration>) -> Result<u64, StoreError> {
+        let mut transaction = self.begin_with(BEGIN_HOT).await?;
+        let (lost, freed): (Vec<i64>, i64) = sqlx::query_as(RESCUE)
+            .bind(Resume::Interrupted.to_text())
+            .bind(AttemptOutcome::Interrupted.as_str())
+            .bind(lost_within.map(micros))
+            .fetch_one(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
         if !lost.is_empty() {
             tracing::warn!(workers = ?lost, "declared workers lost");
         }

@@ -38,5 +38,5 @@ pub use connection::{PgConnection, Transaction};
 pub(crate) use kept::Kept;
 pub(crate) use patience::within;
 pub use pool::PgPool;
-pub(crate) use route::Route;
 pub use route::Sessions;
+pub(crate) use route::{BEGIN_HOT, Route};

@@ -38,7 +38,7 @@ const HOT: [(&str, &str); 5] = [
     ("jit", "off"),
 ];
 /// The same for a session that is lent.
-pub(super) const BEGIN_HOT: &str = "begin; set local enable_seqscan = off; set local enable_bitmapscan = off;
+pub(crate) const BEGIN_HOT: &str = "begin; set local enable_seqscan = off; set local enable_bitmapscan = off;
     set local plan_cache_mode = force_generic_plan; set local jit = off;
     set local idle_in_transaction_session_timeout = '5s'";
 

@@ -8,6 +8,7 @@ use sqlx::query::Query;
 use sqlx::{FromRow, Postgres, Row};
 use trunkline_workflow::AccountId;
 
+use super::low_water_mark::Begin;
 use super::{LeasedJob, LowWaterMark};
 use crate::workers::Incarnation;
 use crate::{PgConnection, StoreError};
@@ -76,17 +77,15 @@ pub async fn claim(
     limit: usize,
     mark: &mut LowWaterMark,
 ) -> Result<Vec<LeasedJob>, StoreError> {
-    let (begin, from_beginning) = mark.begin();
+    let begin = mark.begin();
     let rows = sqlx::query(OF_ANYBODY)
         .bind(worker.0)
         .bind(as_bigint(limit))
-        .bind(begin)
+        .bind(begin.time)
         .fetch_all(connection)
         .await?;
     let ready_at = rows.iter().map(ready_at).collect::<Result<Vec<_>, _>>()?;
-    if let Some(newest) = ready_at.into_iter().max() {
-        mark.advance(newest, from_beginning);
-    }
+    mark.looked(begin, ready_at.into_iter().max());
     Ok(rows.iter().map(LeasedJob::from_row).collect::<Result<_, _>>()?)
 }
 
@@ -102,21 +101,18 @@ pub async fn claim_shares(
     read_shares(&rows, shares, begins, |_, _| true)
 }
 
-/// From when on each account's jobs are asked for, and whether that is from their beginning.
-pub(super) type Begins = Vec<(DateTime<Utc>, bool)>;
-
 /// From where each account's jobs are asked for, and the statement with what it needs first.
 pub(super) fn bind_shares(
     statement: &'static str,
     worker: Incarnation,
     shares: &mut [Share<'_>],
-) -> (Begins, Query<'static, Postgres, PgArguments>) {
-    let begins: Begins = shares.iter_mut().map(|share| share.mark.begin()).collect();
+) -> (Vec<Begin>, Query<'static, Postgres, PgArguments>) {
+    let begins: Vec<Begin> = shares.iter_mut().map(|share| share.mark.begin()).collect();
     let statement = sqlx::query(statement)
         .bind(worker.0)
         .bind(shares.iter().map(|share| share.account.as_str().to_owned()).collect::<Vec<_>>())
         .bind(shares.iter().map(|share| as_bigint(share.limit)).collect::<Vec<_>>())
-        .bind(begins.iter().map(|(begin, _)| *begin).collect::<Vec<_>>());
+        .bind(begins.iter().map(|begin| begin.time).collect::<Vec<_>>());
     (begins, statement)
 }
 
@@ -124,7 +120,7 @@ pub(super) fn bind_shares(
 pub(super) fn read_shares(
     rows: &[PgRow],
     shares: &mut [Share<'_>],
-    begins: Begins,
+    begins: Vec<Begin>,
     is_told: impl Fn(usize, usize) -> bool,
 ) -> Result<Vec<LeasedJob>, StoreError> {
     let mut newest: HashMap<&str, (DateTime<Utc>, usize)> = HashMap::new();
@@ -134,11 +130,11 @@ pub(super) fn read_shares(
         *newest = ready_at.max(*newest);
         *count += 1;
     }
-    for (share, (_, from_beginning)) in shares.iter_mut().zip(begins) {
-        if let Some((newest, count)) = newest.get(share.account.as_str())
-            && is_told(*count, share.limit)
-        {
-            share.mark.advance(*newest, from_beginning);
+    for (share, begin) in shares.iter_mut().zip(begins) {
+        match newest.get(share.account.as_str()) {
+            None => share.mark.found_nothing(begin),
+            Some((newest, count)) if is_told(*count, share.limit) => share.mark.looked(begin, Some(*newest)),
+            Some(_) => share.mark.found_much(begin),
         }
     }
     Ok(rows.iter().map(LeasedJob::from_row).collect::<Result<_, _>>()?)

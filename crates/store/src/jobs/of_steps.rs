@@ -68,15 +68,13 @@ pub async fn find_unsorted(
     limit: usize,
     mark: &mut LowWaterMark,
 ) -> Result<Vec<Unsorted>, StoreError> {
-    let (begin, from_beginning) = mark.begin();
+    let begin = mark.begin();
     let found: Vec<Unsorted> = sqlx::query_as(UNSORTED)
-        .bind(begin)
+        .bind(begin.time)
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(connection)
         .await?;
-    if let Some(newest) = found.iter().map(|job| job.ready_at).max() {
-        mark.advance(newest, from_beginning);
-    }
+    mark.looked(begin, found.iter().map(|job| job.ready_at).max());
     Ok(found)
 }
 

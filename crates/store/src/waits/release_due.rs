@@ -6,9 +6,11 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use trunkline_workflow::InstanceId;
 
 use super::{Ending, Resume, read_id, resume};
+use crate::jobs::LowWaterMark;
 use crate::limits::step_aside;
 use crate::{PgConnection, Store, StoreError};
 
@@ -32,27 +34,36 @@ pub enum Released {
     Later,
 }
 
-/// The account behind which the next look goes on.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DueMark(Option<String>);
+/// Where the next look goes on.
+#[derive(Debug, Default)]
+pub struct DueMark {
+    /// Behind this account.
+    account: Option<String>,
+    /// Due waits begin here, and ready jobs.
+    due: LowWaterMark,
+    ready: LowWaterMark,
+}
 
 impl Store {
     /// Makes due waits runnable, a batch of them. Safe to run twice, and by several processes.
     pub async fn release_due(&self, mark: &mut DueMark) -> Result<Released, StoreError> {
-        let next: Option<i64> = sqlx::query_scalar(
-            "select greatest(0, extract(epoch from due_at - now()) * 1000000)::bigint
-             from waits
-             where due_at is not null
-             order by due_at
-             limit 1",
+        let begin = mark.due.begin();
+        let (next, oldest): (Option<i64>, DateTime<Utc>) = sqlx::query_as(
+            "select (extract(epoch from next.due_at - now()) * 1000000)::bigint, least(next.due_at, now())
+             from (select) as one
+             left join lateral (
+                 select due_at from waits where due_at >= $1 order by due_at limit 1
+             ) next on true",
         )
-        .fetch_optional(&self.pool)
+        .bind(begin.time)
+        .fetch_one(&self.pool)
         .await?;
-        let next_due_in = next.map(|micros| Duration::from_micros(micros.unsigned_abs()));
+        mark.due.looked(begin, Some(oldest));
+        let next_due_in = next.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0)));
         if next_due_in != Some(Duration::ZERO) {
             return Ok(Released::Nothing { next_due_in });
         }
-        let count = self.release_batch(mark).await?;
+        let count = self.release_batch(mark, oldest).await?;
         if count > 0 {
             self.wake.hint();
         }
@@ -63,25 +74,35 @@ impl Store {
         })
     }
 
-    async fn release_batch(&self, mark: &mut DueMark) -> Result<usize, StoreError> {
+    /// Nothing is known to have been due before `begin`.
+    async fn release_batch(&self, mark: &mut DueMark, begin: DateTime<Utc>) -> Result<usize, StoreError> {
         let mut transaction = self.begin().await?;
-        let (most, is_more): (i64, bool) = sqlx::query_as(
-            "select most, exists (select from waits where due_at <= now() order by due_at offset most limit 1)
+        let begin_ready = mark.ready.begin();
+        let (most, is_more, oldest): (i64, bool, DateTime<Utc>) = sqlx::query_as(
+            "select most, exists (
+                 select from waits where due_at >= $4 and due_at <= now() order by due_at offset most limit 1
+             ), oldest
              from (
-                 select case
-                     when (select count(*) from (
-                         select from jobs where worker is null and not queued and not held limit $2
-                     ) as ready) >= $2 then $3 else $1
-                 end as most
+                 select case when count(*) >= $2 then $3 else $1 end as most, coalesce(min(ready_at), now()) as oldest
+                 from (
+                     select ready_at
+                     from jobs
+                     where worker is null and not queued and not held and ready_at >= $5
+                     order by ready_at
+                     limit $2
+                 ) as ready
              ) as room",
         )
         .bind(BATCH)
         .bind(BACKLOG)
         .bind(TRICKLE)
+        .bind(begin)
+        .bind(begin_ready.time)
         .fetch_one(&mut *transaction)
         .await?;
+        mark.ready.looked(begin_ready, Some(oldest));
         let accounts =
-            if is_more { find_due_accounts(&mut transaction, mark, most).await? } else { Vec::new() };
+            if is_more { find_due_accounts(&mut transaction, mark, most, begin).await? } else { Vec::new() };
         let share = most / i64::try_from(accounts.len().max(1)).unwrap_or(i64::MAX);
         let instances: Vec<Vec<u8>> = sqlx::query_scalar(
             "with turns as materialized (
@@ -90,14 +111,14 @@ impl Store {
                  cross join lateral (
                      select instance_id
                      from waits
-                     where account_id = a.account_id and due_at <= now()
+                     where account_id = a.account_id and due_at >= $4 and due_at <= now()
                      order by due_at
                      limit $3
                  ) due
              ), oldest as materialized (
                  select instance_id
                  from waits
-                 where due_at <= now()
+                 where due_at >= $4 and due_at <= now()
                  order by due_at
                  limit $1
              ), due as materialized (
@@ -120,6 +141,7 @@ impl Store {
         .bind(most)
         .bind(&accounts)
         .bind(share.max(1))
+        .bind(begin)
         .fetch_all(&mut *transaction)
         .await?;
         if instances.is_empty() {
@@ -156,8 +178,9 @@ async fn find_due_accounts(
     connection: &mut PgConnection,
     mark: &mut DueMark,
     most: i64,
+    begin: DateTime<Utc>,
 ) -> Result<Vec<String>, StoreError> {
-    let after = mark.0.take().unwrap_or_default();
+    let after = mark.account.take().unwrap_or_default();
     let walked: Vec<(String, bool)> = sqlx::query_as(
         "with recursive walk as (
              select $1::text as account_id
@@ -173,12 +196,13 @@ async fn find_due_accounts(
              ) next
          )
          select w.account_id, exists (
-             select from waits where account_id = w.account_id and due_at <= now()
+             select from waits where account_id = w.account_id and due_at >= $3 and due_at <= now()
          )
          from (select account_id from walk offset 1 limit $2) w",
     )
     .bind(after)
     .bind(LOOK)
+    .bind(begin)
     .fetch_all(connection)
     .await?;
     let is_end = i64::try_from(walked.len()).is_ok_and(|count| count < LOOK);
@@ -188,9 +212,9 @@ async fn find_due_accounts(
         walked.into_iter().filter(|(_, is_due)| *is_due).map(|(account, _)| account).collect();
     if due.len() > most {
         due.truncate(most);
-        mark.0 = due.last().cloned();
+        mark.account = due.last().cloned();
     } else if !is_end {
-        mark.0 = last;
+        mark.account = last;
     }
     Ok(due)
 }
