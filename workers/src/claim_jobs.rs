@@ -107,7 +107,6 @@ impl Claimer {
                     MEASURES.claims_failed.increment(1);
                     life.connection = None;
                     life.releases.hurry();
-                    life.unsorted = LowWaterMark::default();
                     pause.report(&error, "cannot claim jobs; trying again");
                     if self.unless_over(lease, pause.wait()).await.is_none() {
                         return;

@@ -16,6 +16,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use trunkline_store::jobs::{Begin, LeasedJob, LowWaterMark, Passed, Share, Waiting};
 use trunkline_store::pools::{Accounts, Steps};
 use trunkline_workflow::AccountId;
@@ -265,7 +266,7 @@ impl Turns {
     pub(crate) fn look(&mut self) -> (&Accounts, Option<&AccountId>, Vec<Passed<'_>>) {
         // The last look never came back: the next one does not read all of it again.
         for (account, begin) in std::mem::take(&mut self.peeked) {
-            self.found_nothing(&account, begin);
+            self.found_nothing(&account, begin, None);
         }
         let jumped = match &self.accounts {
             Accounts::Only(accounts) => accounts.clone(),
@@ -296,9 +297,9 @@ impl Turns {
         many.into_iter().take(JUMPS).map(|(account, _)| account.clone()).collect()
     }
 
-    fn found_nothing(&mut self, account: &AccountId, begin: Begin) {
+    fn found_nothing(&mut self, account: &AccountId, begin: Begin, now: Option<DateTime<Utc>>) {
         if let Some(known) = self.known.get_mut(account) {
-            known.mark.found_nothing(begin);
+            known.mark.found_nothing(begin, now);
         }
     }
 
@@ -309,7 +310,7 @@ impl Turns {
         (self.looked_at, self.look_took, self.after) = (Some(Instant::now()), took, found.next_after);
         for (account, begin) in std::mem::take(&mut self.peeked) {
             if began_at_the_beginning && came_to_the_end && !found.accounts.contains(&account) {
-                self.found_nothing(&account, begin);
+                self.found_nothing(&account, begin, found.now);
             }
         }
         let found_nobody = found.accounts.is_empty();

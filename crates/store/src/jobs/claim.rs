@@ -123,18 +123,20 @@ pub(super) fn read_shares(
     begins: Vec<Begin>,
     is_told: impl Fn(usize, usize) -> bool,
 ) -> Result<Vec<LeasedJob>, StoreError> {
-    let mut newest: HashMap<&str, (DateTime<Utc>, usize)> = HashMap::new();
+    let mut claimed: HashMap<&str, (DateTime<Utc>, DateTime<Utc>, usize)> = HashMap::new();
     for row in rows {
         let ready_at = ready_at(row)?;
-        let (newest, count) = newest.entry(row.try_get("account_id")?).or_insert((ready_at, 0));
-        *newest = ready_at.max(*newest);
+        let (oldest, newest, count) =
+            claimed.entry(row.try_get("account_id")?).or_insert((ready_at, ready_at, 0));
+        (*oldest, *newest) = (ready_at.min(*oldest), ready_at.max(*newest));
         *count += 1;
     }
     for (share, begin) in shares.iter_mut().zip(begins) {
-        match newest.get(share.account.as_str()) {
-            None => share.mark.found_nothing(begin),
-            Some((newest, count)) if is_told(*count, share.limit) => share.mark.looked(begin, Some(*newest)),
-            Some(_) => share.mark.found_much(begin),
+        match claimed.get(share.account.as_str()) {
+            Some((oldest, _, count)) if !is_told(*count, share.limit) => {
+                share.mark.found_much(begin, *oldest);
+            }
+            claimed => share.mark.looked(begin, claimed.map(|(_, newest, _)| *newest)),
         }
     }
     Ok(rows.iter().map(LeasedJob::from_row).collect::<Result<_, _>>()?)

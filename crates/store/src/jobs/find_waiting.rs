@@ -113,22 +113,28 @@ pub async fn find_waiting_among(
     connection: &mut PgConnection,
     accounts: &[Passed<'_>],
 ) -> Result<Waiting, StoreError> {
-    let found: Vec<String> = sqlx::query_scalar(
-        "select a.account_id
-         from unnest($1::text[], $2::timestamptz[]) as a (account_id, begins)
-         where exists (
-             select
-             from jobs
-             where account_id = a.account_id and coalesce(worker, 0) = 0 and not queued and not held
-                 and ready_at >= a.begins
-             offset 0
-         )",
+    let (found, now): (Vec<String>, DateTime<Utc>) = sqlx::query_as(
+        "select array(
+             select a.account_id
+             from unnest($1::text[], $2::timestamptz[]) as a (account_id, begins)
+             where exists (
+                 select
+                 from jobs
+                 where account_id = a.account_id and coalesce(worker, 0) = 0 and not queued and not held
+                     and ready_at >= a.begins
+                 offset 0
+             )
+         ), now()",
     )
     .bind(accounts.iter().map(|asked| asked.account.as_str()).collect::<Vec<_>>())
     .bind(accounts.iter().map(|asked| asked.begin).collect::<Vec<_>>())
-    .fetch_all(connection)
+    .fetch_one(connection)
     .await?;
-    Ok(Waiting { accounts: found.into_iter().map(AccountId::new).collect(), next_after: None, now: None })
+    Ok(Waiting {
+        accounts: found.into_iter().map(AccountId::new).collect(),
+        next_after: None,
+        now: Some(now),
+    })
 }
 
 /// Whether nobody shares the installation.

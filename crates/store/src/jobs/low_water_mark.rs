@@ -9,11 +9,12 @@ use crate::pace::Pace;
 /// A claim that always began at the oldest ready job would read past the index entries of all jobs done
 /// since the oldest open snapshot. So it begins shortly before the newest that was claimed: by then nearly every
 /// start has been committed. Often a claim begins further back, for those that took longer, and now and then at the
-/// beginning, for jobs whose claim was undone; as often as what lies there lets it.
+/// beginning, for jobs whose claim was undone; as often as what lies there lets it. A look that takes longer than
+/// its caller waits never ends: while it would, what lies there is not found.
 ///
 /// ```text
 ///   beginning ───────────────────────── 5 s ──────── 200 ms ─┤ newest claimed
-///      └ every 0.5 to 30 s               └ every 0.1 to 1 s   └ every claim
+///      └ every 0.5 to 30 s               └ every second at least   └ every claim
 /// ```
 #[derive(Debug)]
 pub struct LowWaterMark {
@@ -51,7 +52,7 @@ impl Default for LowWaterMark {
     fn default() -> Self {
         Self {
             newest: DateTime::UNIX_EPOCH,
-            back: Pace::new(Duration::from_millis(100), Duration::from_secs(1)),
+            back: Pace::new(Duration::ZERO, Duration::from_secs(1)),
             beginning: Pace::new(Duration::from_millis(500), Duration::from_secs(30)),
         }
     }
@@ -90,9 +91,12 @@ impl LowWaterMark {
         self.newest = self.newest.max(now);
     }
 
-    /// A look came back without anything.
-    pub fn found_nothing(&mut self, begin: Begin) {
+    /// A look without a claim came back without anything; it was `now`, by the database's clock, if it says so.
+    pub fn found_nothing(&mut self, begin: Begin, now: Option<DateTime<Utc>>) {
         self.looked(begin, None);
+        if let Some(now) = now.filter(|_| begin.reach == Reach::Beginning) {
+            self.nothing_at(now);
+        }
     }
 
     /// A look came back; nothing is left of what was ready before `newest`, if it says so. One that began further back
@@ -111,9 +115,10 @@ impl LowWaterMark {
         }
     }
 
-    /// A look came back with as much as it was asked for, which does not say what is left: the next one begins there, too.
-    pub(crate) fn found_much(&mut self, begin: Begin) {
-        self.looked(begin, (begin.reach == Reach::Back).then_some(begin.time + NEAR));
+    /// A look came back with as much as it was asked for, which does not say what is left; the oldest was ready at
+    /// `oldest`. If it began further back, the next one begins there.
+    pub(crate) fn found_much(&mut self, begin: Begin, oldest: DateTime<Utc>) {
+        self.looked(begin, (begin.reach != Reach::Near).then_some(oldest));
     }
 }
 
@@ -182,9 +187,17 @@ mod tests {
         let mut mark = of(always(), rare());
         let beginning = mark.begin();
         mark.looked(beginning, Some(at(1_000_000)));
-        let back = mark.begin();
+        for _ in 0..3 {
+            let back = mark.begin();
+            mark.found_much(back, at(997_000));
+            assert_eq!(mark.newest, at(997_000));
+        }
         mark.back = rare();
-        mark.found_much(back);
-        assert_eq!(mark.begin().time, at(995_000));
+        mark.back.begin();
+        let near = mark.begin();
+        mark.found_much(near, at(999_000));
+        assert_eq!(mark.newest, at(997_000));
+        mark.found_much(beginning, at(1_000));
+        assert_eq!(mark.newest, at(1_000), "the clock was set back");
     }
 }

@@ -122,7 +122,9 @@ pub const WIDE_STATEMENT: &str = statement!(
     ", parked as (
     insert into waits (instance_id, account_id, path, n, step, issued, attempt, started_at, note, resume, kind, due_at)
     select instance_id, account_id, path, n, step, issued, attempt, started_at, note, resume, kind,
-        greatest(case when kind = 'retry' then now() else started_at end + lasting * interval '1 microsecond', now())
+        case when lasting is not null then greatest(
+            case when kind = 'retry' then now() else started_at end + lasting * interval '1 microsecond', now()
+        ) end
     from (
         select unnest($25::bytea[]) as instance_id, unnest($26::text[]) as account_id, unnest($27::int[]) as path,
             unnest($28::int[]) as n, unnest($29::int[]) as step, unnest($30::int[]) as issued,

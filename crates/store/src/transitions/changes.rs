@@ -365,8 +365,11 @@ impl Changes {
             "insert into waits (instance_id, path, account_id, n, step, scope, issued, attempt, kind, due_at,
                  key, started_at, note, resume, accepts)
              select t.instance_id, t.path, t.account_id, t.n, t.step, t.scope, t.issued, t.attempt, t.kind,
-                 greatest(case when t.kind = 'retry' then now() else t.started_at end
-                     + t.micros * interval '1 microsecond', now()),
+                 case when t.micros is not null then greatest(
+                     case when t.kind = 'retry' then now() else t.started_at end
+                         + t.micros * interval '1 microsecond',
+                     now()
+                 ) end,
                  t.key, t.started_at, t.note, t.resume,
                  case when t.accepts is not null then array(select json_array_elements_text(t.accepts::json)) end
              from unnest($1::bytea[], $2::int[], $3::text[], $4::int[], $5::int[], $6::int[], $7::int[],
