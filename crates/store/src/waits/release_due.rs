@@ -147,10 +147,11 @@ impl Store {
         if instances.is_empty() {
             return Ok(0);
         }
+        // By instance: where much is due, its index would lead through all of it.
         let waits: Vec<(Vec<u8>, i32, i32, String)> = sqlx::query_as(
             "select instance_id, path, n, kind
              from waits
-             where instance_id = any($1) and due_at <= now()",
+             where instance_id = any($1) and coalesce(due_at, 'infinity') <= now()",
         )
         .bind(&instances)
         .fetch_all(&mut *transaction)
