@@ -1,12 +1,17 @@
 //! What workers do besides steps: timers in bulk, rescue, history that leaves (spec U-35, U-42, U-70).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 use trunkline_store::Store;
 use trunkline_store::jobs::{self, LowWaterMark};
+use trunkline_store::pools::Steps;
+use trunkline_store::transitions::{self, Completion, Written};
 use trunkline_store::waits::{DueMark, Released};
 use trunkline_store::workers::{self, Renewal};
+use trunkline_workflow::Outcome;
+use trunkline_workflow::outcome::Wait;
 
 use crate::support::{Engine, TestApp, definition, instance_id, until};
 
@@ -132,6 +137,46 @@ async fn what_was_written_late_is_found_all_the_same() {
     }
 }
 
+/// The time counts from the start of the step, which may have lain longer than the time with a worker that held it up.
+/// Looks for what is due begin near now, so it is due when it is written and no earlier; it still becomes due once.
+#[tokio::test]
+async fn a_wait_that_is_over_when_it_is_written_is_due_from_then_on() {
+    let app = TestApp::start().await;
+    let store = app.store();
+    let id = app
+        .define(definition(json!([{"id": "pause", "stepType": "Wait", "inputs": {"duration": "1"}}])))
+        .await;
+    let mut connection = store.hot_connection().await.unwrap();
+    let lease = Duration::from_secs(60);
+    let worker = workers::register(&mut connection, "w", 10, "0", lease, false).await.unwrap();
+    let mut mark = LowWaterMark::default();
+    for is_alone in [true, false] {
+        app.start_instance(&id, json!({})).await;
+        let mut claimed = jobs::claim(&mut connection, worker, 10, &mut mark).await.unwrap();
+        let mut job = claimed.pop().unwrap();
+        job.path.started_at = job.path.started_at.map(|started_at| started_at - DAY);
+        job.alone = is_alone;
+        let before: chrono::DateTime<chrono::Utc> =
+            sqlx::query_scalar("select now()").fetch_one(store.pool()).await.unwrap();
+        let waiting = Completion {
+            job: job.into(),
+            graph: Arc::default(),
+            outcome: Outcome::Waiting { wait: Wait::Timer, due_after: Duration::from_secs(1) },
+            keep: true,
+            steps: Steps::All,
+            attempt: None,
+        };
+        let written = transitions::complete(&mut connection, worker, vec![waiting]).await.unwrap();
+        assert!(matches!(written[..], [Written::Done { .. }]), "{is_alone}: {written:?}");
+        let (due_at, now): (chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>) =
+            sqlx::query_as("select due_at, now() from waits").fetch_one(store.pool()).await.unwrap();
+        assert!((before..=now).contains(&due_at), "{is_alone}: {before} {due_at} {now}");
+        assert_eq!(store.release_due(&mut DueMark::default()).await.unwrap(), Released::Later, "{is_alone}");
+        assert_eq!(count(store, "select count(*) from waits").await, 0, "{is_alone}");
+        sqlx::query("delete from jobs").execute(store.pool()).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn the_jobs_of_a_lost_worker_are_freed_once_and_its_words_are_refused() {
     let app = TestApp::start().await;
@@ -160,17 +205,17 @@ async fn the_jobs_of_a_lost_worker_are_freed_once_and_its_words_are_refused() {
     let again = jobs::claim(&mut connection, heir, 10, &mut mark).await.unwrap();
     assert_eq!((again[0].id(), again[0].path.attempt), (claimed[0].id(), 2), "the same job, the same key");
 
-    let outcome = trunkline_workflow::Outcome::Failed { message: "late".to_owned(), result: None };
-    let late = trunkline_store::transitions::Completion {
+    let outcome = Outcome::Failed { message: "late".to_owned(), result: None };
+    let late = Completion {
         job: claimed[0].clone().into(),
-        graph: std::sync::Arc::default(),
+        graph: Arc::default(),
         outcome,
         keep: true,
-        steps: trunkline_store::pools::Steps::All,
+        steps: Steps::All,
         attempt: None,
     };
-    let written = trunkline_store::transitions::complete(&mut connection, worker, vec![late]).await.unwrap();
-    assert!(matches!(written[..], [trunkline_store::transitions::Written::Refused]));
+    let written = transitions::complete(&mut connection, worker, vec![late]).await.unwrap();
+    assert!(matches!(written[..], [Written::Refused]));
     assert_eq!(count(store, "select count(*) from steps").await, 0);
 
     sqlx::query("update workers set lost_at = now() - interval '1 hour' where id = $1")

@@ -22,7 +22,7 @@ const SETTINGS: [(&str, &str); 24] = [
     ("checkpoint_timeout", "15min"),
     ("checkpoint_completion_target", "0.9"),
     // Queue tables turn over in seconds; a minute's dead rows are too many.
-    ("autovacuum_naptime", "10s"),
+    ("autovacuum_naptime", "5s"),
     // Compiling pays for long queries; ours are short.
     ("jit", "off"),
     // Indexes are cheap to follow on an SSD.
