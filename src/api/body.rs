@@ -1,14 +1,15 @@
 //! Request bodies: JSON of at most 1 MiB (U-06, U-56); a batch may name its instances in 4.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use futures::StreamExt;
 use serde_json::{Map, Value};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use trunkline_connectors::lenient_json;
-use trunkline_workflow::context::{MAX_DEPTH, depth};
+use trunkline_workflow::context::{MAX_DEPTH, depth, memory};
 use trunkline_workflow::strict_json::{self, Malformed};
 
 use super::error::ApiError;
@@ -18,13 +19,24 @@ const LONG_BYTES: usize = 4 << 20;
 /// How long a body may take to arrive.
 const TIME: Duration = Duration::from_secs(30);
 
+/// KiB of memory that all large bodies of a process together may take once they are read, and bytes that are not large:
+/// a MiB can be a hundred in memory, and whoever has a key may send a thousand at once.
+const ROOM: u32 = 256 << 10;
+const SMALL_BYTES: usize = 16 << 10;
+static LEFT: Semaphore = Semaphore::const_new(ROOM as usize);
+/// Large bodies that may wait for it.
+static WAITING: Semaphore = Semaphore::const_new(128);
+
 /// What is read of the rest of a body that is too large, and how long: a client that is still sending when
 /// the connection is closed may never see the answer.
 const DISCARDED_BYTES: usize = 8 << 20;
 const DISCARDING_TIME: Duration = Duration::from_secs(2);
 
 /// A body as it came. May be empty.
-pub struct Body(pub Vec<u8>);
+pub struct Body(pub Vec<u8>, pub Room);
+
+/// For what a large body says, as long as this is there.
+pub struct Room(#[expect(dead_code, reason = "held, never looked at")] Option<SemaphorePermit<'static>>);
 
 /// One that may have 4 MiB.
 pub struct LongBody(pub Body);
@@ -48,8 +60,12 @@ impl Body {
 
     /// No body at all, or blanks.
     pub fn is_absent(&self) -> bool {
-        self.0.trim_ascii().is_empty()
+        is_blank(&self.0)
     }
+}
+
+fn is_blank(bytes: &[u8]) -> bool {
+    bytes.trim_ascii().is_empty()
 }
 
 impl<S: Sync> FromRequest<S> for Body {
@@ -70,16 +86,22 @@ impl<S: Sync> FromRequest<S> for LongBody {
 
 async fn read_json(request: Request, most: usize) -> Result<Body, ApiError> {
     let is_json = is_json_or_unnamed(request.headers());
-    let body = read(request, TIME, most).await;
-    let has_content = match &body {
-        Ok(body) => !body.is_absent(),
+    let begun = Instant::now();
+    let bytes = read(request, TIME, most).await;
+    let has_content = match &bytes {
+        Ok(bytes) => !is_blank(bytes),
         Err(error) => matches!(error, ApiError::BodyTooLarge { .. }),
     };
     // Clients name a type of their own liking for a body that is empty.
-    if has_content && !is_json { Err(ApiError::UnsupportedContentType) } else { body }
+    if has_content && !is_json {
+        return Err(ApiError::UnsupportedContentType);
+    }
+    let bytes = bytes?;
+    let room = room(&bytes, TIME.saturating_sub(begun.elapsed())).await?;
+    Ok(Body(bytes, room))
 }
 
-async fn read(request: Request, time: Duration, most: usize) -> Result<Body, ApiError> {
+async fn read(request: Request, time: Duration, most: usize) -> Result<Vec<u8>, ApiError> {
     let too_large = || ApiError::BodyTooLarge { mebibytes: most >> 20 };
     let announced = announced_length(request.headers());
     let is_too_large = announced.is_some_and(|length| length > most);
@@ -105,7 +127,19 @@ async fn read(request: Request, time: Duration, most: usize) -> Result<Body, Api
     if matches!(read, Err(ApiError::BodyTooLarge { .. })) {
         discard(chunks).await;
     }
-    read.map(|()| Body(bytes))
+    read.map(|()| bytes)
+}
+
+async fn room(bytes: &[u8], time: Duration) -> Result<Room, ApiError> {
+    if bytes.len() <= SMALL_BYTES {
+        return Ok(Room(None));
+    }
+    let _waiting = WAITING.try_acquire().map_err(|_| ApiError::Crowded)?;
+    let kibibytes = u32::try_from(memory(bytes) / 1024).map_or(ROOM, |kibibytes| kibibytes.min(ROOM));
+    match tokio::time::timeout(time, LEFT.acquire_many(kibibytes)).await {
+        Ok(room) => Ok(Room(Some(room.expect("it is never closed")))),
+        Err(_) => Err(ApiError::Crowded),
+    }
 }
 
 async fn discard(mut chunks: axum::body::BodyDataStream) {
@@ -138,6 +172,8 @@ pub(super) fn is_json_or_unnamed(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use axum::response::IntoResponse;
+
     use super::*;
 
     #[test]
@@ -167,6 +203,19 @@ mod tests {
         let stuck = futures::stream::iter([b"{".to_vec()]).chain(futures::stream::pending());
         let read = read(request(stuck), Duration::from_millis(10), MAX_BYTES).await;
         assert!(matches!(read, Err(ApiError::BodyTooSlow)));
+    }
+
+    #[tokio::test]
+    async fn a_large_body_waits_for_room_and_then_may_come_again() {
+        let large = vec![b','; SMALL_BYTES + 1];
+        let all = LEFT.acquire_many(ROOM).await.unwrap();
+        assert!(room(&large[1..], Duration::ZERO).await.is_ok(), "a small one needs none");
+        let refused = room(&large, Duration::from_millis(10)).await.err().unwrap().into_response();
+        assert_eq!(refused.status(), 503);
+        assert_eq!(refused.headers()["retry-after"], "1");
+        drop(all);
+        let _whole = room(&vec![b'['; MAX_BYTES], TIME).await.unwrap();
+        assert_eq!(LEFT.available_permits(), 0, "one that may need more than there is has it for itself");
     }
 
     #[tokio::test]

@@ -92,6 +92,9 @@ pub enum ApiError {
     BodyTooLarge { mebibytes: usize },
     #[error("Request body did not arrive in time.")]
     BodyTooSlow,
+    /// Too many others are as large.
+    #[error("there is no room for the request body")]
+    Crowded,
     #[error("Content type is not application/json.")]
     UnsupportedContentType,
     #[error(transparent)]
@@ -133,7 +136,7 @@ impl ApiError {
             Self::BodyTooSlow => (StatusCode::REQUEST_TIMEOUT, INVALID_PARAMETER),
             Self::UnsupportedContentType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID_PARAMETER),
             Self::Store(error) if is_passing(error) => (StatusCode::SERVICE_UNAVAILABLE, INTERNAL),
-            Self::NotReady(_) => (StatusCode::SERVICE_UNAVAILABLE, INTERNAL),
+            Self::NotReady(_) | Self::Crowded => (StatusCode::SERVICE_UNAVAILABLE, INTERNAL),
             Self::Store(_) | Self::Unwritable(_) | Self::Panicked(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, INTERNAL)
             }
@@ -239,7 +242,7 @@ pub enum AccountErrors {
     /// A defect of ours.
     #[response(status = 500)]
     Internal(ErrorBody),
-    /// The database is not available; nothing was answered that did not happen.
+    /// The database is not available, or too many large bodies come at once; nothing was answered that did not happen.
     #[response(status = 503, headers(("Retry-After" = i32, description = "Seconds")))]
     Unavailable(ErrorBody),
 }

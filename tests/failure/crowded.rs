@@ -3,10 +3,12 @@
 
 use std::time::{Duration, Instant};
 
+use futures::StreamExt;
 use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::fleet::Fleet;
+use crate::herd::peak_mebibytes;
 use crate::processes::WorkerProcess;
 use crate::proxy::{Flow, Proxy};
 use crate::support::extent::{either, is_long, pass, promised};
@@ -68,6 +70,67 @@ async fn a_slow_customer_slows_nobody_else_down() {
         fleet.count("select count(*) from instances where completed_at is null").await == 0
     })
     .await;
+    verify(fleet.app.database_url()).await;
+    fleet.end().await;
+}
+
+/// In memory they are up to a hundred times as large as their text, so that all of them would take gigabytes: a worker has a few in
+/// hand, and everybody else's instances at the same time.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_contexts_take_no_more_memory_than_there_is() {
+    const MEBIBYTES: usize = 640;
+    let mut fleet = Fleet::start(1, 0).await;
+    let (_, key) = fleet.app.other_account("other").await;
+    let http = http_client();
+    let definitions = format!("{}/api/v1/accounts/other/definitions", fleet.addresses()[0]);
+    let quick = definition(json!([{"id": "quick", "stepType": "If"}]));
+    let saved = http.post(definitions).bearer_auth(&key).json(&quick).send().await.unwrap();
+    let saved: serde_json::Value = saved.json().await.unwrap();
+    let path = format!("/api/v1/accounts/other/definitions/{}/workflows", saved["id"].as_str().unwrap());
+    let large = fleet
+        .app
+        .define(definition(json!([
+            {"id": "first", "stepType": "If", "nextStepId": "grows"},
+            {"id": "grows", "stepType": "If", "outputs": {"copy": "{{data.part}}"},
+                "nextStepId": "waits"},
+            {"id": "waits", "stepType": "Wait", "inputs": {"duration": "00:00:01"}, "nextStepId": "last"},
+            {"id": "last", "stepType": "If", "outputs": {"size": "{{data.list.length + data.copy.length}}"}},
+        ])))
+        .await;
+    let count = either(40, 1_000);
+    let started = (0..count).map(|n| {
+        // A mebibyte, or what comes with a claim until it has grown.
+        let body = match n % 4 {
+            0 => json!({"list": vec![0; 520_000], "part": [0]}),
+            1 => json!({"list": vec![[0]; 260_000], "part": [0]}),
+            _ => json!({"list": [0], "part": vec![0; 4_000]}),
+        };
+        let body = body.to_string();
+        let start = format!(
+            "{}/api/v1/accounts/{}/definitions/{large}/workflows",
+            fleet.addresses()[0],
+            fleet.app.account()
+        );
+        let request =
+            http.post(start).bearer_auth(fleet.app.key()).header("content-type", "application/json");
+        async move { request.body(body).send().await.unwrap().status() }
+    });
+    let started: Vec<_> = futures::stream::iter(started).buffer_unordered(60).collect().await;
+    assert!(started.iter().all(|status| *status == 201), "{started:?}");
+    fleet.workers.push(WorkerProcess::start(fleet.app.database_url()));
+    let meanwhile = latency(&fleet, &key, &path, either(20, 200)).await;
+    until("the large ones end", || async {
+        fleet.count("select count(*) from instances where completed_at is null").await == 0
+    })
+    .await;
+    let alone = latency(&fleet, &key, &path, either(20, 200)).await;
+    let peaks = [&fleet.servers[0], &fleet.workers[0]].map(peak_mebibytes);
+    println!("{peaks:?} MiB; p99 {alone:?}, beside large contexts {meanwhile:?}");
+    assert!(peaks.iter().all(|peak| *peak <= MEBIBYTES), "{peaks:?} MiB");
+    assert!(!is_long() || meanwhile < Duration::from_secs(1), "{meanwhile:?}");
+    let sizes = "select count(*) from instances
+        where status = 'Complete' and data::json ->> 'size' in ('520001', '260001', '4001')";
+    assert_eq!(fleet.count(sizes).await, count);
     verify(fleet.app.database_url()).await;
     fleet.end().await;
 }

@@ -14,7 +14,7 @@ use crate::verify::verify;
 const MEBIBYTES: usize = 512;
 
 /// The most that it ever had in memory.
-fn peak_mebibytes(process: &WorkerProcess) -> usize {
+pub fn peak_mebibytes(process: &WorkerProcess) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     peak.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() / 1024

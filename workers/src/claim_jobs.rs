@@ -16,13 +16,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value};
 use tokio::sync::{mpsc, watch};
 use trunkline_store::jobs::{self, LeasedJob, LowWaterMark};
 use trunkline_store::pace::Pace;
 use trunkline_store::pools::{Accounts, Steps};
 use trunkline_store::{HotConnection, Store, StoreError};
 
+use crate::contexts::Context;
 use crate::definitions::{Definitions, Found};
 use crate::lease::{Backoff, Lease, within};
 use crate::measure::MEASURES;
@@ -191,7 +191,7 @@ impl Claimer {
         measure(&claimed, begun);
         for job in claimed {
             let slot = Arc::new(self.slots.take(job.instance, &job.account));
-            let context = context(&job);
+            let context = Context::of_claimed(&job);
             let held = Held { job: Arc::new(job), context, lease: lease.clone(), streak: 0, slot };
             if self.jobs.send(held).is_err() {
                 // Nobody executes any more; the worker is about to end.
@@ -292,13 +292,4 @@ fn measure(claimed: &[LeasedJob], begun: Instant) {
     for job in claimed {
         MEASURES.job_wait.record(job.waited);
     }
-}
-
-/// The context as the claim brought it. The error is what the step faults with: a context that cannot be read
-/// must never be replaced by an empty one.
-fn context(job: &LeasedJob) -> Result<Arc<Map<String, Value>>, String> {
-    let data = job.data.as_deref().unwrap_or_default();
-    serde_json::from_str(data)
-        .map(Arc::new)
-        .map_err(|error| format!("The workflow context cannot be read: {error}"))
 }

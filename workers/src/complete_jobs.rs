@@ -1,16 +1,15 @@
 //! Writes what became of jobs, in batches: while one batch is being written the next one gathers, and an
-//! idle worker writes a batch of one at once.
+//! idle worker writes a batch of one at once. What has much to write waits until what has little is written.
 //!
 //! When a batch fails, part of it may have been written: a commit that was not answered, the half that was
 //! written before the other failed. Nothing is repeated blindly. A job that is leased to us exactly as we
 //! claimed it was not written and is repeated; every other one was written or taken away, and is over here.
 //! Should its successor be leased to us, the claimer gives it back.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value};
 use tokio::sync::{Mutex, mpsc, watch};
 use trunkline_store::jobs::{self, LeasedJob};
 use trunkline_store::pools::Steps;
@@ -26,6 +25,10 @@ use crate::slots::Slots;
 
 /// Jobs written in one transaction at most.
 const BATCH: usize = 256;
+/// Bytes that a job has to write by which it is large, and that large jobs have together in one transaction, unless one alone
+/// has more: PostgreSQL needs ten milliseconds for a MiB, and has it in memory several times.
+const LARGE_BYTES: usize = 32 << 10;
+const LARGE_BATCH_BYTES: usize = 1 << 20;
 /// A batch that takes longer has an unknown fate.
 const WRITE_LIMIT: Duration = Duration::from_secs(15);
 /// A connection that was not used for longer has to answer before it is given a batch: they all die at once, and a step
@@ -54,22 +57,42 @@ type Connection = (HotConnection, Instant);
 struct Pending {
     held: Held,
     completion: Completion,
-    context: HeldContext,
 }
 
-type HeldContext = Result<Arc<Map<String, Value>>, String>;
+impl Pending {
+    /// What is written, not counting what each has.
+    fn bytes(&self) -> usize {
+        let texts = match &self.completion.outcome {
+            Outcome::Completed { result, data, .. } => [result.as_ref(), data.as_ref()],
+            Outcome::Failed { message, result } => [Some(message), result.as_ref()],
+            _ => [None, None],
+        };
+        let detail = self.completion.attempt.as_ref().and_then(|attempt| attempt.detail.as_ref());
+        texts.into_iter().chain([detail]).flatten().map(String::len).sum()
+    }
+}
 
 impl Completer {
     /// Until every sender of finished jobs is gone and the last of them is written.
     pub(crate) async fn run(self) {
         let mut connection: Option<Connection> = None;
         let mut batch = Vec::with_capacity(BATCH);
+        // They wait for what is small, some at a time.
+        let mut large = VecDeque::new();
         loop {
-            let received = self.finished.lock().await.recv_many(&mut batch, BATCH).await;
-            if received == 0 {
-                return;
+            if large.is_empty() {
+                let received = self.finished.lock().await.recv_many(&mut batch, BATCH).await;
+                if received == 0 {
+                    return;
+                }
+            } else if let Ok(mut finished) = self.finished.try_lock() {
+                // Else it is the other one who waits for more.
+                while batch.len() < BATCH
+                    && let Ok(more) = finished.try_recv()
+                {
+                    batch.push(more);
+                }
             }
-            let draining = *self.draining.borrow();
             let mut tally = Tally::new();
             for finished in &batch {
                 tally.add(finished);
@@ -81,12 +104,23 @@ impl Completer {
             }
             let mut lives: HashMap<Incarnation, Vec<Pending>> = HashMap::new();
             for finished in batch.drain(..) {
-                if let Some(pending) = self.pending(finished, draining) {
-                    lives.entry(pending.held.lease.incarnation).or_default().push(pending);
+                match self.pending(finished) {
+                    Some(pending) if pending.bytes() > LARGE_BYTES => large.push_back(pending),
+                    Some(pending) => lives.entry(pending.held.lease.incarnation).or_default().push(pending),
+                    None => {}
                 }
             }
             for (incarnation, pending) in lives {
                 self.write(&mut connection, incarnation, pending, false).await;
+            }
+            let mut some = take_some(&mut large);
+            for pending in &mut some {
+                // They may have waited for long.
+                pending.completion.keep &= !self.gives_up(&pending.held);
+            }
+            if let Some(first) = some.first() {
+                let incarnation = first.held.lease.incarnation;
+                self.write(&mut connection, incarnation, some, false).await;
             }
         }
     }
@@ -168,7 +202,7 @@ impl Completer {
         let mut ready = false;
         for (pending, written) in batch.drain(..).zip(written) {
             match written {
-                Written::Next(job) => self.go_on(pending.held, *job, pending.context),
+                Written::Next(job) => self.go_on(pending.held, *job),
                 Written::Done { ready: somebody, ended } => {
                     ready |= somebody;
                     if let Some(ended) = ended {
@@ -215,13 +249,18 @@ impl Completer {
         Ok(())
     }
 
-    fn pending(&self, finished: Finished, draining: bool) -> Option<Pending> {
-        let Finished { held, end, took: _ } = finished;
+    fn pending(&self, finished: Finished) -> Option<Pending> {
+        let Finished { mut held, end, took: _ } = finished;
         let End::Outcome { outcome, graph, context, attempt } = end else { return None };
-        let keep = !draining && !held.lease.is_draining() && !self.is_others_turn(&held);
+        held.context = context;
+        let keep = !self.gives_up(&held) && !self.is_others_turn(&held);
         let completion =
             Completion { job: held.job.clone(), graph, outcome, keep, steps: self.steps.clone(), attempt };
-        Some(Pending { held, completion, context })
+        Some(Pending { held, completion })
+    }
+
+    fn gives_up(&self, held: &Held) -> bool {
+        *self.draining.borrow() || held.lease.is_draining()
     }
 
     fn is_others_turn(&self, held: &Held) -> bool {
@@ -229,13 +268,26 @@ impl Completer {
             || held.streak >= CROWDED_STREAK && self.slots.crowds_others_out(&held.job.account)
     }
 
-    fn go_on(&self, held: Held, job: LeasedJob, context: HeldContext) {
-        let next = Held { job: Arc::new(job), context, streak: held.streak + 1, ..held };
+    fn go_on(&self, held: Held, job: LeasedJob) {
+        let next = Held { job: Arc::new(job), streak: held.streak + 1, ..held };
         // No frame left to execute it: the lease's end gives it back.
         if let Some(jobs) = self.jobs.upgrade() {
             let _ = jobs.send(next);
         }
     }
+}
+
+/// The first of them, of one life, as many as one transaction has.
+fn take_some(large: &mut VecDeque<Pending>) -> Vec<Pending> {
+    let Some(first) = large.front() else { return Vec::new() };
+    let incarnation = first.held.lease.incarnation;
+    let mut together = 0;
+    let fits = |pending: &&Pending| {
+        together += pending.bytes();
+        pending.held.lease.incarnation == incarnation && together <= LARGE_BATCH_BYTES
+    };
+    let count = large.iter().take_while(fits).count().max(1);
+    large.drain(..count).collect()
 }
 
 /// A job as its claim left it.

@@ -24,6 +24,7 @@ use trunkline_workflow::retry::RetryPolicy;
 use trunkline_workflow::{DefinitionId, Outcome, route};
 
 use crate::connectors::Connectors;
+use crate::contexts::{Contexts, NotHere};
 use crate::definitions::{Compiled, CompiledStep, Definitions, Found};
 use crate::history_policies::HistoryPolicies;
 use crate::lease::{Backoff, Lost};
@@ -52,6 +53,7 @@ pub(crate) struct Executor {
     pub(crate) store: Store,
     pub(crate) tools: Tools,
     pub(crate) definitions: Definitions,
+    pub(crate) contexts: Contexts,
     pub(crate) connectors: Connectors,
     pub(crate) limits: Limits,
     pub(crate) policies: HistoryPolicies,
@@ -59,9 +61,10 @@ pub(crate) struct Executor {
 
 impl Executor {
     pub(crate) async fn execute(&self, held: &Held) -> End {
-        let context = match &held.context {
+        let context = match self.contexts.get(&held.context, &held.job, &held.lease).await {
             Ok(context) => context,
-            Err(message) => return end(held, failed(message.clone())),
+            Err(NotHere::Outcome(outcome)) => return end(held, outcome),
+            Err(NotHere::Lost) => return End::Abandoned,
         };
         match self.paused(held).await {
             Err(Lost) => return End::Abandoned,
@@ -74,12 +77,14 @@ impl Executor {
             Err(outcome) => return end(held, outcome),
         };
         let mut notes = Notes::new();
-        let Some((outcome, context)) = self.run_traced(held, context, &compiled, &mut notes).await else {
+        let Some((outcome, values)) = self.run_traced(held, &context.values, &compiled, &mut notes).await
+        else {
             return End::Abandoned;
         };
+        let context = self.contexts.after(context, &outcome, values);
         let outcome = without_nul(outcome);
         let attempt = self.tell(held, notes, &outcome).await;
-        End::Outcome { outcome, graph: compiled.graph.clone(), context: Ok(context), attempt }
+        End::Outcome { outcome, graph: compiled.graph.clone(), context, attempt }
     }
 
     /// The paused definition for which the job waits: its own, or that of the step which started it.

@@ -4,6 +4,7 @@ mod await_event;
 mod claim_jobs;
 mod complete_jobs;
 mod connectors;
+mod contexts;
 mod definitions;
 mod deliver_callbacks;
 mod execute;

@@ -7,10 +7,10 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 
 use apalis_core::backend::finalize::Ephemeral;
@@ -19,13 +19,14 @@ use apalis_core::task::Task;
 use apalis_core::worker::builder::WorkerBuilder;
 use apalis_core::worker::context::WorkerContext;
 use futures::FutureExt;
-use serde_json::{Map, Value};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tower::{Layer, Service};
 use trunkline_store::attempts::Attempt;
 use trunkline_store::jobs::LeasedJob;
 use trunkline_workflow::{Graph, Outcome};
 
+use crate::contexts::Context;
 use crate::execute::Executor;
 use crate::lease::Lease;
 use crate::slots::Slot;
@@ -37,8 +38,7 @@ pub const FRAME_LOG_TARGET: &str = "apalis_core";
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
     pub(crate) job: Arc<LeasedJob>,
-    /// The instance's context, or why it cannot be read.
-    pub(crate) context: Result<Arc<Map<String, Value>>, String>,
+    pub(crate) context: Context,
     pub(crate) lease: Arc<Lease>,
     /// Jobs done in a row on this path without giving it up.
     pub(crate) streak: u32,
@@ -61,7 +61,7 @@ pub(crate) enum End {
     Outcome {
         outcome: Outcome,
         graph: Arc<Graph>,
-        context: Result<Arc<Map<String, Value>>, String>,
+        context: Context,
         /// What the history is told.
         attempt: Option<Box<Attempt>>,
     },
@@ -93,19 +93,23 @@ impl Backend for Queue {
     type Task = Task<Held>;
     type Error = Infallible;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>, _: &WorkerContext) -> Poll<Result<(), Infallible>> {
+    fn poll_ready(&mut self, _: &mut task::Context<'_>, _: &WorkerContext) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn poll_next(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &mut task::Context<'_>,
         _: &WorkerContext,
     ) -> Poll<Option<Result<Task<Held>, Infallible>>> {
         self.jobs.poll_recv(cx).map(|job| job.map(|job| Ok(Task::new(job))))
     }
 
-    fn poll_close(&mut self, _: &mut Context<'_>, worker: &WorkerContext) -> Poll<Result<(), Infallible>> {
+    fn poll_close(
+        &mut self,
+        _: &mut task::Context<'_>,
+        worker: &WorkerContext,
+    ) -> Poll<Result<(), Infallible>> {
         // The frame waits to be told, even when there is nothing more to poll.
         let _ = worker.stop();
         Poll::Ready(Ok(()))
@@ -159,7 +163,7 @@ where
     type Error = S::Error;
     type Future = Answer<S::Error>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
@@ -203,12 +207,26 @@ impl Service<Task<Held>> for Execute {
     type Error = apalis_core::error::BoxDynError;
     type Future = Pin<Box<dyn Future<Output = Result<End, Self::Error>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, task: Task<Held>) -> Self::Future {
         let executor = self.executor.clone();
-        Box::pin(async move { Ok(executor.execute(&task.args).await) })
+        if !task.args.context.is_large() {
+            return Box::pin(async move { Ok(executor.execute(&task.args).await) });
+        }
+        // The frame is one task, and what only looks at a large context takes milliseconds.
+        let mut own = JoinSet::new();
+        own.spawn(async move { executor.execute(&task.args).await });
+        Box::pin(async move {
+            match own.join_next().await.expect("there is one") {
+                Ok(end) => Ok(end),
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => resume_unwind(panic),
+                    Err(error) => Err(error.into()),
+                },
+            }
+        })
     }
 }

@@ -12,6 +12,7 @@ use trunkline_workflow::dispatch::Price;
 use crate::claim_jobs::Claimer;
 use crate::complete_jobs::Completer;
 use crate::connectors::Connectors;
+use crate::contexts::Contexts;
 use crate::definitions::Definitions;
 use crate::deliver_callbacks;
 use crate::execute::Executor;
@@ -76,6 +77,7 @@ pub async fn run(
         store: store.clone(),
         tools,
         definitions: definitions.clone(),
+        contexts: Contexts::new(store.clone(), draining.clone()),
         connectors: Connectors::new(store.clone()),
         limits: limits.clone(),
         policies: HistoryPolicies::new(store.clone()),

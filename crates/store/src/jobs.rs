@@ -18,7 +18,7 @@ use trunkline_workflow::{AccountId, DefinitionId, InstanceId, JobId, Version};
 use crate::attempts::AttemptOutcome;
 use crate::waits::Resume;
 use crate::workers::Incarnation;
-use crate::{PgConnection, StoreError};
+use crate::{PgConnection, Store, StoreError};
 
 pub use claim::{Share, claim, claim_shares};
 pub use find_waiting::{Passed, Waiting, find_waiting, find_waiting_among, is_only_account};
@@ -26,6 +26,9 @@ pub use low_water_mark::{Begin, LowWaterMark};
 pub use of_steps::{
     Unsorted, claim_shares_of_steps, find_unsorted, find_waiting_of_steps, find_waiting_of_steps_among, sort,
 };
+
+/// Bytes of a context that come with the claim of a job, as its statements have them. A larger one is asked for.
+pub const TRAVELS: usize = 8192;
 
 /// A job that this worker holds.
 #[derive(Debug, Clone)]
@@ -40,8 +43,8 @@ pub struct LeasedJob {
     pub alone: bool,
     /// What ended the wait this job was parked for, as [`crate::waits::Resume`] writes it.
     pub resume: Option<String>,
-    /// The instance's context as JSON text; `None` in the successor of a job that this worker just
-    /// completed, whose context it knows.
+    /// The instance's context as JSON text, if it has no more than [`TRAVELS`] bytes. `None`, too, in the successor of a job
+    /// that this worker just completed, whose context it knows, and in what is only looked at again.
     pub data: Option<String>,
     pub instance_started_at: DateTime<Utc>,
     /// How long it was ready before it was claimed.
@@ -77,7 +80,7 @@ impl FromRow<'_, PgRow> for LeasedJob {
             issued: row.try_get("issued")?,
             alone: row.try_get("alone")?,
             resume: row.try_get("resume")?,
-            data: Some(row.try_get("data")?),
+            data: row.try_get("data")?,
             instance_started_at: row.try_get("instance_started_at")?,
             waited: (now - ready_at).to_std().unwrap_or_default(),
             trace: row.try_get::<Option<&str>, _>("trace")?.and_then(TraceContext::parse).map(Arc::new),
@@ -131,6 +134,34 @@ pub async fn release_all(connection: &mut PgConnection, worker: Incarnation) -> 
     Ok(released.rows_affected())
 }
 
+impl Store {
+    /// Whether a worker still has the job at this place of a path.
+    pub async fn is_leased(
+        &self,
+        instance: InstanceId,
+        path: &Path,
+        worker: Incarnation,
+    ) -> Result<bool, StoreError> {
+        let is_leased = "select exists (
+            select from jobs where instance_id = $1 and path = $2 and n = $3 and worker = $4)";
+        Ok(sqlx::query_scalar(is_leased)
+            .bind(instance.as_bytes().as_slice())
+            .bind(path.path)
+            .bind(path.n)
+            .bind(worker.0)
+            .fetch_one(&self.pool)
+            .await?)
+    }
+
+    /// The context of an instance as JSON text, where it is too large to come with a claim.
+    pub async fn context_of(&self, instance: InstanceId) -> Result<Option<String>, StoreError> {
+        Ok(sqlx::query_scalar("select data from instances where id = $1")
+            .bind(instance.as_bytes().as_slice())
+            .fetch_optional(&self.pool)
+            .await?)
+    }
+}
+
 /// What this worker holds of some instances: how it learns what became of a completion whose commit it
 /// did not see.
 pub async fn reload(
@@ -140,7 +171,7 @@ pub async fn reload(
 ) -> Result<Vec<LeasedJob>, StoreError> {
     let jobs = sqlx::query_as(
         "select j.instance_id, j.account_id, i.definition_id, i.version, j.path, j.n, j.step, j.scope,
-             j.attempt, j.started_at, j.issued, j.alone, j.resume, i.data, i.trace, j.ready_at,
+             j.attempt, j.started_at, j.issued, j.alone, j.resume, null as data, i.trace, j.ready_at,
              i.started_at as instance_started_at, now() as now
          from jobs j
          join instances i on i.id = j.instance_id

@@ -11,6 +11,22 @@ pub const RESERVED: [&str; 3] = ["accountId", "subAccountId", "triggeredAt"];
 /// Levels of nesting that a context may have; what reads it back stops at 128.
 pub const MAX_DEPTH: usize = 100;
 
+/// Bytes of memory for each value, with its key, and what a list has to spare while it grows.
+const PER_VALUE: usize = 150;
+/// For each list and object besides: it begins with room for four.
+const PER_LIST: usize = 320;
+
+/// Bytes of memory that a JSON text and what is read of it take at most: two hundred times its length, if it is lists of
+/// lists. Punctuation within strings counts, too.
+pub fn memory(text: &[u8]) -> usize {
+    let of_byte = |byte: &u8| match byte {
+        b',' | b':' => 1 + PER_VALUE,
+        b'[' | b'{' => 1 + PER_VALUE + PER_LIST,
+        _ => 1,
+    };
+    text.iter().map(of_byte).sum()
+}
+
 /// Levels of arrays and objects in a value; 0 for anything else.
 pub fn depth(value: &Value) -> usize {
     match value {
@@ -62,6 +78,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_a_text_takes_in_memory_is_not_less_than_its_values_do() {
+        // Else more than that could be taken for it.
+        assert!(size_of::<Value>() * 2 <= PER_VALUE);
+        let mebibyte = |part: &str| format!("[{}0]", part.repeat((1 << 20) / part.len()));
+        let string = format!("\"{}\"", "x".repeat(1 << 20));
+        for (text, mebibytes) in [(mebibyte("0,"), 76), (mebibyte("[0],"), 156), (string, 1)] {
+            assert_eq!(memory(text.as_bytes()) >> 20, mebibytes, "{}", &text[..9]);
+        }
+    }
 
     #[test]
     fn c_088_c_089_c_090_the_body_and_the_system_keys_make_the_context() {

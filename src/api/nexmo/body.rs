@@ -7,25 +7,25 @@ use trunkline_workflow::context::{MAX_DEPTH, depth};
 use trunkline_workflow::strict_json::Malformed;
 
 use super::problem::Problem;
-use crate::api::body::{Body, is_json_or_unnamed};
+use crate::api::body::{Body, Room, is_json_or_unnamed};
 
 /// Bytes: a workflow's context holds them, what it keeps besides, and 1 MiB at most.
 const LONGEST: usize = 960 << 10;
 
 /// To be taken behind the caller: nobody's body is read before we know who it is.
-pub struct JsonBody(pub Map<String, Value>);
+pub struct JsonBody(pub Map<String, Value>, pub Room);
 
 impl<S: Sync> FromRequest<S> for JsonBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let JsonBytes(body) = JsonBytes::from_request(request, state).await?;
-        read(&body).map(Self).map_err(Problem::InvalidJson)
+        let JsonBytes(body, room) = JsonBytes::from_request(request, state).await?;
+        read(&body).map(|body| Self(body, room)).map_err(Problem::InvalidJson)
     }
 }
 
 /// What says that it is JSON, and is still to be read.
-pub struct JsonBytes(pub Vec<u8>);
+pub struct JsonBytes(pub Vec<u8>, pub Room);
 
 impl<S: Sync> FromRequest<S> for JsonBytes {
     type Rejection = Problem;
@@ -37,8 +37,8 @@ impl<S: Sync> FromRequest<S> for JsonBytes {
         if !is_json {
             return Err(Problem::UnsupportedContentType);
         }
-        let Body(body) = body?;
-        if body.len() > LONGEST { Err(Problem::BodyTooLarge) } else { Ok(Self(body)) }
+        let Body(body, room) = body?;
+        if body.len() > LONGEST { Err(Problem::BodyTooLarge) } else { Ok(Self(body, room)) }
     }
 }
 

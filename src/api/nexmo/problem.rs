@@ -55,6 +55,9 @@ pub enum Problem {
     BodyTooSlow,
     #[error("The request body is larger than 960 KiB.")]
     BodyTooLarge,
+    /// Too many others are as large.
+    #[error("there is no room for the request body")]
+    Crowded,
     #[error("The Content-Type of a request body is application/json.")]
     UnsupportedContentType,
     #[error("This API key calls more often than it may. Wait and then retry.")]
@@ -98,6 +101,7 @@ impl Problem {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::RateLimit => StatusCode::TOO_MANY_REQUESTS,
+            Self::Crowded => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(error) if is_passing(error) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(_) | Self::Panicked(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -121,6 +125,7 @@ impl Problem {
             Self::BodyTooLarge => ("#invalid-json", "Request body too large"),
             Self::UnsupportedContentType => ("#content-type-header", "Unsupported Content-Type header"),
             Self::RateLimit => ("/messages-olympus#1000", "Rate Limit Hit"),
+            Self::Crowded => ("/messages-olympus#1030", "Service unavailable"),
             Self::Store(error) if is_passing(error) => ("/messages-olympus#1030", "Service unavailable"),
             Self::Store(_) | Self::Panicked(_) | Self::Internal(_) => {
                 ("/messages-olympus#1030", "Internal error")
@@ -154,6 +159,7 @@ impl From<ApiError> for Problem {
             ApiError::InvalidBody(malformed) => Self::InvalidJson(malformed),
             ApiError::BodyTooLarge { .. } => Self::BodyTooLarge,
             ApiError::BodyTooSlow => Self::BodyTooSlow,
+            ApiError::Crowded => Self::Crowded,
             ApiError::UnsupportedContentType => Self::UnsupportedContentType,
             ApiError::Store(error) | ApiError::NotReady(error) => Self::Store(error),
             ApiError::Panicked(message) => Self::Panicked(message),
@@ -248,7 +254,7 @@ pub enum KeyProblems {
     /// A defect of ours.
     #[response(status = 500, content_type = "application/problem+json")]
     Internal(ProblemBody),
-    /// The database is not available; nothing was answered that did not happen.
+    /// The database is not available, or too many large bodies come at once; nothing was answered that did not happen.
     #[response(
         status = 503,
         content_type = "application/problem+json",
@@ -280,7 +286,7 @@ pub enum CallerProblems {
     /// A defect of ours.
     #[response(status = 500, content_type = "application/problem+json")]
     Internal(ProblemBody),
-    /// The database is not available; nothing was answered that did not happen.
+    /// The database is not available, or too many large bodies come at once; nothing was answered that did not happen.
     #[response(
         status = 503,
         content_type = "application/problem+json",
@@ -342,6 +348,7 @@ mod tests {
             (Problem::NotFound, 404, "#not-found"),
             (Problem::WrongVerb, 405, "#wrong-verb"),
             (Problem::BodyTooSlow, 408, "#invalid-json"),
+            (Problem::Crowded, 503, "/messages-olympus#1030"),
             (Problem::BodyTooLarge, 413, "#invalid-json"),
             (Problem::UnsupportedContentType, 415, "#content-type-header"),
             (Problem::RateLimit, 429, "/messages-olympus#1000"),

@@ -112,7 +112,7 @@ impl Site {
 
 async fn serve(app: &TestApp, config: ApiConfig) -> String {
     let state = ApiState::new(app.store().clone(), clock::now, config);
-    let tell = async |caller: Caller, JsonBody(body): JsonBody| {
+    let tell = async |caller: Caller, JsonBody(body, _room): JsonBody| {
         let Caller { account, api_key, application } = caller;
         let told = json!({"account": account.as_str(), "api_key": api_key, "application": application, "body": body});
         (StatusCode::ACCEPTED, axum::Json(told))

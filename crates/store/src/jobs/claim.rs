@@ -35,7 +35,8 @@ macro_rules! lease {
                  returning j.*
              )
              select c.instance_id, c.account_id, i.definition_id, i.version, c.path, c.n, c.step, c.scope,
-                 c.attempt, c.started_at, c.issued, c.alone, c.resume, i.data, i.trace, c.ready_at,
+                 c.attempt, c.started_at, c.issued, c.alone, c.resume,
+                 case when octet_length(i.data) <= 8192 then i.data end as data, i.trace, c.ready_at,
                  i.started_at as instance_started_at, now() as now
              from claimed c
              join instances i on i.id = any (array[c.instance_id])"

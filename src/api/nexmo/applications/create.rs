@@ -35,7 +35,7 @@ use crate::api::state::ApiState;
 pub async fn create(
     State(state): State<ApiState>,
     caller: KeyCaller,
-    JsonBody(body): JsonBody,
+    JsonBody(body, _room): JsonBody,
 ) -> Result<Response, Problem> {
     let ApplicationInput { fields, public_key } = ApplicationInput::read(&body)?;
     let (public_key, private_key) = if let Some(key) = public_key {

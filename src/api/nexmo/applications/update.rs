@@ -35,7 +35,7 @@ pub async fn update(
     State(state): State<ApiState>,
     caller: KeyCaller,
     ApplicationPath(id): ApplicationPath,
-    JsonBody(body): JsonBody,
+    JsonBody(body, _room): JsonBody,
 ) -> Result<Json<ApplicationView>, Problem> {
     find_own(&state.store, &caller.account, id).await?;
     let ApplicationInput { fields, public_key } = ApplicationInput::read(&body)?;

@@ -52,7 +52,7 @@ pub struct CreatedWorkflow {
 pub async fn create(
     State(state): State<ApiState>,
     caller: Caller,
-    JsonBytes(body): JsonBytes,
+    JsonBytes(body, _room): JsonBytes,
 ) -> Result<Response, Problem> {
     let dispatch_uuid = start(&state, caller, &body, Flavour::Dispatch).await?;
     Ok((StatusCode::ACCEPTED, Json(CreatedDispatch { dispatch_uuid })).into_response())
@@ -78,7 +78,7 @@ pub async fn create(
 pub async fn create_legacy(
     State(state): State<ApiState>,
     caller: Caller,
-    JsonBytes(body): JsonBytes,
+    JsonBytes(body, _room): JsonBytes,
 ) -> Result<Response, Problem> {
     let id = start(&state, caller, &body, Flavour::Legacy).await?;
     Ok((StatusCode::ACCEPTED, Json(CreatedWorkflow { workflow_uuid: id, dispatch_uuid: id })).into_response())

@@ -42,7 +42,7 @@ pub struct AcceptedMessage {
 pub async fn send(
     State(state): State<ApiState>,
     caller: Caller,
-    JsonBytes(body): JsonBytes,
+    JsonBytes(body, _room): JsonBytes,
 ) -> Result<Response, Problem> {
     let message = dispatch::parse_message(&body)?;
     if !state.may_start(&caller.account).await? {

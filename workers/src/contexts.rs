@@ -1,0 +1,186 @@
+//! The contexts of the instances in a worker's hands. A small one comes with the claim. A large one is read when its step
+//! begins and there is room for it, because in memory it may be a hundred times as large as its text: so a thousand of
+//! them wait for each other, instead of taking more memory than there is.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use trunkline_store::jobs::{LeasedJob, TRAVELS};
+use trunkline_store::{Store, StoreError};
+use trunkline_workflow::{Outcome, context};
+
+use crate::lease::{Backoff, Lease};
+
+/// Of all large contexts of a worker together, KiB of memory.
+const ROOM: u32 = 192 << 10;
+/// Texts of a MiB that wait for room.
+const READ: usize = 32;
+/// Whoever waited longer than that for room looks whether the job is still there.
+const SHORT: Duration = Duration::from_millis(100);
+
+/// What a job knows of its instance's context.
+#[derive(Debug, Clone)]
+pub(crate) enum Context {
+    Here(Here),
+    /// To be read once there is room for it.
+    Large,
+    /// What the step faults with: a context that cannot be read must never be replaced by an empty one.
+    Unreadable(String),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Here {
+    pub(crate) values: Arc<Map<String, Value>>,
+    /// Of a large one. Given back when nobody has the context in hand any more.
+    room: Option<Arc<OwnedSemaphorePermit>>,
+}
+
+/// Why a step does not begin.
+#[derive(Debug)]
+pub(crate) enum NotHere {
+    /// What becomes of it instead.
+    Outcome(Outcome),
+    /// The worker is no longer believed, or has lost the job.
+    Lost,
+}
+
+/// Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Contexts {
+    store: Store,
+    draining: watch::Receiver<bool>,
+    reads: Arc<Semaphore>,
+    room: Arc<Semaphore>,
+}
+
+impl Context {
+    /// As the claim brought it.
+    pub(crate) fn of_claimed(job: &LeasedJob) -> Self {
+        match &job.data {
+            None => Self::Large,
+            Some(text) => match parse(text) {
+                Ok(values) => Self::Here(Here { values, room: None }),
+                Err(message) => Self::Unreadable(message),
+            },
+        }
+    }
+
+    pub(crate) fn is_large(&self) -> bool {
+        matches!(self, Self::Large | Self::Here(Here { room: Some(_), .. }))
+    }
+}
+
+impl Contexts {
+    pub(crate) fn new(store: Store, draining: watch::Receiver<bool>) -> Self {
+        let (reads, room) = (Arc::new(Semaphore::new(READ)), Arc::new(Semaphore::new(ROOM as usize)));
+        Self { store, draining, reads, room }
+    }
+
+    /// Waits for room, and for the database.
+    pub(crate) async fn get(
+        &self,
+        context: &Context,
+        job: &LeasedJob,
+        lease: &Lease,
+    ) -> Result<Here, NotHere> {
+        match context {
+            Context::Here(here) => Ok(here.clone()),
+            Context::Unreadable(message) => Err(failed(message.clone())),
+            // Boxed, because hardly any step reads.
+            Context::Large => Box::pin(self.read_unless_over(job, lease)).await,
+        }
+    }
+
+    async fn read_unless_over(&self, job: &LeasedJob, lease: &Lease) -> Result<Here, NotHere> {
+        let mut draining = self.draining.clone();
+        tokio::select! {
+            biased;
+            () = lease.until_lost() => Err(NotHere::Lost),
+            // Nothing of the step has begun: another worker may have it.
+            _ = draining.wait_for(|draining| *draining) => Err(NotHere::Outcome(Outcome::Postponed {
+                after: Duration::ZERO,
+                message: "Its worker was stopped before there was room for its context.".to_owned(),
+            })),
+            read = self.read(job, lease) => read,
+        }
+    }
+
+    async fn read(&self, job: &LeasedJob, lease: &Lease) -> Result<Here, NotHere> {
+        let begun = Instant::now();
+        let reading = self.reads.acquire().await.expect("it is never closed");
+        let text = self.ask(job, || self.store.context_of(job.instance)).await?;
+        let text = text.ok_or_else(|| failed(unreadable(&"its instance was removed")))?;
+        // It may grow by an eighth before it has to be read again.
+        let needed = (memory(&text) / 8 * 9 + 1).min(ROOM);
+        let room = self.room.clone().acquire_many_owned(needed).await.expect("it is never closed");
+        drop(reading);
+        if begun.elapsed() > SHORT {
+            let is_held = || self.store.is_leased(job.instance, &job.path, lease.incarnation);
+            if !self.ask(job, is_held).await? {
+                return Err(NotHere::Lost);
+            }
+        }
+        let values = parse(&text).map_err(failed)?;
+        Ok(Here { values, room: Some(Arc::new(room)) })
+    }
+
+    /// Until the database answers.
+    async fn ask<T, F>(&self, job: &LeasedJob, ask: impl Fn() -> F) -> Result<T, NotHere>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut pause = Backoff::default();
+        loop {
+            match ask().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) if !error.may_pass() => {
+                    tracing::error!(error = %error, instance.id = %job.instance, "a context cannot be read");
+                    return Err(failed(unreadable(&error)));
+                }
+                Err(error) => {
+                    pause.report(&error, "cannot read a context; trying again");
+                    pause.wait().await;
+                }
+            }
+        }
+    }
+
+    /// What the next step on the path begins with. If there is no room for it, or others wait for the room that it has,
+    /// that one reads it again.
+    pub(crate) fn after(&self, before: Here, outcome: &Outcome, values: Arc<Map<String, Value>>) -> Context {
+        let Outcome::Completed { data: Some(text), .. } = outcome else {
+            let is_wanted = before.room.is_some() && self.room.available_permits() == 0;
+            return if is_wanted { Context::Large } else { Context::Here(before) };
+        };
+        if text.len() <= TRAVELS {
+            return Context::Here(Here { values, room: None });
+        }
+        let needed = memory(text);
+        let room = match before.room {
+            Some(_) if self.room.available_permits() == 0 => None,
+            Some(room) if room.num_permits() >= needed as usize => Some(room),
+            _ => self.room.clone().try_acquire_many_owned(needed).ok().map(Arc::new),
+        };
+        room.map_or(Context::Large, |room| Context::Here(Here { values, room: Some(room) }))
+    }
+}
+
+fn parse(text: &str) -> Result<Arc<Map<String, Value>>, String> {
+    serde_json::from_str(text).map(Arc::new).map_err(|error| unreadable(&error))
+}
+
+fn unreadable(cause: &impl std::fmt::Display) -> String {
+    format!("The workflow context cannot be read: {cause}")
+}
+
+fn failed(message: String) -> NotHere {
+    NotHere::Outcome(Outcome::Failed { message, result: None })
+}
+
+/// In KiB. What would take more than all the room has it for itself.
+fn memory(text: &str) -> u32 {
+    let kibibytes = context::memory(text.as_bytes()) / 1024 + 1;
+    u32::try_from(kibibytes).map_or(ROOM, |kibibytes| kibibytes.min(ROOM))
+}
