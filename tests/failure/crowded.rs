@@ -78,7 +78,8 @@ async fn a_slow_customer_slows_nobody_else_down() {
 /// hand, and everybody else's instances at the same time.
 #[tokio::test(flavor = "multi_thread")]
 async fn large_contexts_take_no_more_memory_than_there_is() {
-    const MEBIBYTES: usize = 640;
+    // The long one: what `deploy/kubernetes/worker.yaml` allows.
+    let mebibytes = either(640, 1_024);
     let mut fleet = Fleet::start(1, 0).await;
     let (_, key) = fleet.app.other_account("other").await;
     let http = http_client();
@@ -119,14 +120,16 @@ async fn large_contexts_take_no_more_memory_than_there_is() {
     assert!(started.iter().all(|status| *status == 201), "{started:?}");
     fleet.workers.push(WorkerProcess::start(fleet.app.database_url()));
     let meanwhile = latency(&fleet, &key, &path, either(20, 200)).await;
-    until("the large ones end", || async {
-        fleet.count("select count(*) from instances where completed_at is null").await == 0
-    })
-    .await;
+    let left = async || fleet.count("select count(*) from instances where completed_at is null").await;
+    let mut now = left().await;
+    while now > 0 {
+        until("more of the large ones end", async || left().await < now).await;
+        now = left().await;
+    }
     let alone = latency(&fleet, &key, &path, either(20, 200)).await;
     let peaks = [&fleet.servers[0], &fleet.workers[0]].map(peak_mebibytes);
     println!("{peaks:?} MiB; p99 {alone:?}, beside large contexts {meanwhile:?}");
-    assert!(peaks.iter().all(|peak| *peak <= MEBIBYTES), "{peaks:?} MiB");
+    assert!(peaks.iter().all(|peak| *peak <= mebibytes), "{peaks:?} MiB");
     assert!(!is_long() || meanwhile < Duration::from_secs(1), "{meanwhile:?}");
     let sizes = "select count(*) from instances
         where status = 'Complete' and data::json ->> 'size' in ('520001', '260001', '4001')";

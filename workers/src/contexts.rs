@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use trunkline_store::jobs::{LeasedJob, TRAVELS};
+use trunkline_store::jobs::LeasedJob;
 use trunkline_store::{Store, StoreError};
 use trunkline_workflow::{Outcome, context};
 
@@ -15,6 +15,8 @@ use crate::lease::{Backoff, Lease};
 
 /// Of all large contexts of a worker together, KiB of memory.
 const ROOM: u32 = 192 << 10;
+/// KiB of memory that every slot has beside it. The text of most of them comes with the claim.
+const SMALL: u32 = 64;
 /// Texts of a MiB that wait for room.
 const READ: usize = 32;
 /// Whoever waited longer than that for room looks whether the job is still there.
@@ -60,6 +62,7 @@ impl Context {
     pub(crate) fn of_claimed(job: &LeasedJob) -> Self {
         match &job.data {
             None => Self::Large,
+            Some(text) if memory(text) > SMALL => Self::Large,
             Some(text) => match parse(text) {
                 Ok(values) => Self::Here(Here { values, room: None }),
                 Err(message) => Self::Unreadable(message),
@@ -154,10 +157,10 @@ impl Contexts {
             let is_wanted = before.room.is_some() && self.room.available_permits() == 0;
             return if is_wanted { Context::Large } else { Context::Here(before) };
         };
-        if text.len() <= TRAVELS {
+        let needed = memory(text);
+        if needed <= SMALL {
             return Context::Here(Here { values, room: None });
         }
-        let needed = memory(text);
         let room = match before.room {
             Some(_) if self.room.available_permits() == 0 => None,
             Some(room) if room.num_permits() >= needed as usize => Some(room),

@@ -27,9 +27,6 @@ pub use of_steps::{
     Unsorted, claim_shares_of_steps, find_unsorted, find_waiting_of_steps, find_waiting_of_steps_among, sort,
 };
 
-/// Bytes of a context that come with the claim of a job, as its statements have them. A larger one is asked for.
-pub const TRAVELS: usize = 8192;
-
 /// A job that this worker holds.
 #[derive(Debug, Clone)]
 pub struct LeasedJob {
@@ -43,7 +40,7 @@ pub struct LeasedJob {
     pub alone: bool,
     /// What ended the wait this job was parked for, as [`crate::waits::Resume`] writes it.
     pub resume: Option<String>,
-    /// The instance's context as JSON text, if it has no more than [`TRAVELS`] bytes. `None`, too, in the successor of a job
+    /// The instance's context as JSON text, if it has no more than 8 KiB. `None`, too, in the successor of a job
     /// that this worker just completed, whose context it knows, and in what is only looked at again.
     pub data: Option<String>,
     pub instance_started_at: DateTime<Utc>,
