@@ -1,6 +1,6 @@
 //! `limit` and `offset` of lists (spec 2.1, U-39, U-40).
 
-use trunkline_store::definitions::Page;
+use trunkline_store::page::Page;
 use utoipa::IntoParams;
 
 use super::error::ApiError;

@@ -406,6 +406,35 @@ async fn c_060_c_062_lists_come_in_pages() {
 }
 
 #[tokio::test]
+async fn lists_of_large_definitions_are_as_whole_as_those_of_small_ones() {
+    let app = TestApp::start().await;
+    let large = |letter: &str| {
+        steps(json!([{"id": letter, "stepType": "If", "outputs": {"x": letter.repeat(600_000)}}]))
+    };
+    let mut id = String::new();
+    for letter in ["a", "b", "c"] {
+        id = app.define(large(letter)).await;
+    }
+    let letters = |list: &Value| -> Vec<String> {
+        let of = |one: &Value| {
+            let step = &one["definition"]["steps"][0];
+            assert_eq!(step["outputs"]["x"].as_str().unwrap().len(), 600_000);
+            step["id"].as_str().unwrap().to_owned()
+        };
+        list.as_array().unwrap().iter().map(of).collect()
+    };
+    assert_eq!(letters(&app.get("/definitions").await.expect(200)), ["c", "b", "a"]);
+    for letter in ["d", "e"] {
+        app.put(&format!("/definitions/{id}"), large(letter)).await.expect(200);
+    }
+    assert_eq!(letters(&app.get(&format!("/definitions/{id}")).await.expect(200)), ["e", "d", "c"]);
+    assert_eq!(
+        letters(&app.get("/definitions?status=disabled&limit=500").await.expect(200)),
+        ["e", "b", "a"]
+    );
+}
+
+#[tokio::test]
 async fn c_061_c_101_parameters_out_of_range_are_refused_by_name() {
     let app = TestApp::start().await;
     let id = app.define(sample::pong()).await;

@@ -2,6 +2,8 @@
 
 use chrono::DateTime;
 use serde_json::{Value, json};
+use trunkline_store::instances::InstanceFilter;
+use trunkline_store::page::Page;
 use uuid::Uuid;
 
 use crate::support::{TestApp, instance_id, is_timestamp, sample};
@@ -135,6 +137,33 @@ async fn c_096_the_time_of_the_start_decides_and_the_id_between_equals() {
     assert_eq!(ids(&app.instances_of(&id).await), expected);
     let page = app.get(&format!("/definitions/{id}/workflows?limit=2&offset=1")).await.expect(200);
     assert_eq!(ids(page.as_array().unwrap()), expected[1..3]);
+}
+
+/// Of the whole page a MiB is in memory at a time.
+#[tokio::test]
+async fn a_list_of_large_contexts_is_as_whole_as_one_of_small_ones() {
+    let app = TestApp::start().await;
+    let id = app.define(sample::pong()).await;
+    let list = format!("/definitions/{id}/workflows");
+    for (bytes, here) in [(10, 1), (600_000, 2), (500_000, 1), ((1 << 20) - 8, 0), (0, 1)] {
+        let path = app.start_instance(&id, json!({"x": "y".repeat(bytes)})).await;
+        let newest = app.get(&list).await.expect(200);
+        let newest = &newest.as_array().unwrap()[0];
+        assert_eq!(newest["workflowId"], instance_id(&path).to_string());
+        assert_eq!(newest["data"]["x"].as_str().unwrap().len(), bytes);
+        let filter = InstanceFilter::default();
+        let page = Page { limit: 100, offset: 0 };
+        let definition = id.parse().unwrap();
+        let listed = app.store().list_instances(app.account(), definition, filter, page).await.unwrap();
+        assert_eq!(listed.unwrap().here.len(), here, "{bytes}");
+    }
+    let all = app.get(&list).await.expect(200);
+    let sizes = |list: &Value| -> Vec<usize> {
+        list.as_array().unwrap().iter().map(|one| one["data"]["x"].as_str().unwrap().len()).collect()
+    };
+    assert_eq!(sizes(&all), [0, (1 << 20) - 8, 500_000, 600_000, 10]);
+    let part = app.get(&format!("{list}?limit=2&offset=2")).await.expect(200);
+    assert_eq!(sizes(&part), [500_000, 600_000]);
 }
 
 #[tokio::test]

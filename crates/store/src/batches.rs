@@ -23,7 +23,7 @@ use trunkline_workflow::{AccountId, InstanceId};
 use uuid::Uuid;
 
 use crate::audit::{self, By};
-use crate::definitions::Page;
+use crate::page::Page;
 use crate::search::InstanceSearch;
 use crate::starts::{self, IdempotencyKey};
 use crate::waits::read_id;

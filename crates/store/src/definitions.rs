@@ -7,8 +7,10 @@
 //! until they are resealed.
 
 pub(crate) mod find_newest;
+mod list;
 
 pub use find_newest::FIND_NEWEST;
+pub use list::VersionKey;
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -18,7 +20,7 @@ use trunkline_workflow::definition::{DefinitionInput, Extras};
 use trunkline_workflow::{AccountId, DefinitionId, Trigger, Version};
 
 use crate::audit::{self, By};
-use crate::sealing::{Place, Sealer, Unlocked};
+use crate::sealing::{Place, Sealer};
 use crate::{PgConnection, Store, StoreError, schedules};
 
 /// One saved version.
@@ -54,79 +56,6 @@ pub struct Triggered {
     pub definition: DefinitionId,
     pub version: Version,
     pub subaccount: Option<String>,
-}
-
-/// A slice of a list: at most `limit` items after the first `offset`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Page {
-    pub limit: i64,
-    pub offset: i64,
-}
-
-#[derive(sqlx::FromRow)]
-struct Row {
-    definition_id: DefinitionId,
-    version: Version,
-    name: String,
-    subaccount_id: Option<String>,
-    trigger: String,
-    enabled: bool,
-    steps: String,
-    extras: String,
-    created_at: DateTime<Utc>,
-}
-
-impl Row {
-    fn read(self, unlocked: Unlocked<'_>, account: &AccountId) -> Result<Definition, StoreError> {
-        let id = VersionId::new(account, self.definition_id, self.version);
-        let steps = unlocked.unseal_or_plain(id.place(STEPS), &self.steps)?;
-        let extras = unlocked.unseal_or_plain(id.place(EXTRAS), &self.extras)?;
-        Ok(Definition {
-            account: account.clone(),
-            id: self.definition_id,
-            version: self.version,
-            name: self.name,
-            subaccount: self.subaccount_id,
-            trigger: Trigger::parse(&self.trigger)
-                .ok_or_else(|| StoreError::Damaged(format!("unknown trigger `{}`", self.trigger)))?,
-            enabled: self.enabled,
-            steps,
-            extras: serde_json::from_str(&extras)
-                .map_err(|error| StoreError::Damaged(format!("extras: {error}")))?,
-            created_at: self.created_at,
-        })
-    }
-}
-
-/// What can be read of a list. A version that cannot is left out, and in the log, so that it does not take the
-/// others with it; when none can be read that is an error, as an empty list would be a lie.
-fn read_all(
-    rows: Vec<Row>,
-    unlocked: Unlocked<'_>,
-    account: &AccountId,
-) -> Result<Vec<Definition>, StoreError> {
-    let mut definitions = Vec::with_capacity(rows.len());
-    let mut unreadable = None;
-    for row in rows {
-        let (id, version) = (row.definition_id, row.version);
-        match row.read(unlocked, account) {
-            Ok(definition) => definitions.push(definition),
-            Err(error) => {
-                tracing::error!(
-                    account.id = %account,
-                    definition.id = %id,
-                    definition.version = version,
-                    error = %error,
-                    "a definition cannot be read and is left out of a list"
-                );
-                unreadable = Some(error);
-            }
-        }
-    }
-    match unreadable {
-        Some(error) if definitions.is_empty() => Err(error),
-        _ => Ok(definitions),
-    }
 }
 
 pub(crate) const STEPS: &str = "definition_versions.steps";
@@ -277,59 +206,6 @@ impl Store {
             .await?;
         transaction.commit().await?;
         Ok(true)
-    }
-
-    /// The newest version of each definition, newest definition first. `enabled` keeps those alone.
-    pub async fn list_definitions(
-        &self,
-        account: &AccountId,
-        enabled: Option<bool>,
-        page: Page,
-    ) -> Result<Vec<Definition>, StoreError> {
-        let unlocked = self.keys().await?;
-        let rows: Vec<Row> = sqlx::query_as(
-            "select v.definition_id, v.version, v.name, v.subaccount_id, v.trigger, v.enabled, v.steps, v.extras,
-                    d.created_at
-             from definitions d
-             join definition_versions v on v.account_id = d.account_id and v.definition_id = d.id and v.newest
-             where d.account_id = $1 and d.newest_version is not null
-               and ($2::bool is null or v.enabled = $2)
-             order by d.created_at desc, d.id
-             limit $3 offset $4",
-        )
-        .bind(account.as_str())
-        .bind(enabled)
-        .bind(page.limit)
-        .bind(page.offset)
-        .fetch_all(&self.pool)
-        .await?;
-        read_all(rows, unlocked, account)
-    }
-
-    /// A definition's versions, the newest first; empty when there is no such definition.
-    pub async fn definition_history(
-        &self,
-        account: &AccountId,
-        id: DefinitionId,
-        page: Page,
-    ) -> Result<Vec<Definition>, StoreError> {
-        let unlocked = self.keys().await?;
-        let rows: Vec<Row> = sqlx::query_as(
-            "select v.definition_id, v.version, v.name, v.subaccount_id, v.trigger, v.enabled, v.steps, v.extras,
-                    d.created_at
-             from definition_versions v
-             join definitions d on d.account_id = v.account_id and d.id = v.definition_id
-             where v.account_id = $1 and v.definition_id = $2 and v.deleted_at is null
-             order by v.version desc
-             limit $3 offset $4",
-        )
-        .bind(account.as_str())
-        .bind(id)
-        .bind(page.limit)
-        .bind(page.offset)
-        .fetch_all(&self.pool)
-        .await?;
-        read_all(rows, unlocked, account)
     }
 
     /// Whether a definition of this id has a version left.

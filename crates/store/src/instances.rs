@@ -12,7 +12,7 @@ use trunkline_workflow::{
 };
 use uuid::Uuid;
 
-use crate::definitions::Page;
+use crate::page::{HERE, Listed, Page};
 use crate::{Store, StoreError};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,13 +65,21 @@ struct Row {
     status: String,
     started_at: DateTime<Utc>,
     completed_at: Option<DateTime<Utc>>,
-    data: String,
+    /// Empty if it is left out.
+    data: Option<String>,
 }
 
 impl Row {
-    fn read(self, account: &AccountId, definition: DefinitionId) -> Result<Instance, StoreError> {
-        Ok(Instance {
-            id: InstanceId::from_bytes(&self.id).map_err(|error| StoreError::Damaged(error.to_string()))?,
+    fn id(&self) -> Result<InstanceId, StoreError> {
+        InstanceId::from_bytes(&self.id).map_err(|error| StoreError::Damaged(error.to_string()))
+    }
+
+    /// `None`: its context is left out.
+    fn read(self, account: &AccountId, definition: DefinitionId) -> Result<Option<Instance>, StoreError> {
+        let id = self.id()?;
+        let Some(data) = self.data else { return Ok(None) };
+        Ok(Some(Instance {
+            id,
             account: account.clone(),
             definition,
             version: self.version,
@@ -79,8 +87,8 @@ impl Row {
                 .ok_or_else(|| StoreError::Damaged(format!("unknown instance status `{}`", self.status)))?,
             started_at: self.started_at,
             completed_at: self.completed_at,
-            data: self.data,
-        })
+            data,
+        }))
     }
 }
 
@@ -106,21 +114,26 @@ struct ErrorRow {
 }
 
 /// Newest first, by the index `instances_of_version`: $1 account, $2 definition, $3 version, $4 status, $5 from, $6 before,
-/// $7 limit, $8 offset. A test pins the plan.
+/// $7 limit, $8 offset, $9 bytes of contexts; those behind them are left out. A test pins the plan.
 pub const LIST: &str = "
-select i.id, i.version, i.status, i.started_at, i.completed_at, i.data
-from instances i
-where uuid_hash_extended(i.definition_id, i.version) = uuid_hash_extended($2, $3)
-  and i.account_id = $1 and i.definition_id = $2 and i.version = $3
-  and ($4::text is null or i.status = $4)
-  and ($5::timestamptz is null or i.started_at >= $5)
-  and ($6::timestamptz is null or i.started_at < $6)
-  and exists (
-      select from definition_versions v
-      where v.account_id = $1 and v.definition_id = $2 and v.version = $3 and v.deleted_at is null
-  )
-order by i.started_at desc, i.id desc
-limit $7 offset $8";
+select id, version, status, started_at, completed_at,
+    case when sum(octet_length(data)) over (order by started_at desc, id desc) <= $9 then data end as data
+from (
+    select i.id, i.version, i.status, i.started_at, i.completed_at, i.data
+    from instances i
+    where uuid_hash_extended(i.definition_id, i.version) = uuid_hash_extended($2, $3)
+      and i.account_id = $1 and i.definition_id = $2 and i.version = $3
+      and ($4::text is null or i.status = $4)
+      and ($5::timestamptz is null or i.started_at >= $5)
+      and ($6::timestamptz is null or i.started_at < $6)
+      and exists (
+          select from definition_versions v
+          where v.account_id = $1 and v.definition_id = $2 and v.version = $3 and v.deleted_at is null
+      )
+    order by i.started_at desc, i.id desc
+    limit $7 offset $8
+) page
+order by started_at desc, id desc";
 
 impl Store {
     /// Newest first; `None`: there is no such definition.
@@ -130,7 +143,7 @@ impl Store {
         definition: DefinitionId,
         filter: InstanceFilter,
         page: Page,
-    ) -> Result<Option<Vec<Instance>>, StoreError> {
+    ) -> Result<Option<Listed<Instance, InstanceId>>, StoreError> {
         let newest: Option<Version> = sqlx::query_scalar(
             "select newest_version
              from definitions
@@ -150,10 +163,18 @@ impl Store {
             .bind(filter.started_before)
             .bind(page.limit)
             .bind(page.offset)
+            .bind(HERE)
             .fetch_all(&self.pool)
             .await?;
-        let instances: Result<_, _> = rows.into_iter().map(|row| row.read(account, definition)).collect();
-        instances.map(Some)
+        let mut listed = Listed { here: Vec::with_capacity(rows.len()), left: Vec::new() };
+        for row in rows {
+            let id = row.id()?;
+            match row.read(account, definition)? {
+                Some(instance) => listed.here.push(instance),
+                None => listed.left.push(id),
+            }
+        }
+        Ok(Some(listed))
     }
 
     /// `None`: there is none of this id under this definition.
@@ -175,7 +196,7 @@ impl Store {
         .bind(definition)
         .fetch_optional(&self.pool)
         .await?;
-        row.map(|row| row.read(account, definition)).transpose()
+        Ok(row.map(|row| row.read(account, definition)).transpose()?.flatten())
     }
 
     /// In the order of execution; what was not started yet comes last.

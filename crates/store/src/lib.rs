@@ -35,6 +35,7 @@ pub mod migrations;
 pub mod nexmo_accounts;
 pub mod nexmo_secrets;
 pub mod pace;
+pub mod page;
 pub mod partitions;
 pub mod pools;
 pub mod reruns;

@@ -123,6 +123,51 @@ async fn a_value_of_many_takes_a_row_for_many_and_is_found_with_those_that_got_i
     assert_eq!(count(pool, "select count(*) from search_following").await, 0);
 }
 
+/// A step of the walks reads 32 MiB of contexts, or so.
+#[tokio::test]
+async fn large_contexts_are_followed_some_at_a_time() {
+    let app = TestApp::start().await;
+    let (store, pool) = (app.store(), app.store().pool());
+    let definition = app.define(sample::pong()).await;
+    sqlx::query(
+        "insert into instances (id, account_id, definition_id, version, status, started_at, data)
+         select decode(lpad(to_hex(extract(epoch from now())::bigint - 100), 8, '0') || lpad(to_hex(n), 16, '0'), 'hex'),
+             'acme', $1, 1, 'Runnable', now() - interval '100 s',
+             json_build_object('rest', repeat('x', case when n % 2 = 0 then 1 << 20 end), 'order', 'o-' || n)::text
+         from generate_series(1, 200) as n",
+    )
+    .bind(uuid::Uuid::parse_str(&definition).unwrap())
+    .execute(pool)
+    .await
+    .unwrap();
+    let mut steps = 1;
+    while store.follow_instances(Duration::ZERO).await.unwrap() {
+        steps += 1;
+    }
+    assert_eq!((steps, count(pool, FOLLOWED).await), (4, 200));
+    sqlx::raw_sql("update instances set data = replace(data, 'o-', 'p-')").execute(pool).await.unwrap();
+    let found = async || {
+        let mut found = 0;
+        for n in 1..=200 {
+            found += walk(&app, &of_value("order", &format!("p-{n}")), 10).await.len();
+        }
+        found
+    };
+    for expected in [64, 128, 192, 200] {
+        store.follow_unfinished().await.unwrap();
+        assert_eq!((found().await, count(pool, FOLLOWED).await), (expected, 200));
+    }
+    sqlx::raw_sql("update instances set status = 'Complete', completed_at = now()")
+        .execute(pool)
+        .await
+        .unwrap();
+    for expected in [136, 72, 8, 0] {
+        store.follow_unfinished().await.unwrap();
+        assert_eq!(count(pool, FOLLOWED).await, expected);
+    }
+    assert_eq!(walk(&app, &of_value("order", "p-200"), 10).await.len(), 1);
+}
+
 /// A term as the release before wrote it.
 fn former(kind: &str, path: &str, value: &str) -> i64 {
     let digest = Sha256::digest(format!("{kind}\0{path}\0{value}"));

@@ -9,9 +9,9 @@ use uuid::Uuid;
 use super::{DEFINITION, damaged, messages_of};
 use crate::audit::By;
 use crate::control::Controlled;
-use crate::definitions::Page;
 use crate::explain::read_links;
 use crate::messages::MessageState;
+use crate::page::Page;
 use crate::waits::read_id;
 use crate::{Store, StoreError};
 

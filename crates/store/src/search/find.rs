@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use futures::TryStreamExt as _;
 use trunkline_workflow::{AccountId, DefinitionId, Graph, InstanceId, InstanceStatus, Version};
 
 use super::candidates::{Candidates, Range, Wanted, Way};
@@ -58,15 +59,23 @@ impl Store {
         let candidates = Candidates { pool: &self.pool, account, status, definition, page: limit };
         let mut graphs = HashMap::new();
         let mut range = range(search, below);
+        // Of large contexts a few take as long as a search may.
+        let most = if search.looks_inside() { LOOKED_AT } else { MOST_LOOKED_AT };
+        let together = limit.clamp(LOOKED_AT, most);
         while range.below > range.from {
             let piece = candidates.next(&way, range).await?;
-            for ids in piece.ids.chunks(limit.clamp(LOOKED_AT, MOST_LOOKED_AT)) {
+            let mut left = piece.ids.chunks(together).peekable();
+            while let Some(ids) = left.next() {
                 for found in self.look_at(account, search, ids, &mut graphs).await? {
                     if page.items.len() == limit {
                         page.next = page.items.last().map(|last| last.id);
                         return Ok(page);
                     }
                     page.items.push(found);
+                }
+                if left.peek().is_some() && begun.elapsed() >= patience {
+                    page.next = ids.last().copied();
+                    return Ok(page);
                 }
             }
             let Some(reached) = piece.reached else { return Ok(page) };
@@ -201,7 +210,8 @@ impl Store {
         graphs: &mut HashMap<(DefinitionId, Version), Option<Graph>>,
     ) -> Result<Vec<FoundInstance>, StoreError> {
         let bound = |id: Option<&InstanceId>| id.map(|id| id.as_bytes().to_vec());
-        let rows: Vec<Row> = sqlx::query_as(statements::LOAD)
+        // One after the other: contexts are large, and all of them together too large.
+        let mut rows = sqlx::query_as::<_, Row>(statements::LOAD)
             .bind(ids.iter().map(|id| &id.as_bytes()[..]).collect::<Vec<_>>())
             .bind(bound(ids.iter().min()))
             .bind(bound(ids.iter().max()))
@@ -214,10 +224,9 @@ impl Store {
             .bind(search.started_before)
             .bind(search.fingerprint.map(|fingerprint| fingerprint.0))
             .bind(search.looks_inside())
-            .fetch_all(&self.pool)
-            .await?;
-        let mut found = Vec::with_capacity(rows.len());
-        for (
+            .fetch(&self.pool);
+        let mut found = Vec::with_capacity(ids.len());
+        while let Some((
             id,
             definition,
             name,
@@ -229,7 +238,7 @@ impl Store {
             message,
             fingerprint,
             data,
-        ) in rows
+        )) = rows.try_next().await?
         {
             if data.is_some_and(|data| !is_inside(search, &data)) {
                 continue;
@@ -257,6 +266,7 @@ impl Store {
                 failure,
             });
         }
+        drop(rows);
         if let Some(step) = &search.step {
             self.keep_those_at(account, step, &mut found, graphs).await?;
         }

@@ -16,6 +16,9 @@ use crate::{PgConnection, Store, StoreError};
 
 /// Instances of one step of a walk.
 pub(super) const STEP: i64 = 2_000;
+/// Bytes of contexts that one step reads, and one context more. A thousand of a MiB would be as many MiB of memory, and
+/// take longer than a step may.
+pub(super) const STEP_BYTES: i64 = 32 << 20;
 
 #[derive(sqlx::FromRow)]
 struct Passed {
@@ -26,6 +29,7 @@ struct Passed {
     data: String,
     is_open: bool,
     context: i32,
+    is_more: bool,
 }
 
 /// From where on instances have no terms yet.
@@ -67,19 +71,29 @@ impl Store {
             return Ok(false);
         }
         let passed: Vec<Passed> = sqlx::query_as(
-            "select id, account_id, definition_id, version, data, completed_at is null as is_open,
-                 hashtext(data) as context
-             from instances
-             where id >= $1 and id < $2
-             order by id
-             limit $3",
+            "select id, account_id, definition_id, version, data, is_open, hashtext(data) as context, is_more
+             from (
+                 select *, count(*) over () = $3 or sum(size) over () > $4 as is_more,
+                     sum(size) over (order by id) - size as before
+                 from (
+                     select id, account_id, definition_id, version, data, completed_at is null as is_open,
+                         octet_length(data) as size
+                     from instances
+                     where id >= $1 and id < $2
+                     order by id
+                     limit $3
+                 ) next
+             ) next
+             where before < $4
+             order by id",
         )
         .bind(&mark)
         .bind(&horizon)
         .bind(STEP)
+        .bind(STEP_BYTES)
         .fetch_all(&mut *transaction)
         .await?;
-        let more = i64::try_from(passed.len()).is_ok_and(|count| count >= STEP);
+        let more = passed.last().is_some_and(|last| last.is_more);
         // The mark itself is not passed yet.
         let reached = passed.last().map(|last| after(&last.id)).filter(|_| more).unwrap_or(horizon);
         let mut found: Vec<(Term, InstanceId)> = Vec::new();

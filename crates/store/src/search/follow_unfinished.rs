@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use trunkline_workflow::InstanceId;
 
-use super::follow_instances::{STEP, set_mark};
+use super::follow_instances::{STEP, STEP_BYTES, set_mark};
 use super::packed::{FOLLOWED, SEEN, Seen, pack_seen, unpack_seen};
 use super::terms::{Term, Values};
 use super::write_terms::write_new_terms;
@@ -30,42 +30,25 @@ impl Store {
             sqlx::query_scalar("select mark from search_marks where walk = 'following' for update")
                 .fetch_one(&mut *transaction)
                 .await?;
-        let packs: Vec<(Vec<u8>, Vec<u8>, bool)> = sqlx::query_as(
-            "select first, seen, is_more
-             from (
-                 select first, seen, sum(octet_length(seen)) over (order by first) as bytes,
-                     count(*) over () = $2 or sum(octet_length(seen)) over () > $3 as is_more
-                 from (
-                     select first, seen
-                     from search_following
-                     where first > $1
-                     order by first
-                     limit $2
-                 ) next
-             ) next
-             where bytes <= $3
-             order by first",
-        )
-        .bind(&mark)
-        .bind(PACKS)
-        .bind(STEP * i64::try_from(SEEN).expect("a few bytes"))
-        .fetch_all(&mut *transaction)
-        .await?;
-        let is_more = packs.last().is_some_and(|(.., is_more)| *is_more);
-        let packs = packs.into_iter().map(|(first, seen, _)| Ok(Pack { first, seen: unpack_seen(&seen)? }));
-        let packs: Vec<Pack> = packs.collect::<Result<_, StoreError>>()?;
-        let seen: Vec<Seen> = packs.iter().flat_map(|pack| &pack.seen).copied().collect();
-        let now = look(&mut transaction, &seen).await?;
+        let (packs, is_more) = next_packs(&mut transaction, &mark).await?;
+        let all = || packs.iter().flat_map(|pack| &pack.seen).copied();
+        let seen: Vec<Seen> = all().filter(|one| one.id.as_bytes()[..] > mark[..]).collect();
+        let (now, reached) = look(&mut transaction, &seen).await?;
+        let is_looked_at =
+            |id: InstanceId| id.as_bytes()[..] > mark[..] && reached.is_none_or(|reached| id <= reached);
         let is_changed = |one: &&Seen| now.get(&one.id).is_some_and(|now| now.context != one.context);
         let changed: Vec<InstanceId> = seen.iter().filter(is_changed).map(|one| one.id).collect();
         let read_now = read_again(&mut transaction, &changed).await?;
         let stays = |one: &Seen| {
+            if !is_looked_at(one.id) {
+                return Some(*one);
+            }
             let now = now.get(&one.id).filter(|now| now.is_open)?;
             // Of what was just read; it may have been written once more since it was looked at.
             Some(Seen { id: one.id, context: read_now.get(&one.id).copied().unwrap_or(now.context) })
         };
         // Few are left in each: the next walk comes by sooner when they are together.
-        let is_sparse = packs.len() > 1 && seen.len() * 2 < packs.len() * FOLLOWED;
+        let is_sparse = packs.len() > 1 && all().count() * 2 < packs.len() * FOLLOWED;
         let mut left: Vec<&[u8]> = Vec::new();
         let mut stay: Vec<Seen> = Vec::new();
         for pack in &packs {
@@ -83,12 +66,42 @@ impl Store {
             stay.sort_unstable_by_key(|one| one.id);
             write_following(&mut transaction, &stay).await?;
         }
-        let reached = packs.last().map(|last| last.first.clone()).filter(|_| is_more).unwrap_or_default();
-        set_mark(&mut transaction, "following", &reached).await?;
+        let last = reached.or_else(|| all().map(|one| one.id).max().filter(|_| is_more));
+        set_mark(&mut transaction, "following", last.as_ref().map_or(&[], |last| last.as_bytes())).await?;
         transaction.commit().await?;
+        let looked_at = seen.iter().filter(|one| is_looked_at(one.id)).count();
         let open = seen.iter().filter(|one| now.get(&one.id).is_some_and(|now| now.is_open)).count();
-        Ok(is_more && open * 2 < seen.len())
+        Ok(last.is_some() && open * 2 < looked_at)
     }
+}
+
+/// Those with ids behind the mark; whether there are more. The mark may be in the midst of the first one.
+async fn next_packs(connection: &mut PgConnection, mark: &[u8]) -> Result<(Vec<Pack>, bool), StoreError> {
+    let rows: Vec<(Vec<u8>, Vec<u8>, bool)> = sqlx::query_as(
+        "select first, seen, is_more
+         from (
+             select first, seen, sum(octet_length(seen)) over (order by first) as bytes,
+                 count(*) over () = $2 or sum(octet_length(seen)) over () > $3 as is_more
+             from (
+                 select first, seen
+                 from search_following
+                 where first >= coalesce(
+                     (select first from search_following where first <= $1 order by first desc limit 1), $1)
+                 order by first
+                 limit $2
+             ) next
+         ) next
+         where bytes <= $3
+         order by first",
+    )
+    .bind(mark)
+    .bind(PACKS)
+    .bind(STEP * i64::try_from(SEEN).expect("a few bytes"))
+    .fetch_all(connection)
+    .await?;
+    let is_more = rows.last().is_some_and(|(.., is_more)| *is_more);
+    let packs = rows.into_iter().map(|(first, seen, _)| Ok(Pack { first, seen: unpack_seen(&seen)? }));
+    Ok((packs.collect::<Result<_, StoreError>>()?, is_more))
 }
 
 /// In the order of their ids.
@@ -114,23 +127,36 @@ struct Now {
     context: i32,
 }
 
-/// As they are now. Contexts stay where they are: most of them are what they were.
-async fn look(connection: &mut PgConnection, seen: &[Seen]) -> Result<HashMap<InstanceId, Now>, StoreError> {
+/// As they are now. Contexts stay where they are: most of them are what they were. If those are too much for a step,
+/// the last one that was looked at.
+async fn look(
+    connection: &mut PgConnection,
+    seen: &[Seen],
+) -> Result<(HashMap<InstanceId, Now>, Option<InstanceId>), StoreError> {
     let ids: HashSet<InstanceId> = seen.iter().map(|one| one.id).collect();
     let (Some(least), Some(greatest)) = (ids.iter().min(), ids.iter().max()) else {
-        return Ok(HashMap::new());
+        return Ok((HashMap::new(), None));
     };
-    let rows: Vec<(Vec<u8>, bool, i32)> = sqlx::query_as(
-        "select id, completed_at is null, hashtext(data)
-         from instances
-         where id = any($1) and id >= $2 and id <= $3",
+    let rows: Vec<(Vec<u8>, bool, i32, bool)> = sqlx::query_as(
+        "select id, completed_at is null, hashtext(data), is_more
+         from (
+             select id, completed_at, data, sum(octet_length(data)) over () >= $4 as is_more,
+                 sum(octet_length(data)) over (order by id) - octet_length(data) as before
+             from instances
+             where id = any($1) and id >= $2 and id <= $3
+         ) looked_at
+         where before < $4
+         order by id",
     )
     .bind(ids.iter().map(|id| &id.as_bytes()[..]).collect::<Vec<_>>())
     .bind(&least.as_bytes()[..])
     .bind(&greatest.as_bytes()[..])
+    .bind(STEP_BYTES)
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(|(id, is_open, context)| Ok((read_id(&id)?, Now { is_open, context }))).collect()
+    let reached = rows.last().filter(|(.., is_more)| *is_more).map(|(id, ..)| read_id(id)).transpose()?;
+    let now = rows.into_iter().map(|(id, is_open, context, _)| Ok((read_id(&id)?, Now { is_open, context })));
+    Ok((now.collect::<Result<_, StoreError>>()?, reached))
 }
 
 /// Writes the terms that they have got; the hashes of the contexts that these are of.

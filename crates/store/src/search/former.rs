@@ -6,7 +6,7 @@
 use trunkline_workflow::{DefinitionId, Version};
 
 use super::filter::Phone;
-use super::follow_instances::{STEP, set_mark};
+use super::follow_instances::{STEP, STEP_BYTES, set_mark};
 use super::terms::{Term, Values, hash};
 use crate::{PgConnection, Store, StoreError};
 
@@ -33,6 +33,7 @@ struct Passed {
     account_id: Option<String>,
     data: Option<String>,
     is_open: bool,
+    is_more: bool,
 }
 
 impl Store {
@@ -50,19 +51,30 @@ impl Store {
         .await?;
         let Some(mark) = mark else { return Ok(false) };
         let passed: Vec<Passed> = sqlx::query_as(
-            "select o.instance_id as id, i.account_id, i.data, i.id is not null and i.completed_at is null as is_open
+            "select id, account_id, data, is_open, is_more
              from (
-                 select instance_id
-                 from search_open
-                 where instance_id > $1
-                 order by instance_id
-                 limit $2
-             ) o
-             left join instances i on i.id = o.instance_id
-             order by 1",
+                 select *, count(*) over () = $2 or sum(size) over () > $3 as is_more,
+                     sum(size) over (order by id) - size as before
+                 from (
+                     select o.instance_id as id, i.account_id, i.data,
+                         i.id is not null and i.completed_at is null as is_open,
+                         coalesce(octet_length(i.data), 0) as size
+                     from (
+                         select instance_id
+                         from search_open
+                         where instance_id > $1
+                         order by instance_id
+                         limit $2
+                     ) o
+                     left join instances i on i.id = o.instance_id
+                 ) next
+             ) next
+             where before < $3
+             order by id",
         )
         .bind(&mark)
         .bind(STEP)
+        .bind(STEP_BYTES)
         .fetch_all(&mut *transaction)
         .await?;
         write_terms(&mut transaction, &passed).await?;
@@ -71,7 +83,7 @@ impl Store {
             .bind(&ended)
             .execute(&mut *transaction)
             .await?;
-        let full = i64::try_from(passed.len()).is_ok_and(|count| count >= STEP);
+        let full = passed.last().is_some_and(|last| last.is_more);
         let reached = passed.last().map(|last| last.id.clone()).filter(|_| full).unwrap_or_default();
         set_mark(&mut transaction, "open", &reached).await?;
         transaction.commit().await?;

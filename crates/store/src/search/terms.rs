@@ -2,8 +2,12 @@
 //! version.
 
 use std::collections::VecDeque;
+use std::fmt;
 
+use serde::Deserializer;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use trunkline_workflow::{DefinitionId, Version};
 
@@ -55,25 +59,26 @@ pub(super) fn hash<const PARTS: usize>(parts: [&str; PARTS]) -> Term {
 pub(super) struct Values(Vec<(String, String)>);
 
 impl Values {
-    /// Of the context as JSON text; what cannot be read has none.
+    /// Of the context as JSON text; what cannot be read has none. Lists and objects are read one by one when it is their
+    /// turn, because a whole context takes a hundred times as much memory as its text.
     pub(super) fn of(data: &str) -> Self {
-        let data: Value = serde_json::from_str(data).unwrap_or_default();
-        let mut open = VecDeque::from([(String::new(), &data)]);
+        let mut open =
+            VecDeque::from([(String::new(), serde_json::from_str(data).unwrap_or(RawValue::NULL))]);
         let mut values = Vec::new();
         while let Some((path, value)) = open.pop_front() {
             let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-            let text = match value {
-                Value::Object(members) => {
-                    open.extend(members.iter().map(|(name, value)| (below(name), value)));
+            let text = match read(value) {
+                Level::Object(members) => {
+                    open.extend(members.into_iter().map(|(name, value)| (below(&name), value)));
                     continue;
                 }
-                Value::Array(items) => {
-                    let items = items.iter().take(MOST_VALUES).enumerate();
+                Level::Array(items) => {
+                    let items = items.into_iter().enumerate();
                     open.extend(items.map(|(at, value)| (below(&at.to_string()), value)));
                     continue;
                 }
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
+                Level::Value(Value::String(text)) => text,
+                Level::Value(other) => other.to_string(),
             };
             if text.chars().count() > LONGEST_VALUE || path.chars().count() > LONGEST_VALUE {
                 continue;
@@ -103,6 +108,53 @@ impl Values {
 
     pub(super) fn have_phone(&self, phone: &Phone) -> bool {
         self.0.iter().any(|(_, text)| Phone::parse(text).as_ref() == Some(phone))
+    }
+}
+
+/// A value, and what is in it as it is written.
+enum Level<'a> {
+    Object(Vec<(String, &'a RawValue)>),
+    /// The first ones.
+    Array(Vec<&'a RawValue>),
+    Value(Value),
+}
+
+fn read(value: &RawValue) -> Level<'_> {
+    let mut reader = serde_json::Deserializer::from_str(value.get());
+    let read = match value.get().as_bytes().first() {
+        Some(b'{') => reader.deserialize_map(OneLevel),
+        Some(b'[') => reader.deserialize_seq(OneLevel),
+        _ => serde_json::from_str(value.get()).map(Level::Value),
+    };
+    read.unwrap_or(Level::Value(Value::Null))
+}
+
+struct OneLevel;
+
+impl<'de> Visitor<'de> for OneLevel {
+    type Value = Level<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object or a list")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Level::Object(members))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut items = Vec::new();
+        while items.len() < MOST_VALUES
+            && let Some(item) = seq.next_element()?
+        {
+            items.push(item);
+        }
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Level::Array(items))
     }
 }
 

@@ -1,11 +1,11 @@
 //! `GET /definitions/{definitionId}` (spec 2.4).
 
 use axum::extract::State;
+use axum::response::Response;
 
 use super::view::DefinitionView;
 use crate::api::auth::Account;
 use crate::api::error::{AccountErrors, ApiError, ErrorBody};
-use crate::api::json::Json;
 use crate::api::page::{self, PageParams};
 use crate::api::path::DefinitionPath;
 use crate::api::query::Query;
@@ -31,8 +31,8 @@ pub async fn history(
     Account(account): Account,
     path: DefinitionPath,
     query: Query,
-) -> Result<Json<Vec<DefinitionView>>, ApiError> {
+) -> Result<Response, ApiError> {
     let page = page::read(&query)?;
     let versions = state.store.definition_history(&account, path.definition, page).await?;
-    Ok(Json(DefinitionView::list(versions)?))
+    DefinitionView::list(versions, state.store.clone(), account)
 }

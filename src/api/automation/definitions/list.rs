@@ -1,13 +1,13 @@
 //! `GET /definitions` (spec 2.2).
 
 use axum::extract::State;
+use axum::response::Response;
 use utoipa::IntoParams;
 
 use super::input_schema::Status;
 use super::view::DefinitionView;
 use crate::api::auth::Account;
 use crate::api::error::{AccountErrors, ApiError, ErrorBody};
-use crate::api::json::Json;
 use crate::api::page::{self, PageParams};
 use crate::api::query::Query;
 use crate::api::state::ApiState;
@@ -41,7 +41,7 @@ pub async fn list(
     State(state): State<ApiState>,
     Account(account): Account,
     query: Query,
-) -> Result<Json<Vec<DefinitionView>>, ApiError> {
+) -> Result<Response, ApiError> {
     let page = page::read(&query)?;
     let enabled = query.read("status", |text| match text.to_ascii_lowercase().as_str() {
         "enabled" => Some(true),
@@ -49,5 +49,5 @@ pub async fn list(
         _ => None,
     })?;
     let definitions = state.store.list_definitions(&account, enabled, page).await?;
-    Ok(Json(DefinitionView::list(definitions)?))
+    DefinitionView::list(definitions, state.store.clone(), account)
 }

@@ -1,6 +1,7 @@
 //! `GET /definitions/{definitionId}/workflows` (spec 2.7).
 
 use axum::extract::State;
+use axum::response::Response;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use trunkline_store::instances::InstanceFilter;
 use trunkline_workflow::InstanceStatus;
@@ -9,7 +10,7 @@ use utoipa::IntoParams;
 use super::view::{InstanceStatusSchema, InstanceView};
 use crate::api::auth::Account;
 use crate::api::error::{AccountErrors, ApiError, ErrorBody};
-use crate::api::json::Json;
+use crate::api::json;
 use crate::api::page::{self, PageParams};
 use crate::api::path::DefinitionPath;
 use crate::api::query::Query;
@@ -57,7 +58,7 @@ pub async fn list(
     Account(account): Account,
     path: DefinitionPath,
     query: Query,
-) -> Result<Json<Vec<InstanceView>>, ApiError> {
+) -> Result<Response, ApiError> {
     let page = page::read(&query)?;
     let filter = InstanceFilter {
         version: query.version()?,
@@ -67,7 +68,10 @@ pub async fn list(
     };
     let instances = state.store.list_instances(&account, path.definition, filter, page).await?;
     let instances = instances.ok_or(ApiError::DefinitionNotFound(path.definition))?;
-    Ok(Json(instances.into_iter().map(InstanceView::new).collect::<Result<_, _>>()?))
+    json::list(instances, InstanceView::new, move |id| {
+        let (store, account) = (state.store.clone(), account.clone());
+        async move { Ok(store.get_instance(&account, path.definition, id).await?) }
+    })
 }
 
 /// The first moment that is shown as `bound` or later.

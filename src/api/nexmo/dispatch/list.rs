@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use serde::Serialize;
-use trunkline_store::definitions::Page;
 use trunkline_store::dispatches::STATUSES;
+use trunkline_store::page::Page;
 use utoipa::{IntoParams, ToSchema};
 
 use super::view::DispatchView;
