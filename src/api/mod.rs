@@ -13,6 +13,7 @@ pub mod error;
 mod health;
 mod idempotency;
 mod json;
+mod listed;
 mod log_refusals;
 pub mod nexmo;
 pub mod openapi;

@@ -60,7 +60,7 @@ async fn take_connections(
             accepted = Listener::accept(&mut listener) => accepted,
             () = &mut stop => return connections,
         };
-        // Answers are small and complete: waiting for more to send only costs time.
+        // What is to be sent is sent whole, or in portions of a MiB: waiting for more only costs time.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection keeps its delay");
         }

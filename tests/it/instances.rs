@@ -2,8 +2,6 @@
 
 use chrono::DateTime;
 use serde_json::{Value, json};
-use trunkline_store::instances::InstanceFilter;
-use trunkline_store::page::Page;
 use uuid::Uuid;
 
 use crate::support::{TestApp, instance_id, is_timestamp, sample};
@@ -145,17 +143,12 @@ async fn a_list_of_large_contexts_is_as_whole_as_one_of_small_ones() {
     let app = TestApp::start().await;
     let id = app.define(sample::pong()).await;
     let list = format!("/definitions/{id}/workflows");
-    for (bytes, here) in [(10, 1), (600_000, 2), (500_000, 1), ((1 << 20) - 8, 0), (0, 1)] {
+    for bytes in [10, 600_000, 500_000, (1 << 20) - 8, 0] {
         let path = app.start_instance(&id, json!({"x": "y".repeat(bytes)})).await;
         let newest = app.get(&list).await.expect(200);
         let newest = &newest.as_array().unwrap()[0];
         assert_eq!(newest["workflowId"], instance_id(&path).to_string());
         assert_eq!(newest["data"]["x"].as_str().unwrap().len(), bytes);
-        let filter = InstanceFilter::default();
-        let page = Page { limit: 100, offset: 0 };
-        let definition = id.parse().unwrap();
-        let listed = app.store().list_instances(app.account(), definition, filter, page).await.unwrap();
-        assert_eq!(listed.unwrap().here.len(), here, "{bytes}");
     }
     let all = app.get(&list).await.expect(200);
     let sizes = |list: &Value| -> Vec<usize> {

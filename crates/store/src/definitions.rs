@@ -10,7 +10,7 @@ pub(crate) mod find_newest;
 mod list;
 
 pub use find_newest::FIND_NEWEST;
-pub use list::VersionKey;
+pub use list::{Readable, VersionKey};
 
 use chrono::{DateTime, Utc};
 use serde_json::json;

@@ -12,7 +12,8 @@ use trunkline_workflow::{
 };
 use uuid::Uuid;
 
-use crate::page::{HERE, Listed, Page};
+use crate::page::{Listed, Page};
+use crate::waits::read_id;
 use crate::{Store, StoreError};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,21 +66,13 @@ struct Row {
     status: String,
     started_at: DateTime<Utc>,
     completed_at: Option<DateTime<Utc>>,
-    /// Empty if it is left out.
-    data: Option<String>,
+    data: String,
 }
 
 impl Row {
-    fn id(&self) -> Result<InstanceId, StoreError> {
-        InstanceId::from_bytes(&self.id).map_err(|error| StoreError::Damaged(error.to_string()))
-    }
-
-    /// `None`: its context is left out.
-    fn read(self, account: &AccountId, definition: DefinitionId) -> Result<Option<Instance>, StoreError> {
-        let id = self.id()?;
-        let Some(data) = self.data else { return Ok(None) };
-        Ok(Some(Instance {
-            id,
+    fn read(self, account: &AccountId, definition: DefinitionId) -> Result<Instance, StoreError> {
+        Ok(Instance {
+            id: InstanceId::from_bytes(&self.id).map_err(|error| StoreError::Damaged(error.to_string()))?,
             account: account.clone(),
             definition,
             version: self.version,
@@ -87,8 +80,8 @@ impl Row {
                 .ok_or_else(|| StoreError::Damaged(format!("unknown instance status `{}`", self.status)))?,
             started_at: self.started_at,
             completed_at: self.completed_at,
-            data,
-        }))
+            data: self.data,
+        })
     }
 }
 
@@ -114,26 +107,21 @@ struct ErrorRow {
 }
 
 /// Newest first, by the index `instances_of_version`: $1 account, $2 definition, $3 version, $4 status, $5 from, $6 before,
-/// $7 limit, $8 offset, $9 bytes of contexts; those behind them are left out. A test pins the plan.
+/// $7 limit, $8 offset. A test pins the plan.
 pub const LIST: &str = "
-select id, version, status, started_at, completed_at,
-    case when sum(octet_length(data)) over (order by started_at desc, id desc) <= $9 then data end as data
-from (
-    select i.id, i.version, i.status, i.started_at, i.completed_at, i.data
-    from instances i
-    where uuid_hash_extended(i.definition_id, i.version) = uuid_hash_extended($2, $3)
-      and i.account_id = $1 and i.definition_id = $2 and i.version = $3
-      and ($4::text is null or i.status = $4)
-      and ($5::timestamptz is null or i.started_at >= $5)
-      and ($6::timestamptz is null or i.started_at < $6)
-      and exists (
-          select from definition_versions v
-          where v.account_id = $1 and v.definition_id = $2 and v.version = $3 and v.deleted_at is null
-      )
-    order by i.started_at desc, i.id desc
-    limit $7 offset $8
-) page
-order by started_at desc, id desc";
+select i.id, octet_length(i.data)::bigint
+from instances i
+where uuid_hash_extended(i.definition_id, i.version) = uuid_hash_extended($2, $3)
+  and i.account_id = $1 and i.definition_id = $2 and i.version = $3
+  and ($4::text is null or i.status = $4)
+  and ($5::timestamptz is null or i.started_at >= $5)
+  and ($6::timestamptz is null or i.started_at < $6)
+  and exists (
+      select from definition_versions v
+      where v.account_id = $1 and v.definition_id = $2 and v.version = $3 and v.deleted_at is null
+  )
+order by i.started_at desc, i.id desc
+limit $7 offset $8";
 
 impl Store {
     /// Newest first; `None`: there is no such definition.
@@ -143,7 +131,7 @@ impl Store {
         definition: DefinitionId,
         filter: InstanceFilter,
         page: Page,
-    ) -> Result<Option<Listed<Instance, InstanceId>>, StoreError> {
+    ) -> Result<Option<Vec<Listed<InstanceId>>>, StoreError> {
         let newest: Option<Version> = sqlx::query_scalar(
             "select newest_version
              from definitions
@@ -154,7 +142,7 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         let Some(newest) = newest else { return Ok(None) };
-        let rows: Vec<Row> = sqlx::query_as(LIST)
+        let rows: Vec<(Vec<u8>, i64)> = sqlx::query_as(LIST)
             .bind(account.as_str())
             .bind(definition)
             .bind(filter.version.unwrap_or(newest))
@@ -163,18 +151,37 @@ impl Store {
             .bind(filter.started_before)
             .bind(page.limit)
             .bind(page.offset)
-            .bind(HERE)
             .fetch_all(&self.pool)
             .await?;
-        let mut listed = Listed { here: Vec::with_capacity(rows.len()), left: Vec::new() };
-        for row in rows {
-            let id = row.id()?;
-            match row.read(account, definition)? {
-                Some(instance) => listed.here.push(instance),
-                None => listed.left.push(id),
-            }
-        }
-        Ok(Some(listed))
+        let listed = rows.into_iter().map(|(id, bytes)| Ok(Listed { key: read_id(&id)?, bytes }));
+        listed.collect::<Result<_, StoreError>>().map(Some)
+    }
+
+    /// Those of the ids that there are under this definition, in the order of the list.
+    pub async fn get_instances(
+        &self,
+        account: &AccountId,
+        definition: DefinitionId,
+        ids: &[InstanceId],
+    ) -> Result<Vec<Instance>, StoreError> {
+        let bound = |id: Option<&InstanceId>| id.map(|id| id.as_bytes().to_vec());
+        let rows: Vec<Row> = sqlx::query_as(
+            "select i.id, i.version, i.status, i.started_at, i.completed_at, i.data
+             from instances i
+             join definition_versions v
+                 on v.account_id = i.account_id and v.definition_id = i.definition_id and v.version = i.version
+             where i.id = any($1) and i.id >= $2 and i.id <= $3
+                 and i.account_id = $4 and i.definition_id = $5 and v.deleted_at is null
+             order by i.started_at desc, i.id desc",
+        )
+        .bind(ids.iter().map(|id| &id.as_bytes()[..]).collect::<Vec<_>>())
+        .bind(bound(ids.iter().min()))
+        .bind(bound(ids.iter().max()))
+        .bind(account.as_str())
+        .bind(definition)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(|row| row.read(account, definition)).collect()
     }
 
     /// `None`: there is none of this id under this definition.
@@ -196,7 +203,7 @@ impl Store {
         .bind(definition)
         .fetch_optional(&self.pool)
         .await?;
-        Ok(row.map(|row| row.read(account, definition)).transpose()?.flatten())
+        row.map(|row| row.read(account, definition)).transpose()
     }
 
     /// In the order of execution; what was not started yet comes last.

@@ -7,13 +7,9 @@ pub struct Page {
     pub offset: i64,
 }
 
-/// A slice whose items may be large: five hundred of a MiB. What is there of it, and by what the items behind that are
-/// asked for, one by one and in their order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed<T, K> {
-    pub here: Vec<T>,
-    pub left: Vec<K>,
+/// An item of a list of large items: by what it is asked for, and the bytes of its texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listed<K> {
+    pub key: K,
+    pub bytes: i64,
 }
-
-/// Bytes of what is there.
-pub(crate) const HERE: i64 = 1 << 20;

@@ -148,7 +148,8 @@ async fn each_statement_goes_through_its_index_and_scans_nothing() {
         .bind(None::<chrono::DateTime<chrono::Utc>>)
         .bind(None::<chrono::DateTime<chrono::Utc>>)
         .bind(None::<i64>)
-        .bind(true);
+        .bind(true)
+        .bind(8_i64 << 20);
         let count = sqlx::query_scalar::<_, Value>(sqlx::AssertSqlSafe(format!(
             "explain (format json) {}",
             statements::COUNT_TERM
@@ -195,8 +196,7 @@ async fn each_statement_goes_through_its_index_and_scans_nothing() {
             .bind(none_at)
             .bind(none_at)
             .bind(50_i64)
-            .bind(0_i64)
-            .bind(1_i64 << 20);
+            .bind(0_i64);
         let waits = sqlx::query_scalar::<_, Value>(explain(events::FIND_WAITS))
             .bind("acme")
             .bind(vec!["sms:110".to_owned(), "sms:6500000000".to_owned()])

@@ -168,6 +168,58 @@ async fn large_contexts_are_followed_some_at_a_time() {
     assert_eq!(walk(&app, &of_value("order", "p-200"), 10).await.len(), 1);
 }
 
+/// What is left of rows is put together, also of rows that are not neighbours: then their ids are not in the order of the
+/// rows.
+#[tokio::test]
+async fn rows_whose_ids_overlap_are_followed_all() {
+    const ROW: usize = 240;
+    let app = TestApp::start().await;
+    let (store, pool) = (app.store(), app.store().pool());
+    let definition = app.define(sample::pong()).await;
+    sqlx::query(
+        "insert into instances (id, account_id, definition_id, version, status, started_at, data)
+         select decode(lpad(to_hex(extract(epoch from now())::bigint - 100), 8, '0') || lpad(to_hex(n), 16, '0'), 'hex'),
+             'acme', $1, 1, 'Runnable', now() - interval '100 s', json_build_object('kind', 'k0')::text
+         from generate_series(0, $2 - 1) as n",
+    )
+    .bind(uuid::Uuid::parse_str(&definition).unwrap())
+    .bind(i64::try_from(18 * ROW).unwrap())
+    .execute(pool)
+    .await
+    .unwrap();
+    while store.follow_instances(Duration::ZERO).await.unwrap() {}
+    let end = async |numbers: Vec<usize>| {
+        sqlx::query(
+            "update instances
+             set status = 'Complete', completed_at = now()
+             where id in (
+                 select id
+                 from (select id, row_number() over (order by id) - 1 as n from instances) i
+                 where n = any($1)
+             )",
+        )
+        .bind(numbers.into_iter().map(|n| i64::try_from(n).unwrap()).collect::<Vec<_>>())
+        .execute(pool)
+        .await
+        .unwrap();
+    };
+    let follow = async || {
+        for _ in 0..4 {
+            store.follow_unfinished().await.unwrap();
+        }
+    };
+    end(vec![8 * ROW + 5, 15 * ROW + 5]).await;
+    follow().await;
+    end((0..300).map(|n| n * 6).collect()).await;
+    follow().await;
+    sqlx::raw_sql("update instances set data = replace(data, 'k0', 'k1') where completed_at is null")
+        .execute(pool)
+        .await
+        .unwrap();
+    follow().await;
+    assert!(walk(&app, &of_value("kind", "k1"), 500).await == of_kind(pool, "k1").await);
+}
+
 /// A term as the release before wrote it.
 fn former(kind: &str, path: &str, value: &str) -> i64 {
     let digest = Sha256::digest(format!("{kind}\0{path}\0{value}"));

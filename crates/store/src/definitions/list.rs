@@ -1,10 +1,10 @@
-//! Definitions in lists. Those that are too large to be there together are left to be asked for one by one.
+//! Definitions in lists: which, and how large they are; then they themselves, as many as are wanted at a time.
 
 use chrono::{DateTime, Utc};
 use trunkline_workflow::{AccountId, DefinitionId, Trigger, Version};
 
 use super::{Definition, EXTRAS, STEPS, VersionId};
-use crate::page::{HERE, Listed, Page};
+use crate::page::{Listed, Page};
 use crate::sealing::Unlocked;
 use crate::{Store, StoreError};
 
@@ -19,68 +19,40 @@ struct Row {
     subaccount_id: Option<String>,
     trigger: String,
     enabled: bool,
+    steps: String,
+    extras: String,
     created_at: DateTime<Utc>,
-    /// Empty if it is left out.
-    texts: Option<Vec<String>>,
 }
 
 impl Row {
-    /// `None`: it is left out.
-    fn read(self, unlocked: Unlocked<'_>, account: &AccountId) -> Result<Option<Definition>, StoreError> {
-        let Some([steps, extras]) = self.texts.as_deref() else { return Ok(None) };
+    fn read(self, unlocked: Unlocked<'_>, account: &AccountId) -> Result<Definition, StoreError> {
         let id = VersionId::new(account, self.definition_id, self.version);
-        let extras = unlocked.unseal_or_plain(id.place(EXTRAS), extras)?;
-        Ok(Some(Definition {
+        let steps = unlocked.unseal_or_plain(id.place(STEPS), &self.steps)?;
+        let extras = unlocked.unseal_or_plain(id.place(EXTRAS), &self.extras)?;
+        Ok(Definition {
             account: account.clone(),
             id: self.definition_id,
             version: self.version,
+            name: self.name,
             subaccount: self.subaccount_id,
             trigger: Trigger::parse(&self.trigger)
                 .ok_or_else(|| StoreError::Damaged(format!("unknown trigger `{}`", self.trigger)))?,
             enabled: self.enabled,
-            steps: unlocked.unseal_or_plain(id.place(STEPS), steps)?,
+            steps,
             extras: serde_json::from_str(&extras)
                 .map_err(|error| StoreError::Damaged(format!("extras: {error}")))?,
             created_at: self.created_at,
-            name: self.name,
-        }))
+        })
     }
 }
 
-/// What can be read of a list. A version that cannot is left out, and in the log, so that it does not take the
-/// others with it; when none can be read that is an error, as an empty list would be a lie.
-fn read_all(
-    rows: Vec<Row>,
-    unlocked: Unlocked<'_>,
-    account: &AccountId,
-) -> Result<Listed<Definition, VersionKey>, StoreError> {
-    let mut listed = Listed { here: Vec::with_capacity(rows.len()), left: Vec::new() };
-    let mut unreadable = None;
-    for row in rows {
-        let key = (row.definition_id, row.version);
-        match row.read(unlocked, account) {
-            Ok(Some(definition)) => listed.here.push(definition),
-            Ok(None) => listed.left.push(key),
-            Err(error) => {
-                tell(account, key, &error);
-                unreadable = Some(error);
-            }
-        }
-    }
-    match unreadable {
-        Some(error) if listed.here.is_empty() => Err(error),
-        _ => Ok(listed),
-    }
-}
-
-fn tell(account: &AccountId, (id, version): VersionKey, error: &StoreError) {
-    tracing::error!(
-        account.id = %account,
-        definition.id = %id,
-        definition.version = version,
-        error = %error,
-        "a definition cannot be read and is left out of a list"
-    );
+/// What can be read of a list. A version that cannot is left out, and in the log, so that it does not take the others
+/// with it.
+#[derive(Debug)]
+pub struct Readable {
+    pub definitions: Vec<Definition>,
+    /// Why one was left out. When none can be read that is an error, as an empty list would be a lie.
+    pub left_out: Option<StoreError>,
 }
 
 impl Store {
@@ -90,36 +62,23 @@ impl Store {
         account: &AccountId,
         enabled: Option<bool>,
         page: Page,
-    ) -> Result<Listed<Definition, VersionKey>, StoreError> {
-        let unlocked = self.keys().await?;
-        let rows: Vec<Row> = sqlx::query_as(
-            "select definition_id, version, name, subaccount_id, trigger, enabled, created_at,
-                 case
-                     when sum(octet_length(steps) + octet_length(extras))
-                         over (order by created_at desc, definition_id) <= $5
-                     then array[steps, extras]
-                 end as texts
-             from (
-                 select v.definition_id, v.version, v.name, v.subaccount_id, v.trigger, v.enabled, v.steps,
-                     v.extras, d.created_at
-                 from definitions d
-                 join definition_versions v
-                     on v.account_id = d.account_id and v.definition_id = d.id and v.newest
-                 where d.account_id = $1 and d.newest_version is not null
-                     and ($2::bool is null or v.enabled = $2)
-                 order by d.created_at desc, d.id
-                 limit $3 offset $4
-             ) page
-             order by created_at desc, definition_id",
+    ) -> Result<Vec<Listed<VersionKey>>, StoreError> {
+        let rows: Vec<(DefinitionId, Version, i64)> = sqlx::query_as(
+            "select v.definition_id, v.version, octet_length(v.steps)::bigint + octet_length(v.extras)
+             from definitions d
+             join definition_versions v on v.account_id = d.account_id and v.definition_id = d.id and v.newest
+             where d.account_id = $1 and d.newest_version is not null
+                 and ($2::bool is null or v.enabled = $2)
+             order by d.created_at desc, d.id
+             limit $3 offset $4",
         )
         .bind(account.as_str())
         .bind(enabled)
         .bind(page.limit)
         .bind(page.offset)
-        .bind(HERE)
         .fetch_all(&self.pool)
         .await?;
-        read_all(rows, unlocked, account)
+        Ok(listed(rows))
     }
 
     /// A definition's versions, the newest first; empty when there is no such definition.
@@ -128,55 +87,67 @@ impl Store {
         account: &AccountId,
         id: DefinitionId,
         page: Page,
-    ) -> Result<Listed<Definition, VersionKey>, StoreError> {
-        let unlocked = self.keys().await?;
-        let rows: Vec<Row> = sqlx::query_as(
-            "select definition_id, version, name, subaccount_id, trigger, enabled, created_at,
-                 case
-                     when sum(octet_length(steps) + octet_length(extras)) over (order by version desc) <= $5
-                     then array[steps, extras]
-                 end as texts
-             from (
-                 select v.definition_id, v.version, v.name, v.subaccount_id, v.trigger, v.enabled, v.steps,
-                     v.extras, d.created_at
-                 from definition_versions v
-                 join definitions d on d.account_id = v.account_id and d.id = v.definition_id
-                 where v.account_id = $1 and v.definition_id = $2 and v.deleted_at is null
-                 order by v.version desc
-                 limit $3 offset $4
-             ) page
-             order by version desc",
+    ) -> Result<Vec<Listed<VersionKey>>, StoreError> {
+        let rows: Vec<(DefinitionId, Version, i64)> = sqlx::query_as(
+            "select definition_id, version, octet_length(steps)::bigint + octet_length(extras)
+             from definition_versions
+             where account_id = $1 and definition_id = $2 and deleted_at is null
+             order by version desc
+             limit $3 offset $4",
         )
         .bind(account.as_str())
         .bind(id)
         .bind(page.limit)
         .bind(page.offset)
-        .bind(HERE)
         .fetch_all(&self.pool)
         .await?;
-        read_all(rows, unlocked, account)
+        Ok(listed(rows))
     }
 
-    /// One that a list left; `None` if it has been deleted meanwhile, or cannot be read.
-    pub async fn listed_definition(
+    /// Those of the versions that there are, in the order of both lists.
+    pub async fn get_versions(
         &self,
         account: &AccountId,
-        key: VersionKey,
-    ) -> Result<Option<Definition>, StoreError> {
+        keys: &[VersionKey],
+    ) -> Result<Readable, StoreError> {
         let unlocked = self.keys().await?;
-        let row: Option<Row> = sqlx::query_as(
-            "select v.definition_id, v.version, v.name, v.subaccount_id, v.trigger, v.enabled, d.created_at,
-                 array[v.steps, v.extras] as texts
-             from definition_versions v
+        let (ids, versions): (Vec<DefinitionId>, Vec<Version>) = keys.iter().copied().unzip();
+        let rows: Vec<Row> = sqlx::query_as(
+            "select v.definition_id, v.version, v.name, v.subaccount_id, v.trigger, v.enabled, v.steps, v.extras,
+                 d.created_at
+             from unnest($2::uuid[], $3::int[]) as k (id, version)
+             join definition_versions v
+                 on v.account_id = $1 and v.definition_id = k.id and v.version = k.version
+                 and v.deleted_at is null
              join definitions d on d.account_id = v.account_id and d.id = v.definition_id
-             where v.account_id = $1 and v.definition_id = $2 and v.version = $3 and v.deleted_at is null",
+             order by d.created_at desc, d.id, v.version desc",
         )
         .bind(account.as_str())
-        .bind(key.0)
-        .bind(key.1)
-        .fetch_optional(&self.pool)
+        .bind(ids)
+        .bind(versions)
+        .fetch_all(&self.pool)
         .await?;
-        let read = row.map(|row| row.read(unlocked, account)).transpose();
-        Ok(read.inspect_err(|error| tell(account, key, error)).ok().flatten().flatten())
+        let mut readable = Readable { definitions: Vec::with_capacity(rows.len()), left_out: None };
+        for row in rows {
+            let (id, version) = (row.definition_id, row.version);
+            match row.read(unlocked, account) {
+                Ok(definition) => readable.definitions.push(definition),
+                Err(error) => {
+                    tracing::error!(
+                        account.id = %account,
+                        definition.id = %id,
+                        definition.version = version,
+                        error = %error,
+                        "a definition cannot be read and is left out of a list"
+                    );
+                    readable.left_out = Some(error);
+                }
+            }
+        }
+        Ok(readable)
     }
+}
+
+fn listed(rows: Vec<(DefinitionId, Version, i64)>) -> Vec<Listed<VersionKey>> {
+    rows.into_iter().map(|(id, version, bytes)| Listed { key: (id, version), bytes }).collect()
 }

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use futures::TryStreamExt as _;
 use trunkline_workflow::{AccountId, DefinitionId, Graph, InstanceId, InstanceStatus, Version};
 
 use super::candidates::{Candidates, Range, Wanted, Way};
@@ -21,6 +20,8 @@ const MOST_VERSIONS: usize = 64;
 /// Candidates that are looked at together; more for a longer page.
 const LOOKED_AT: usize = 250;
 const MOST_LOOKED_AT: usize = 2_500;
+/// Bytes of their contexts, and one context more.
+const LOOKED_AT_BYTES: i64 = 8 << 20;
 /// What an id's second may be apart from the database's time of the start.
 const SKEW: i64 = 600;
 /// Terms with more instances count as equally many, and so do those with more rows of shared ones.
@@ -40,6 +41,7 @@ type Row = (
     Option<String>,
     Option<i64>,
     Option<String>,
+    bool,
 );
 
 impl Store {
@@ -59,24 +61,25 @@ impl Store {
         let candidates = Candidates { pool: &self.pool, account, status, definition, page: limit };
         let mut graphs = HashMap::new();
         let mut range = range(search, below);
-        // Of large contexts a few take as long as a search may.
-        let most = if search.looks_inside() { LOOKED_AT } else { MOST_LOOKED_AT };
-        let together = limit.clamp(LOOKED_AT, most);
         while range.below > range.from {
             let piece = candidates.next(&way, range).await?;
-            let mut left = piece.ids.chunks(together).peekable();
-            while let Some(ids) = left.next() {
-                for found in self.look_at(account, search, ids, &mut graphs).await? {
+            let mut ids = &piece.ids[..];
+            while !ids.is_empty() {
+                let together = ids.len().min(limit.clamp(LOOKED_AT, MOST_LOOKED_AT));
+                let (some, looked_at) = self.look_at(account, search, &ids[..together], &mut graphs).await?;
+                for found in some {
                     if page.items.len() == limit {
                         page.next = page.items.last().map(|last| last.id);
                         return Ok(page);
                     }
                     page.items.push(found);
                 }
-                if left.peek().is_some() && begun.elapsed() >= patience {
-                    page.next = ids.last().copied();
+                let (passed, left) = ids.split_at(looked_at);
+                if !left.is_empty() && begun.elapsed() >= patience {
+                    page.next = passed.last().copied();
                     return Ok(page);
                 }
+                ids = left;
             }
             let Some(reached) = piece.reached else { return Ok(page) };
             range.below = reached;
@@ -97,7 +100,7 @@ impl Store {
         let mut found = Vec::with_capacity(ids.len());
         for ids in ids.chunks(MOST_LOOKED_AT) {
             let every = InstanceSearch::default();
-            found.extend(self.look_at(account, &every, ids, &mut HashMap::new()).await?);
+            found.extend(self.look_at(account, &every, ids, &mut HashMap::new()).await?.0);
         }
         Ok(found)
     }
@@ -201,17 +204,17 @@ impl Store {
         Ok(rarest.1)
     }
 
-    /// Which of the candidates are what is asked for, the newest first.
+    /// Which of the candidates are what is asked for, the newest first; how many of them it looked at, which are all
+    /// unless their contexts are too much.
     async fn look_at(
         &self,
         account: &AccountId,
         search: &InstanceSearch,
         ids: &[InstanceId],
         graphs: &mut HashMap<(DefinitionId, Version), Option<Graph>>,
-    ) -> Result<Vec<FoundInstance>, StoreError> {
+    ) -> Result<(Vec<FoundInstance>, usize), StoreError> {
         let bound = |id: Option<&InstanceId>| id.map(|id| id.as_bytes().to_vec());
-        // One after the other: contexts are large, and all of them together too large.
-        let mut rows = sqlx::query_as::<_, Row>(statements::LOAD)
+        let rows: Vec<Row> = sqlx::query_as(statements::LOAD)
             .bind(ids.iter().map(|id| &id.as_bytes()[..]).collect::<Vec<_>>())
             .bind(bound(ids.iter().min()))
             .bind(bound(ids.iter().max()))
@@ -224,9 +227,18 @@ impl Store {
             .bind(search.started_before)
             .bind(search.fingerprint.map(|fingerprint| fingerprint.0))
             .bind(search.looks_inside())
-            .fetch(&self.pool);
-        let mut found = Vec::with_capacity(ids.len());
-        while let Some((
+            .bind(LOOKED_AT_BYTES)
+            .fetch_all(&self.pool)
+            .await?;
+        let looked_at = match rows.last() {
+            Some((last, .., true)) => {
+                let last = read_id(last)?;
+                ids.iter().position(|id| *id == last).map_or(ids.len(), |at| at + 1)
+            }
+            _ => ids.len(),
+        };
+        let mut found = Vec::with_capacity(rows.len());
+        for (
             id,
             definition,
             name,
@@ -238,7 +250,8 @@ impl Store {
             message,
             fingerprint,
             data,
-        )) = rows.try_next().await?
+            _,
+        ) in rows
         {
             if data.is_some_and(|data| !is_inside(search, &data)) {
                 continue;
@@ -266,11 +279,10 @@ impl Store {
                 failure,
             });
         }
-        drop(rows);
         if let Some(step) = &search.step {
             self.keep_those_at(account, step, &mut found, graphs).await?;
         }
-        Ok(found)
+        Ok((found, looked_at))
     }
 
     /// Those that failed at the step, and the unfinished ones that are at it.

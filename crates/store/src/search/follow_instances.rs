@@ -73,7 +73,7 @@ impl Store {
         let passed: Vec<Passed> = sqlx::query_as(
             "select id, account_id, definition_id, version, data, is_open, hashtext(data) as context, is_more
              from (
-                 select *, count(*) over () = $3 or sum(size) over () > $4 as is_more,
+                 select *, count(*) over () = $3 or sum(size) over () >= $4 as is_more,
                      sum(size) over (order by id) - size as before
                  from (
                      select id, account_id, definition_id, version, data, completed_at is null as is_open,

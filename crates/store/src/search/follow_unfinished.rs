@@ -30,30 +30,52 @@ impl Store {
             sqlx::query_scalar("select mark from search_marks where walk = 'following' for update")
                 .fetch_one(&mut *transaction)
                 .await?;
-        let (packs, is_more) = next_packs(&mut transaction, &mark).await?;
-        let all = || packs.iter().flat_map(|pack| &pack.seen).copied();
-        let seen: Vec<Seen> = all().filter(|one| one.id.as_bytes()[..] > mark[..]).collect();
-        let (now, reached) = look(&mut transaction, &seen).await?;
-        let is_looked_at =
-            |id: InstanceId| id.as_bytes()[..] > mark[..] && reached.is_none_or(|reached| id <= reached);
+        let packs: Vec<(Vec<u8>, Vec<u8>, bool)> = sqlx::query_as(
+            "select first, seen, is_more
+             from (
+                 select first, seen, sum(octet_length(seen)) over (order by first) as bytes,
+                     count(*) over () = $2 or sum(octet_length(seen)) over () > $3 as is_more
+                 from (
+                     select first, seen
+                     from search_following
+                     where first > $1
+                     order by first
+                     limit $2
+                 ) next
+             ) next
+             where bytes <= $3
+             order by first",
+        )
+        .bind(&mark)
+        .bind(PACKS)
+        .bind(STEP * i64::try_from(SEEN).expect("a few bytes"))
+        .fetch_all(&mut *transaction)
+        .await?;
+        let mut is_more = packs.last().is_some_and(|(.., is_more)| *is_more);
+        let packs = packs.into_iter().map(|(first, seen, _)| Ok(Pack { first, seen: unpack_seen(&seen)? }));
+        let mut packs: Vec<Pack> = packs.collect::<Result<_, StoreError>>()?;
+        let seen: Vec<Seen> = packs.iter().flat_map(|pack| &pack.seen).copied().collect();
+        let (now, last) = look(&mut transaction, &seen).await?;
+        // The next step begins behind it, which may be in the midst of a row.
+        let rest = last.map(|last| cut(&mut packs, last)).unwrap_or_default();
+        is_more |= last.is_some();
+        let seen: Vec<Seen> = packs.iter().flat_map(|pack| &pack.seen).copied().collect();
         let is_changed = |one: &&Seen| now.get(&one.id).is_some_and(|now| now.context != one.context);
         let changed: Vec<InstanceId> = seen.iter().filter(is_changed).map(|one| one.id).collect();
         let read_now = read_again(&mut transaction, &changed).await?;
         let stays = |one: &Seen| {
-            if !is_looked_at(one.id) {
-                return Some(*one);
-            }
             let now = now.get(&one.id).filter(|now| now.is_open)?;
             // Of what was just read; it may have been written once more since it was looked at.
             Some(Seen { id: one.id, context: read_now.get(&one.id).copied().unwrap_or(now.context) })
         };
         // Few are left in each: the next walk comes by sooner when they are together.
-        let is_sparse = packs.len() > 1 && all().count() * 2 < packs.len() * FOLLOWED;
+        let is_sparse = packs.len() > 1 && seen.len() * 2 < packs.len() * FOLLOWED;
         let mut left: Vec<&[u8]> = Vec::new();
         let mut stay: Vec<Seen> = Vec::new();
-        for pack in &packs {
+        for (nth, pack) in packs.iter().enumerate() {
             let still: Vec<Seen> = pack.seen.iter().filter_map(stays).collect();
-            if is_sparse || still != pack.seen {
+            let is_cut = !rest.is_empty() && nth + 1 == packs.len();
+            if is_sparse || is_cut || still != pack.seen {
                 left.push(&pack.first);
                 stay.extend(still);
             }
@@ -65,43 +87,14 @@ impl Store {
                 .await?;
             stay.sort_unstable_by_key(|one| one.id);
             write_following(&mut transaction, &stay).await?;
+            write_following(&mut transaction, &rest).await?;
         }
-        let last = reached.or_else(|| all().map(|one| one.id).max().filter(|_| is_more));
-        set_mark(&mut transaction, "following", last.as_ref().map_or(&[], |last| last.as_bytes())).await?;
+        let reached = packs.last().map(|last| last.first.clone()).filter(|_| is_more).unwrap_or_default();
+        set_mark(&mut transaction, "following", &reached).await?;
         transaction.commit().await?;
-        let looked_at = seen.iter().filter(|one| is_looked_at(one.id)).count();
         let open = seen.iter().filter(|one| now.get(&one.id).is_some_and(|now| now.is_open)).count();
-        Ok(last.is_some() && open * 2 < looked_at)
+        Ok(is_more && open * 2 < seen.len())
     }
-}
-
-/// Those with ids behind the mark; whether there are more. The mark may be in the midst of the first one.
-async fn next_packs(connection: &mut PgConnection, mark: &[u8]) -> Result<(Vec<Pack>, bool), StoreError> {
-    let rows: Vec<(Vec<u8>, Vec<u8>, bool)> = sqlx::query_as(
-        "select first, seen, is_more
-         from (
-             select first, seen, sum(octet_length(seen)) over (order by first) as bytes,
-                 count(*) over () = $2 or sum(octet_length(seen)) over () > $3 as is_more
-             from (
-                 select first, seen
-                 from search_following
-                 where first >= coalesce(
-                     (select first from search_following where first <= $1 order by first desc limit 1), $1)
-                 order by first
-                 limit $2
-             ) next
-         ) next
-         where bytes <= $3
-         order by first",
-    )
-    .bind(mark)
-    .bind(PACKS)
-    .bind(STEP * i64::try_from(SEEN).expect("a few bytes"))
-    .fetch_all(connection)
-    .await?;
-    let is_more = rows.last().is_some_and(|(.., is_more)| *is_more);
-    let packs = rows.into_iter().map(|(first, seen, _)| Ok(Pack { first, seen: unpack_seen(&seen)? }));
-    Ok((packs.collect::<Result<_, StoreError>>()?, is_more))
 }
 
 /// In the order of their ids.
@@ -127,26 +120,42 @@ struct Now {
     context: i32,
 }
 
+/// Leaves what comes behind the last one that was looked at to the next step; what of its own row does.
+fn cut(packs: &mut Vec<Pack>, last: InstanceId) -> Vec<Seen> {
+    let place = |pack: &Pack| pack.seen.iter().position(|one| one.id == last);
+    let Some((pack, at)) = packs.iter().enumerate().find_map(|(nth, pack)| Some((nth, place(pack)?))) else {
+        return Vec::new();
+    };
+    packs.truncate(pack + 1);
+    packs[pack].seen.split_off(at + 1)
+}
+
 /// As they are now. Contexts stay where they are: most of them are what they were. If those are too much for a step,
-/// the last one that was looked at.
+/// the last one that was looked at, in the order in which they are given.
 async fn look(
     connection: &mut PgConnection,
     seen: &[Seen],
 ) -> Result<(HashMap<InstanceId, Now>, Option<InstanceId>), StoreError> {
-    let ids: HashSet<InstanceId> = seen.iter().map(|one| one.id).collect();
+    let mut known = HashSet::with_capacity(seen.len());
+    let ids: Vec<InstanceId> = seen.iter().map(|one| one.id).filter(|id| known.insert(*id)).collect();
     let (Some(least), Some(greatest)) = (ids.iter().min(), ids.iter().max()) else {
         return Ok((HashMap::new(), None));
     };
+    // `offset 0`: instances are looked up by the index, whatever they are joined with.
     let rows: Vec<(Vec<u8>, bool, i32, bool)> = sqlx::query_as(
         "select id, completed_at is null, hashtext(data), is_more
          from (
-             select id, completed_at, data, sum(octet_length(data)) over () >= $4 as is_more,
-                 sum(octet_length(data)) over (order by id) - octet_length(data) as before
-             from instances
-             where id = any($1) and id >= $2 and id <= $3
+             select i.*, s.nth, sum(size) over () >= $4 as is_more, sum(size) over (order by s.nth) - size as before
+             from (
+                 select id, completed_at, data, octet_length(data) as size
+                 from instances
+                 where id = any($1) and id >= $2 and id <= $3
+                 offset 0
+             ) i
+             join unnest($1::bytea[]) with ordinality as s (id, nth) on s.id = i.id
          ) looked_at
          where before < $4
-         order by id",
+         order by nth",
     )
     .bind(ids.iter().map(|id| &id.as_bytes()[..]).collect::<Vec<_>>())
     .bind(&least.as_bytes()[..])

@@ -53,7 +53,7 @@ impl Store {
         let passed: Vec<Passed> = sqlx::query_as(
             "select id, account_id, data, is_open, is_more
              from (
-                 select *, count(*) over () = $2 or sum(size) over () > $3 as is_more,
+                 select *, count(*) over () = $2 or sum(size) over () >= $3 as is_more,
                      sum(size) over (order by id) - size as before
                  from (
                      select o.instance_id as id, i.account_id, i.data,

@@ -168,21 +168,29 @@ select (
 
 /// The candidates themselves, as far as the conditions hold. $1 ids, $2 the least, $3 the greatest of them, $4
 /// account, $5 status, $6 definition, $7 version, $8 subaccount, $9 from, $10 before, $11 fingerprint, $12 with
-/// contexts.
+/// contexts, $13 bytes of contexts; behind them it stops, and the last column says so.
 pub const LOAD: &str = "
-select i.id, i.definition_id, v.name, i.version, i.status, i.started_at, i.completed_at, f.step, f.message,
-    f.fingerprint, case when $12 then i.data end
-from instances i
-join definition_versions v on v.account_id = i.account_id and v.definition_id = i.definition_id
-    and v.version = i.version and v.deleted_at is null
-left join failures f on f.instance_id = i.id and f.instance_id >= $2 and f.instance_id <= $3
-where i.id = any($1) and i.id >= $2 and i.id <= $3
-    and i.account_id = $4
-    and ($5::text is null or i.status = $5)
-    and ($6::uuid is null or i.definition_id = $6)
-    and ($7::int is null or i.version = $7)
-    and ($8::text is null or v.subaccount_id = $8)
-    and ($9::timestamptz is null or i.started_at >= $9)
-    and ($10::timestamptz is null or i.started_at < $10)
-    and ($11::bigint is null or f.fingerprint = $11)
-order by i.id desc";
+select id, definition_id, name, version, status, started_at, completed_at, step, message, fingerprint,
+    case when $12 then data end, is_more
+from (
+    select *, sum(size) over () >= $13 as is_more, sum(size) over (order by id desc) - size as before
+    from (
+        select i.id, i.definition_id, v.name, i.version, i.status, i.started_at, i.completed_at, f.step, f.message,
+            f.fingerprint, i.data, case when $12 then octet_length(i.data) else 0 end as size
+        from instances i
+        join definition_versions v on v.account_id = i.account_id and v.definition_id = i.definition_id
+            and v.version = i.version and v.deleted_at is null
+        left join failures f on f.instance_id = i.id and f.instance_id >= $2 and f.instance_id <= $3
+        where i.id = any($1) and i.id >= $2 and i.id <= $3
+            and i.account_id = $4
+            and ($5::text is null or i.status = $5)
+            and ($6::uuid is null or i.definition_id = $6)
+            and ($7::int is null or i.version = $7)
+            and ($8::text is null or v.subaccount_id = $8)
+            and ($9::timestamptz is null or i.started_at >= $9)
+            and ($10::timestamptz is null or i.started_at < $10)
+            and ($11::bigint is null or f.fingerprint = $11)
+    ) found
+) found
+where before < $13
+order by id desc";

@@ -1,13 +1,11 @@
 //! What instances are found by: the values in their contexts, the phone numbers among them, their definition's
 //! version.
 
-use std::collections::VecDeque;
 use std::fmt;
 
 use serde::Deserializer;
-use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use trunkline_workflow::{DefinitionId, Version};
 
@@ -59,36 +57,15 @@ pub(super) fn hash<const PARTS: usize>(parts: [&str; PARTS]) -> Term {
 pub(super) struct Values(Vec<(String, String)>);
 
 impl Values {
-    /// Of the context as JSON text; what cannot be read has none. Lists and objects are read one by one when it is their
-    /// turn, because a whole context takes a hundred times as much memory as its text.
+    /// Of the context as JSON text. Read as it comes, because as a tree it takes a hundred times as much memory.
     pub(super) fn of(data: &str) -> Self {
-        let mut open =
-            VecDeque::from([(String::new(), serde_json::from_str(data).unwrap_or(RawValue::NULL))]);
-        let mut values = Vec::new();
-        while let Some((path, value)) = open.pop_front() {
-            let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-            let text = match read(value) {
-                Level::Object(members) => {
-                    open.extend(members.into_iter().map(|(name, value)| (below(&name), value)));
-                    continue;
-                }
-                Level::Array(items) => {
-                    let items = items.into_iter().enumerate();
-                    open.extend(items.map(|(at, value)| (below(&at.to_string()), value)));
-                    continue;
-                }
-                Level::Value(Value::String(text)) => text,
-                Level::Value(other) => other.to_string(),
-            };
-            if text.chars().count() > LONGEST_VALUE || path.chars().count() > LONGEST_VALUE {
-                continue;
-            }
-            values.push((path, text));
-            if values.len() == MOST_VALUES {
-                break;
-            }
+        let mut found = Found::default();
+        let mut reader = serde_json::Deserializer::from_str(data);
+        let read = Place { found: &mut found, path: "", depth: 0 }.deserialize(&mut reader);
+        if read.and_then(|()| reader.end()).is_err() {
+            return Self(vec![(String::new(), "null".to_owned())]);
         }
-        Self(values)
+        Self(found.of_depth.into_iter().flatten().take(MOST_VALUES).collect())
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
@@ -111,50 +88,119 @@ impl Values {
     }
 }
 
-/// A value, and what is in it as it is written.
-enum Level<'a> {
-    Object(Vec<(String, &'a RawValue)>),
-    /// The first ones.
-    Array(Vec<&'a RawValue>),
-    Value(Value),
+/// What has been read, by depth: those of one depth as they come, and no more than can count.
+#[derive(Default)]
+struct Found {
+    of_depth: Vec<Vec<(String, String)>>,
 }
 
-fn read(value: &RawValue) -> Level<'_> {
-    let mut reader = serde_json::Deserializer::from_str(value.get());
-    let read = match value.get().as_bytes().first() {
-        Some(b'{') => reader.deserialize_map(OneLevel),
-        Some(b'[') => reader.deserialize_seq(OneLevel),
-        _ => serde_json::from_str(value.get()).map(Level::Value),
-    };
-    read.unwrap_or(Level::Value(Value::Null))
+impl Found {
+    fn has_enough(&self, depth: usize) -> bool {
+        self.of_depth.iter().take(depth + 1).map(Vec::len).sum::<usize>() >= MOST_VALUES
+    }
+
+    fn add(&mut self, depth: usize, path: &str, text: &str) {
+        if text.chars().count() > LONGEST_VALUE || self.has_enough(depth) {
+            return;
+        }
+        self.of_depth.resize_with(self.of_depth.len().max(depth + 1), Vec::new);
+        self.of_depth[depth].push((path.to_owned(), text.to_owned()));
+    }
 }
 
-struct OneLevel;
+/// Where the next value stands.
+struct Place<'a> {
+    found: &'a mut Found,
+    path: &'a str,
+    depth: usize,
+}
 
-impl<'de> Visitor<'de> for OneLevel {
-    type Value = Level<'de>;
+impl Place<'_> {
+    fn add(self, value: &Value) {
+        self.found.add(self.depth, self.path, &value.to_string());
+    }
+
+    fn below(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+
+    /// Nothing below counts: there is enough before it, or its name is too long.
+    fn is_in_vain(&self, path: &str) -> bool {
+        self.found.has_enough(self.depth + 1) || path.chars().count() > LONGEST_VALUE
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Place<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Place<'_> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object or a list")
+        f.write_str("JSON")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
-        while let Some(member) = map.next_entry()? {
-            members.push(member);
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(name) = map.next_key::<String>()? {
+            let path = self.below(&name);
+            if self.is_in_vain(&path) {
+                map.next_value::<IgnoredAny>()?;
+            } else {
+                let place = Place { found: &mut *self.found, path: &path, depth: self.depth + 1 };
+                map.next_value_seed(place)?;
+            }
         }
-        Ok(Level::Object(members))
+        Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut items = Vec::new();
-        while items.len() < MOST_VALUES
-            && let Some(item) = seq.next_element()?
-        {
-            items.push(item);
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        for at in 0..MOST_VALUES {
+            let path = self.below(&at.to_string());
+            if self.is_in_vain(&path) {
+                break;
+            }
+            let place = Place { found: &mut *self.found, path: &path, depth: self.depth + 1 };
+            if list.next_element_seed(place)?.is_none() {
+                return Ok(());
+            }
         }
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Level::Array(items))
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.found.add(self.depth, self.path, text);
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
+        self.add(&value.into());
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<(), E> {
+        self.add(&value.into());
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<(), E> {
+        self.add(&value.into());
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<(), E> {
+        self.add(&value.into());
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.add(&Value::Null);
+        Ok(())
     }
 }
 
@@ -189,6 +235,24 @@ mod tests {
         assert_eq!(Values::of(&Value::Object(wide).to_string()).terms("acme").len(), MOST_VALUES);
         let long = "x".repeat(LONGEST_VALUE + 1);
         assert!(Values::of(&format!(r#"{{"a": "{long}"}}"#)).terms("acme").is_empty());
+    }
+
+    #[test]
+    fn what_cannot_count_takes_no_memory_and_changes_nothing() {
+        let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
+        let long = "k".repeat(LONGEST_VALUE + 1);
+        let below = format!(r#"{{"{long}": {{"a": 1, "b": [2]}}, "deep": {deep}, "c": 3}}"#);
+        assert_eq!(Values::of(&below).0, [("c".to_owned(), "3".to_owned())]);
+        let list = format!(r#"{{"list": [{}7], "after": {{"x": {{"y": 1}}}}, "last": 2}}"#, "7,".repeat(500));
+        let values = Values::of(&list);
+        assert_eq!((values.0.len(), &values.0[0]), (MOST_VALUES, &("last".to_owned(), "2".to_owned())));
+        assert!(
+            values.have("list.62", "7") && !values.have("list.63", "7") && !values.have("after.x.y", "1")
+        );
+        for broken in ["{\"a\": 1", "{\"a\": 1} 2", ""] {
+            assert_eq!(Values::of(broken).0, [(String::new(), "null".to_owned())], "{broken}");
+        }
+        assert!(Values::of(r#"{"a": 1e2, "b": 18446744073709551616, "c": -1}"#).have("a", "100.0"));
     }
 
     #[test]

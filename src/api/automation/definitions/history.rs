@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 
+use super::list;
 use super::view::DefinitionView;
 use crate::api::auth::Account;
 use crate::api::error::{AccountErrors, ApiError, ErrorBody};
@@ -34,5 +35,5 @@ pub async fn history(
 ) -> Result<Response, ApiError> {
     let page = page::read(&query)?;
     let versions = state.store.definition_history(&account, path.definition, page).await?;
-    DefinitionView::list(versions, state.store.clone(), account)
+    list::answer(versions, state, account).await
 }

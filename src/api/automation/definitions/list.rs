@@ -2,12 +2,16 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use trunkline_store::definitions::{Readable, VersionKey};
+use trunkline_store::page::Listed;
+use trunkline_workflow::AccountId;
 use utoipa::IntoParams;
 
 use super::input_schema::Status;
 use super::view::DefinitionView;
 use crate::api::auth::Account;
 use crate::api::error::{AccountErrors, ApiError, ErrorBody};
+use crate::api::listed::{self, Portion};
 use crate::api::page::{self, PageParams};
 use crate::api::query::Query;
 use crate::api::state::ApiState;
@@ -49,5 +53,22 @@ pub async fn list(
         _ => None,
     })?;
     let definitions = state.store.list_definitions(&account, enabled, page).await?;
-    DefinitionView::list(definitions, state.store.clone(), account)
+    answer(definitions, state, account).await
+}
+
+/// Of this list or that of a definition's versions.
+pub(super) async fn answer(
+    listed: Vec<Listed<VersionKey>>,
+    state: ApiState,
+    account: AccountId,
+) -> Result<Response, ApiError> {
+    let load = move |keys: Vec<VersionKey>| {
+        let (store, account) = (state.store.clone(), account.clone());
+        async move {
+            let Readable { definitions, left_out } = store.get_versions(&account, &keys).await?;
+            let items = definitions.into_iter().map(DefinitionView::new).collect::<Result<Vec<_>, _>>()?;
+            Ok(Portion { items, left_out: left_out.map(ApiError::from) })
+        }
+    };
+    listed::answer(listed, load).await
 }

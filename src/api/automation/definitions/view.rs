@@ -1,19 +1,15 @@
 //! A definition as the wire shows it (spec 2.1).
 
-use axum::response::Response;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use trunkline_store::Store;
-use trunkline_store::definitions::{Definition, VersionKey};
-use trunkline_store::page::Listed;
-use trunkline_workflow::{AccountId, Version};
+use trunkline_store::definitions::Definition;
+use trunkline_workflow::Version;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::input_schema::{Status, Trigger};
 use crate::api::error::ApiError;
-use crate::api::json;
 use crate::api::timestamp::Timestamp;
 
 /// One version of a definition. Members that the server does not know are kept and shown.
@@ -74,17 +70,6 @@ impl DefinitionView {
                 extras: definition.extras.definition,
             },
             extras: definition.extras.envelope,
-        })
-    }
-
-    pub fn list(
-        definitions: Listed<Definition, VersionKey>,
-        store: Store,
-        account: AccountId,
-    ) -> Result<Response, ApiError> {
-        json::list(definitions, Self::new, move |key| {
-            let (store, account) = (store.clone(), account.clone());
-            async move { Ok(store.listed_definition(&account, key).await?) }
         })
     }
 }

@@ -4,13 +4,13 @@ use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use trunkline_store::instances::InstanceFilter;
-use trunkline_workflow::InstanceStatus;
+use trunkline_workflow::{InstanceId, InstanceStatus};
 use utoipa::IntoParams;
 
 use super::view::{InstanceStatusSchema, InstanceView};
 use crate::api::auth::Account;
 use crate::api::error::{AccountErrors, ApiError, ErrorBody};
-use crate::api::json;
+use crate::api::listed::{self, Portion};
 use crate::api::page::{self, PageParams};
 use crate::api::path::DefinitionPath;
 use crate::api::query::Query;
@@ -66,12 +66,19 @@ pub async fn list(
         started_from: query.time("startTimeFrom")?.map(first_shown_from),
         started_before: query.time("startTimeTo")?.map(first_shown_after),
     };
-    let instances = state.store.list_instances(&account, path.definition, filter, page).await?;
-    let instances = instances.ok_or(ApiError::DefinitionNotFound(path.definition))?;
-    json::list(instances, InstanceView::new, move |id| {
+    let listed = state.store.list_instances(&account, path.definition, filter, page).await?;
+    let listed = listed.ok_or(ApiError::DefinitionNotFound(path.definition))?;
+    let load = move |ids: Vec<InstanceId>| {
         let (store, account) = (state.store.clone(), account.clone());
-        async move { Ok(store.get_instance(&account, path.definition, id).await?) }
-    })
+        async move {
+            let mut instances = store.get_instances(&account, path.definition, &ids).await?;
+            // It may have changed since it was listed.
+            instances.retain(|instance| filter.status.is_none_or(|status| instance.status == status));
+            let views = instances.into_iter().map(InstanceView::new).collect::<Result<Vec<_>, _>>()?;
+            Ok(Portion::from(views))
+        }
+    };
+    listed::answer(listed, load).await
 }
 
 /// The first moment that is shown as `bound` or later.

@@ -46,20 +46,20 @@ async fn a_message_that_waits_says_for_what_and_goes_when_the_limit_does() {
             .await;
     let definition = sends(&engine).await;
     let instances = start(&engine, &definition, 3).await;
-    until("two wait", async || {
-        let mut waiting = 0;
+    let reasons = async || {
+        let mut reasons: Vec<Value> = Vec::new();
         for instance in &instances {
-            waiting += u32::from(blocked_on(&engine, instance).await["reason"] == "rateLimited");
+            reasons.push(blocked_on(&engine, instance).await);
         }
-        waiting == 2
+        reasons.retain(|reason| !reason.is_null());
+        reasons
+    };
+    until("two wait, and the third is over", async || {
+        let reasons = reasons().await;
+        reasons.len() == 2 && reasons.iter().all(|reason| reason["reason"] == "rateLimited")
     })
     .await;
-    let mut reasons: Vec<Value> = Vec::new();
-    for instance in &instances {
-        reasons.push(blocked_on(&engine, instance).await);
-    }
-    reasons.retain(|reason| !reason.is_null());
-    for reason in &reasons {
+    for reason in &reasons().await {
         assert_eq!((&reason["limit"], &reason["sender"]), (&json!("sender"), &json!("acme_sms")), "{reason}");
         assert_eq!((&reason["most"], &reason["per"]), (&json!(1), &json!("hour")));
         assert!(reason["until"].is_string());
