@@ -120,6 +120,8 @@ async fn large_contexts_take_no_more_memory_than_there_is() {
     let started: Vec<_> = futures::stream::iter(started).buffer_unordered(60).collect().await;
     assert!(started.iter().all(|status| *status == 201), "{started:?}");
     fleet.workers.push(WorkerProcess::start(fleet.app.database_url()));
+    // The first one waits for the worker to start.
+    latency(&fleet, &key, &path, 1).await;
     let meanwhile = latency(&fleet, &key, &path, either(20, 200)).await;
     // Who looks at them gets them all.
     let account = format!("{}/api/v1/accounts/{}", fleet.addresses()[0], fleet.app.account());
@@ -154,7 +156,7 @@ async fn large_contexts_take_no_more_memory_than_there_is() {
     let peaks = [&fleet.servers[0], &fleet.workers[0]].map(peak_mebibytes);
     println!("{peaks:?} MiB; p99 {alone:?}, beside large contexts {meanwhile:?}");
     assert!(peaks.iter().all(|peak| *peak <= mebibytes), "{peaks:?} MiB");
-    assert!(!is_long() || meanwhile < Duration::from_secs(1), "{meanwhile:?}");
+    assert!(!is_long() || meanwhile < alone.mul_f64(1.5), "{alone:?} {meanwhile:?}");
     let sizes = "select count(*) from instances
         where status = 'Complete' and data::json ->> 'size' in ('520001', '260001', '4001')";
     assert_eq!(fleet.count(sizes).await, count);

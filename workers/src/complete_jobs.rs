@@ -1,5 +1,6 @@
 //! Writes what became of jobs, in batches: while one batch is being written the next one gathers, and an
-//! idle worker writes a batch of one at once. What has much to write waits until what has little is written.
+//! idle worker writes a batch of one at once. What has much to write waits until what has little is written, and is
+//! written by one of the completers.
 //!
 //! When a batch fails, part of it may have been written: a commit that was not answered, the half that was
 //! written before the other failed. Nothing is repeated blindly. A job that is leased to us exactly as we
@@ -7,7 +8,8 @@
 //! Should its successor be leased to us, the claimer gives it back.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Arc;
+use std::mem;
+use std::sync::{self, Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, mpsc, watch};
@@ -44,6 +46,7 @@ const CROWDED_STREAK: u32 = 20;
 pub(crate) struct Completer {
     pub(crate) store: Store,
     pub(crate) finished: Arc<Mutex<mpsc::UnboundedReceiver<Finished>>>,
+    pub(crate) large: Arc<sync::Mutex<Large>>,
     pub(crate) jobs: mpsc::WeakUnboundedSender<Held>,
     pub(crate) draining: watch::Receiver<bool>,
     pub(crate) slots: Slots,
@@ -72,15 +75,45 @@ impl Pending {
     }
 }
 
+/// Finished jobs that have much to write. One completer at a time writes them, so that another one is there for the rest.
+#[derive(Default)]
+pub(crate) struct Large {
+    waiting: VecDeque<Pending>,
+    is_being_written: bool,
+}
+
+impl Large {
+    /// Whether it is for who added them to write them.
+    fn add(&mut self, more: Vec<Pending>) -> bool {
+        self.waiting.extend(more);
+        !mem::replace(&mut self.is_being_written, true)
+    }
+
+    /// The first of them, of one life, as many as one transaction has; none: somebody else may write the next ones.
+    fn take(&mut self) -> Vec<Pending> {
+        let Some(first) = self.waiting.front() else {
+            self.is_being_written = false;
+            return Vec::new();
+        };
+        let incarnation = first.held.lease.incarnation;
+        let mut together = 0;
+        let fits = |pending: &&Pending| {
+            together += pending.bytes();
+            pending.held.lease.incarnation == incarnation && together <= LARGE_BATCH_BYTES
+        };
+        let count = self.waiting.iter().take_while(fits).count().max(1);
+        self.waiting.drain(..count).collect()
+    }
+}
+
 impl Completer {
     /// Until every sender of finished jobs is gone and the last of them is written.
     pub(crate) async fn run(self) {
         let mut connection: Option<Connection> = None;
         let mut batch = Vec::with_capacity(BATCH);
-        // They wait for what is small, some at a time.
-        let mut large = VecDeque::new();
+        let mut writes_large = false;
         loop {
-            if large.is_empty() {
+            if !writes_large {
                 let received = self.finished.lock().await.recv_many(&mut batch, BATCH).await;
                 if received == 0 {
                     return;
@@ -103,26 +136,40 @@ impl Completer {
                 tracing::info!(jobs = left, "steps are left to others");
             }
             let mut lives: HashMap<Incarnation, Vec<Pending>> = HashMap::new();
+            let mut large = Vec::new();
             for finished in batch.drain(..) {
                 match self.pending(finished) {
-                    Some(pending) if pending.bytes() > LARGE_BYTES => large.push_back(pending),
+                    Some(pending) if pending.bytes() > LARGE_BYTES => large.push(pending),
                     Some(pending) => lives.entry(pending.held.lease.incarnation).or_default().push(pending),
                     None => {}
                 }
             }
+            if !large.is_empty() {
+                writes_large |= self.large().add(large);
+            }
             for (incarnation, pending) in lives {
                 self.write(&mut connection, incarnation, pending, false).await;
             }
-            let mut some = take_some(&mut large);
+            if !writes_large {
+                continue;
+            }
+            let mut some = self.large().take();
             for pending in &mut some {
                 // They may have waited for long.
                 pending.completion.keep &= !self.gives_up(&pending.held);
             }
-            if let Some(first) = some.first() {
-                let incarnation = first.held.lease.incarnation;
-                self.write(&mut connection, incarnation, some, false).await;
+            match some.first() {
+                Some(first) => {
+                    let incarnation = first.held.lease.incarnation;
+                    self.write(&mut connection, incarnation, some, false).await;
+                }
+                None => writes_large = false,
             }
         }
+    }
+
+    fn large(&self) -> MutexGuard<'_, Large> {
+        self.large.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes a batch of one life until it is settled or that life is over.
@@ -275,19 +322,6 @@ impl Completer {
             let _ = jobs.send(next);
         }
     }
-}
-
-/// The first of them, of one life, as many as one transaction has.
-fn take_some(large: &mut VecDeque<Pending>) -> Vec<Pending> {
-    let Some(first) = large.front() else { return Vec::new() };
-    let incarnation = first.held.lease.incarnation;
-    let mut together = 0;
-    let fits = |pending: &&Pending| {
-        together += pending.bytes();
-        pending.held.lease.incarnation == incarnation && together <= LARGE_BATCH_BYTES
-    };
-    let count = large.iter().take_while(fits).count().max(1);
-    large.drain(..count).collect()
 }
 
 /// A job as its claim left it.

@@ -2,6 +2,8 @@
 //! begins and there is room for it, because in memory it may be a hundred times as large as its text: so a thousand of
 //! them wait for each other, instead of taking more memory than there is.
 
+use std::mem;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +13,7 @@ use trunkline_store::jobs::LeasedJob;
 use trunkline_store::{Store, StoreError};
 use trunkline_workflow::{Outcome, context};
 
+use crate::aside::Aside;
 use crate::lease::{Backoff, Lease};
 
 /// Of all large contexts of a worker together, KiB of memory.
@@ -32,11 +35,21 @@ pub(crate) enum Context {
     Unreadable(String),
 }
 
+/// Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Here {
-    pub(crate) values: Arc<Map<String, Value>>,
-    /// Of a large one. Given back when nobody has the context in hand any more.
-    room: Option<Arc<OwnedSemaphorePermit>>,
+pub(crate) struct Here(Arc<Values>);
+
+#[derive(Debug)]
+struct Values {
+    map: Map<String, Value>,
+    large: Option<Large>,
+}
+
+#[derive(Debug)]
+struct Large {
+    /// Given back when nobody has the context in hand any more.
+    room: Arc<OwnedSemaphorePermit>,
+    aside: Aside,
 }
 
 /// Why a step does not begin.
@@ -55,6 +68,41 @@ pub(crate) struct Contexts {
     draining: watch::Receiver<bool>,
     reads: Arc<Semaphore>,
     room: Arc<Semaphore>,
+    aside: Aside,
+}
+
+impl Deref for Here {
+    type Target = Map<String, Value>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0.map
+    }
+}
+
+/// To free half a million values takes tens of milliseconds.
+impl Drop for Values {
+    fn drop(&mut self) {
+        if let Some(Large { room, aside }) = self.large.take() {
+            let map = mem::take(&mut self.map);
+            aside.later(move || drop((map, room)));
+        }
+    }
+}
+
+impl Here {
+    fn new(map: Map<String, Value>, large: Option<Large>) -> Self {
+        Self(Arc::new(Values { map, large }))
+    }
+
+    /// Where it keeps nobody else waiting.
+    pub(crate) async fn compute<T: Send + 'static>(
+        &self,
+        compute: impl FnOnce(&Map<String, Value>) -> T + Send + 'static,
+    ) -> T {
+        let Some(large) = &self.0.large else { return compute(self) };
+        let here = self.clone();
+        large.aside.run(move || compute(&here)).await
+    }
 }
 
 impl Context {
@@ -64,21 +112,25 @@ impl Context {
             None => Self::Large,
             Some(text) if memory(text) > SMALL => Self::Large,
             Some(text) => match parse(text) {
-                Ok(values) => Self::Here(Here { values, room: None }),
+                Ok(map) => Self::Here(Here::new(map, None)),
                 Err(message) => Self::Unreadable(message),
             },
         }
     }
 
     pub(crate) fn is_large(&self) -> bool {
-        matches!(self, Self::Large | Self::Here(Here { room: Some(_), .. }))
+        match self {
+            Self::Here(here) => here.0.large.is_some(),
+            Self::Large => true,
+            Self::Unreadable(_) => false,
+        }
     }
 }
 
 impl Contexts {
     pub(crate) fn new(store: Store, draining: watch::Receiver<bool>) -> Self {
         let (reads, room) = (Arc::new(Semaphore::new(READ)), Arc::new(Semaphore::new(ROOM as usize)));
-        Self { store, draining, reads, room }
+        Self { store, draining, reads, room, aside: Aside::start() }
     }
 
     /// Waits for room, and for the database.
@@ -125,8 +177,8 @@ impl Contexts {
                 return Err(NotHere::Lost);
             }
         }
-        let values = parse(&text).map_err(failed)?;
-        Ok(Here { values, room: Some(Arc::new(room)) })
+        let map = self.aside.run(move || parse(&text)).await.map_err(failed)?;
+        Ok(self.large(map, Arc::new(room)))
     }
 
     /// Until the database answers.
@@ -150,28 +202,42 @@ impl Contexts {
         }
     }
 
-    /// What the next step on the path begins with. If there is no room for it, or others wait for the room that it has,
-    /// that one reads it again.
-    pub(crate) fn after(&self, before: Here, outcome: &Outcome, values: Arc<Map<String, Value>>) -> Context {
-        let Outcome::Completed { data: Some(text), .. } = outcome else {
-            let is_wanted = before.room.is_some() && self.room.available_permits() == 0;
-            return if is_wanted { Context::Large } else { Context::Here(before) };
+    /// What the next step on the path begins with: what was changed, if it was. If there is no room for it, or others
+    /// wait for the room that it has, that one reads it again.
+    pub(crate) fn after(
+        &self,
+        before: Here,
+        outcome: &Outcome,
+        changed: Option<Map<String, Value>>,
+    ) -> Context {
+        let room = before.0.large.as_ref().map(|large| &large.room);
+        let is_wanted = self.room.available_permits() == 0;
+        let (Outcome::Completed { data: Some(text), .. }, Some(map)) = (outcome, changed) else {
+            return if room.is_some() && is_wanted { Context::Large } else { Context::Here(before) };
         };
         let needed = memory(text);
         if needed <= SMALL {
-            return Context::Here(Here { values, room: None });
+            return Context::Here(Here::new(map, None));
         }
-        let room = match before.room {
-            Some(_) if self.room.available_permits() == 0 => None,
-            Some(room) if room.num_permits() >= needed as usize => Some(room),
+        let room = match room {
+            Some(_) if is_wanted => None,
+            Some(room) if room.num_permits() >= needed as usize => Some(room.clone()),
             _ => self.room.clone().try_acquire_many_owned(needed).ok().map(Arc::new),
         };
-        room.map_or(Context::Large, |room| Context::Here(Here { values, room: Some(room) }))
+        if let Some(room) = room {
+            return Context::Here(self.large(map, room));
+        }
+        self.aside.later(move || drop(map));
+        Context::Large
+    }
+
+    fn large(&self, map: Map<String, Value>, room: Arc<OwnedSemaphorePermit>) -> Here {
+        Here::new(map, Some(Large { room, aside: self.aside.clone() }))
     }
 }
 
-fn parse(text: &str) -> Result<Arc<Map<String, Value>>, String> {
-    serde_json::from_str(text).map(Arc::new).map_err(|error| unreadable(&error))
+fn parse(text: &str) -> Result<Map<String, Value>, String> {
+    serde_json::from_str(text).map_err(|error| unreadable(&error))
 }
 
 fn unreadable(cause: &impl std::fmt::Display) -> String {

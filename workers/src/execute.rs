@@ -24,7 +24,7 @@ use trunkline_workflow::retry::RetryPolicy;
 use trunkline_workflow::{DefinitionId, Outcome, route};
 
 use crate::connectors::Connectors;
-use crate::contexts::{Contexts, NotHere};
+use crate::contexts::{Contexts, Here, NotHere};
 use crate::definitions::{Compiled, CompiledStep, Definitions, Found};
 use crate::history_policies::HistoryPolicies;
 use crate::lease::{Backoff, Lost};
@@ -48,6 +48,9 @@ const INTERRUPTED: &str = "Step interrupted.";
 const EVALUATOR_PAUSE: Duration = Duration::from_secs(1);
 /// What waits for somebody to resume its definition looks by itself so often.
 const WHILE_PAUSED: Duration = Duration::from_secs(86_400);
+
+/// What became of a step, and the context if it was changed.
+type Ran = (Outcome, Option<Map<String, Value>>);
 
 pub(crate) struct Executor {
     pub(crate) store: Store,
@@ -77,11 +80,10 @@ impl Executor {
             Err(outcome) => return end(held, outcome),
         };
         let mut notes = Notes::new();
-        let Some((outcome, values)) = self.run_traced(held, &context.values, &compiled, &mut notes).await
-        else {
+        let Some((outcome, changed)) = self.run_traced(held, &context, &compiled, &mut notes).await else {
             return End::Abandoned;
         };
-        let context = self.contexts.after(context, &outcome, values);
+        let context = self.contexts.after(context, &outcome, changed);
         let outcome = without_nul(outcome);
         let attempt = self.tell(held, notes, &outcome).await;
         End::Outcome { outcome, graph: compiled.graph.clone(), context, attempt }
@@ -167,10 +169,10 @@ impl Executor {
     async fn run_traced(
         &self,
         held: &Held,
-        context: &Arc<Map<String, Value>>,
+        context: &Here,
         compiled: &Compiled,
         notes: &mut Notes,
-    ) -> Option<(Outcome, Arc<Map<String, Value>>)> {
+    ) -> Option<Ran> {
         let job = &held.job;
         if job.trace.is_none() && !traces::is_exporting() {
             return self.run(held, context, compiled, notes).await;
@@ -203,15 +205,9 @@ impl Executor {
     }
 
     /// `None`: the worker is no longer believed.
-    async fn run(
-        &self,
-        held: &Held,
-        context: &Arc<Map<String, Value>>,
-        compiled: &Compiled,
-        notes: &mut Notes,
-    ) -> Option<(Outcome, Arc<Map<String, Value>>)> {
+    async fn run(&self, held: &Held, context: &Here, compiled: &Compiled, notes: &mut Notes) -> Option<Ran> {
         let job = &held.job;
-        let unchanged = |outcome| Some((outcome, context.clone()));
+        let unchanged = |outcome| Some((outcome, None));
         let (step, parts) = match (compiled.graph.steps.get(job.path.step), compiled.steps.get(job.path.step))
         {
             (Some(step), Some(Ok(parts))) => (step, parts),
@@ -351,18 +347,17 @@ impl Executor {
     async fn finish(
         &self,
         held: &Held,
-        context: &Arc<Map<String, Value>>,
+        context: &Here,
         step: &Step,
         parts: &CompiledStep,
         (result, timed_out): (&Value, bool),
-    ) -> Option<(Outcome, Arc<Map<String, Value>>)> {
-        let unchanged = context.clone();
+    ) -> Option<Ran> {
         let text =
             || result.as_object().is_some_and(|members| !members.is_empty()).then(|| result.to_string());
         let after = &parts.after;
         if after.outputs.is_empty() && after.conditions.is_empty() {
             let next = choose_routes(held, step, &[]);
-            return Some((Outcome::Completed { result: text(), data: None, timed_out, next }, unchanged));
+            return Some((Outcome::Completed { result: text(), data: None, timed_out, next }, None));
         }
         let account = held.job.account.as_str();
         // The activity has happened: an evaluator that is being started again is waited for, because a
@@ -372,7 +367,7 @@ impl Executor {
                 Ok(evaluated) => break evaluated,
                 Err(error @ EvaluationError::Script { .. }) => {
                     let message = error.to_string();
-                    return Some((Outcome::Failed { message, result: text() }, unchanged));
+                    return Some((Outcome::Failed { message, result: text() }, None));
                 }
                 Err(EvaluationError::Unavailable { .. }) if held.lease.is_lost() => return None,
                 Err(error @ EvaluationError::Unavailable { .. }) => {
@@ -383,24 +378,46 @@ impl Executor {
         };
         let next = choose_routes(held, step, &evaluated.truths);
         if evaluated.assigned.is_empty() {
-            return Some((Outcome::Completed { result: text(), data: None, timed_out, next }, unchanged));
+            return Some((Outcome::Completed { result: text(), data: None, timed_out, next }, None));
         }
-        let mut changed = Map::clone(context);
-        for (key, value) in evaluated.assigned {
-            debug_assert!(!RESERVED.contains(&key.as_str()));
-            changed.insert(key, value);
+        let assigned = evaluated.assigned;
+        match context.compute(move |context| change(context, assigned)).await {
+            Ok((data, changed)) => {
+                let outcome = Outcome::Completed { result: text(), data: Some(data), timed_out, next };
+                Some((outcome, Some(changed)))
+            }
+            Err(Excess::Depth) => {
+                let message = format!("Workflow context is nested deeper than {MAX_DEPTH} levels.");
+                Some((Outcome::Failed { message, result: None }, None))
+            }
+            Err(Excess::Length) => {
+                let message = "Workflow context is larger than 1 MiB.".to_owned();
+                Some((Outcome::Failed { message, result: text() }, None))
+            }
         }
-        if changed.values().any(|value| depth(value) >= MAX_DEPTH) {
-            let message = format!("Workflow context is nested deeper than {MAX_DEPTH} levels.");
-            return Some((Outcome::Failed { message, result: None }, unchanged));
-        }
-        let data = serde_json::to_string(&changed).expect("a map of JSON values is JSON");
-        if data.len() > MAX_CONTEXT {
-            let message = "Workflow context is larger than 1 MiB.".to_owned();
-            return Some((Outcome::Failed { message, result: text() }, unchanged));
-        }
-        Some((Outcome::Completed { result: text(), data: Some(data), timed_out, next }, Arc::new(changed)))
     }
+}
+
+/// What is wrong with a changed context.
+enum Excess {
+    Depth,
+    Length,
+}
+
+fn change(
+    context: &Map<String, Value>,
+    assigned: Vec<(String, Value)>,
+) -> Result<(String, Map<String, Value>), Excess> {
+    let mut changed = context.clone();
+    for (key, value) in assigned {
+        debug_assert!(!RESERVED.contains(&key.as_str()));
+        changed.insert(key, value);
+    }
+    if changed.values().any(|value| depth(value) >= MAX_DEPTH) {
+        return Err(Excess::Depth);
+    }
+    let data = serde_json::to_string(&changed).expect("a map of JSON values is JSON");
+    if data.len() > MAX_CONTEXT { Err(Excess::Length) } else { Ok((data, changed)) }
 }
 
 fn choose_routes(held: &Held, step: &Step, truths: &[bool]) -> Vec<Landing> {

@@ -1,5 +1,6 @@
 //! The worker: claims jobs, executes them, completes them. See `README.md` for a worker's life.
 
+mod aside;
 mod await_event;
 mod claim_jobs;
 mod complete_jobs;

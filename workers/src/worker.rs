@@ -47,6 +47,7 @@ pub async fn run(
     let (jobs, received_jobs) = mpsc::unbounded_channel();
     let (finished, received_finished) = mpsc::unbounded_channel();
     let received_finished = Arc::new(Mutex::new(received_finished));
+    let large = Arc::default();
     let (drain, draining) = watch::channel(false);
     let slots = Slots::new(settings.slots);
 
@@ -55,6 +56,7 @@ pub async fn run(
         let completer = Completer {
             store: store.clone(),
             finished: received_finished.clone(),
+            large: Arc::clone(&large),
             jobs: jobs.downgrade(),
             draining: draining.clone(),
             slots: slots.clone(),

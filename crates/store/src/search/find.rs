@@ -253,7 +253,9 @@ impl Store {
             _,
         ) in rows
         {
-            if data.is_some_and(|data| !is_inside(search, &data)) {
+            if let Some(data) = data
+                && !is_inside(search, &data).await
+            {
                 continue;
             }
             let failure = match (step, message, fingerprint) {
@@ -341,8 +343,8 @@ impl Store {
     }
 }
 
-fn is_inside(search: &InstanceSearch, data: &str) -> bool {
-    let values = Values::of(data);
+async fn is_inside(search: &InstanceSearch, data: &str) -> bool {
+    let values = Values::of_next(data).await;
     search.phone.as_ref().is_none_or(|phone| values.have_phone(phone))
         && search.context.iter().all(|(path, value)| values.have(path, value))
 }

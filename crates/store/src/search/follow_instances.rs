@@ -100,7 +100,7 @@ impl Store {
         let mut open: Vec<Seen> = Vec::new();
         for one in &passed {
             let id = read_id(&one.id)?;
-            let own = Values::of(&one.data).terms(&one.account_id).into_iter();
+            let own = Values::of_next(&one.data).await.terms(&one.account_id).into_iter();
             let own = own.chain([terms::of_version(&one.account_id, one.definition_id, one.version)]);
             found.extend(own.map(|term| (term, id)));
             if one.is_open {

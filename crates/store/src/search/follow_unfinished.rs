@@ -190,7 +190,7 @@ async fn read_again(
     let mut contexts = HashMap::with_capacity(rows.len());
     for (id, account, data, context) in rows {
         let id = read_id(&id)?;
-        found.extend(Values::of(&data).terms(&account).into_iter().map(|term| (term, id)));
+        found.extend(Values::of_next(&data).await.terms(&account).into_iter().map(|term| (term, id)));
         contexts.insert(id, context);
     }
     write_new_terms(connection, found).await?;

@@ -95,7 +95,7 @@ async fn write_terms(connection: &mut PgConnection, passed: &[Passed]) -> Result
     let mut rows: Vec<(&str, Term, &[u8])> = Vec::new();
     for one in passed {
         let (Some(account), Some(data)) = (&one.account_id, &one.data) else { continue };
-        for (path, value) in Values::of(data).iter() {
+        for (path, value) in Values::of_next(data).await.iter() {
             let terms = Phone::parse(value).map(|phone| of_phone(&phone)).into_iter();
             let terms = terms.chain([of_value(path, value)]);
             rows.extend(terms.map(|term| (account.as_str(), term, &one.id[..])));

@@ -14,6 +14,9 @@ use super::filter::{LONGEST_VALUE, Phone};
 /// Values of one context that it is found by, the outer ones first.
 const MOST_VALUES: usize = 64;
 
+/// Bytes of a context of which reading takes tens of microseconds.
+const LONG: usize = 16 << 10;
+
 /// A hash: other values may have the same.
 pub(super) type Term = i64;
 
@@ -57,6 +60,14 @@ pub(super) fn hash<const PARTS: usize>(parts: [&str; PARTS]) -> Term {
 pub(super) struct Values(Vec<(String, String)>);
 
 impl Values {
+    /// Of one of many contexts. Others go first when it takes a while.
+    pub(super) async fn of_next(data: &str) -> Self {
+        if data.len() > LONG {
+            tokio::task::yield_now().await;
+        }
+        Self::of(data)
+    }
+
     /// Of the context as JSON text. Read as it comes, because as a tree it takes a hundred times as much memory.
     pub(super) fn of(data: &str) -> Self {
         let mut found = Found::default();
