@@ -12,7 +12,7 @@ use std::mem;
 use std::sync::{self, Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc, watch};
 use trunkline_store::jobs::{self, LeasedJob};
 use trunkline_store::pools::Steps;
 use trunkline_store::transitions::{self, Completion, Written};
@@ -46,7 +46,7 @@ const CROWDED_STREAK: u32 = 20;
 pub(crate) struct Completer {
     pub(crate) store: Store,
     pub(crate) finished: Arc<Mutex<mpsc::UnboundedReceiver<Finished>>>,
-    pub(crate) large: Arc<sync::Mutex<Large>>,
+    pub(crate) large: Arc<sync::Mutex<LargeJobs>>,
     pub(crate) jobs: mpsc::WeakUnboundedSender<Held>,
     pub(crate) draining: watch::Receiver<bool>,
     pub(crate) slots: Slots,
@@ -60,29 +60,26 @@ type Connection = (HotConnection, Instant);
 struct Pending {
     held: Held,
     completion: Completion,
+    #[expect(dead_code, reason = "held, never looked at")]
+    room: Option<OwnedSemaphorePermit>,
 }
 
 impl Pending {
     /// What is written, not counting what each has.
     fn bytes(&self) -> usize {
-        let texts = match &self.completion.outcome {
-            Outcome::Completed { result, data, .. } => [result.as_ref(), data.as_ref()],
-            Outcome::Failed { message, result } => [Some(message), result.as_ref()],
-            _ => [None, None],
-        };
         let detail = self.completion.attempt.as_ref().and_then(|attempt| attempt.detail.as_ref());
-        texts.into_iter().chain([detail]).flatten().map(String::len).sum()
+        self.completion.outcome.bytes() + detail.map_or(0, String::len)
     }
 }
 
 /// Finished jobs that have much to write. One completer at a time writes them, so that another one is there for the rest.
 #[derive(Default)]
-pub(crate) struct Large {
+pub(crate) struct LargeJobs {
     waiting: VecDeque<Pending>,
     is_being_written: bool,
 }
 
-impl Large {
+impl LargeJobs {
     /// Whether it is for who added them to write them.
     fn add(&mut self, more: Vec<Pending>) -> bool {
         self.waiting.extend(more);
@@ -168,7 +165,7 @@ impl Completer {
         }
     }
 
-    fn large(&self) -> MutexGuard<'_, Large> {
+    fn large(&self) -> MutexGuard<'_, LargeJobs> {
         self.large.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -298,12 +295,12 @@ impl Completer {
 
     fn pending(&self, finished: Finished) -> Option<Pending> {
         let Finished { mut held, end, took: _ } = finished;
-        let End::Outcome { outcome, graph, context, attempt } = end else { return None };
+        let End::Outcome { outcome, graph, context, attempt, room } = end else { return None };
         held.context = context;
         let keep = !self.gives_up(&held) && !self.is_others_turn(&held);
         let completion =
             Completion { job: held.job.clone(), graph, outcome, keep, steps: self.steps.clone(), attempt };
-        Some(Pending { held, completion })
+        Some(Pending { held, completion, room })
     }
 
     fn gives_up(&self, held: &Held) -> bool {

@@ -20,6 +20,12 @@ use crate::lease::{Backoff, Lease};
 const ROOM: u32 = 192 << 10;
 /// KiB of memory that every slot has beside it. The text of most of them comes with the claim.
 const SMALL: u32 = 64;
+/// KiB of what is to be written of long outcomes, and of those that are not long. A thousand of a MiB would be as many MiB
+/// while PostgreSQL takes them one by one.
+const TO_WRITE: u32 = 64 << 10;
+const SHORT_OUTCOME: u32 = 16;
+/// KiB of memory from which on it takes long to read, to copy and to free a context: half a millisecond.
+const LONG: u32 = 1 << 10;
 /// Texts of a MiB that wait for room.
 const READ: usize = 32;
 /// Whoever waited longer than that for room looks whether the job is still there.
@@ -42,14 +48,16 @@ pub(crate) struct Here(Arc<Values>);
 #[derive(Debug)]
 struct Values {
     map: Map<String, Value>,
-    large: Option<Large>,
+    /// Of a large one.
+    share: Option<Share>,
 }
 
+/// What a large context has while somebody has it in hand.
 #[derive(Debug)]
-struct Large {
-    /// Given back when nobody has the context in hand any more.
+struct Share {
     room: Arc<OwnedSemaphorePermit>,
-    aside: Aside,
+    /// Where it is read, copied and freed, if that takes long.
+    aside: Option<Aside>,
 }
 
 /// Why a step does not begin.
@@ -68,6 +76,7 @@ pub(crate) struct Contexts {
     draining: watch::Receiver<bool>,
     reads: Arc<Semaphore>,
     room: Arc<Semaphore>,
+    to_write: Arc<Semaphore>,
     aside: Aside,
 }
 
@@ -82,7 +91,7 @@ impl Deref for Here {
 /// To free half a million values takes tens of milliseconds.
 impl Drop for Values {
     fn drop(&mut self) {
-        if let Some(Large { room, aside }) = self.large.take() {
+        if let Some(Share { room, aside: Some(aside) }) = self.share.take() {
             let map = mem::take(&mut self.map);
             aside.later(move || drop((map, room)));
         }
@@ -90,8 +99,12 @@ impl Drop for Values {
 }
 
 impl Here {
-    fn new(map: Map<String, Value>, large: Option<Large>) -> Self {
-        Self(Arc::new(Values { map, large }))
+    fn new(map: Map<String, Value>, share: Option<Share>) -> Self {
+        Self(Arc::new(Values { map, share }))
+    }
+
+    fn room(&self) -> Option<&Arc<OwnedSemaphorePermit>> {
+        self.0.share.as_ref().map(|share| &share.room)
     }
 
     /// Where it keeps nobody else waiting.
@@ -99,9 +112,9 @@ impl Here {
         &self,
         compute: impl FnOnce(&Map<String, Value>) -> T + Send + 'static,
     ) -> T {
-        let Some(large) = &self.0.large else { return compute(self) };
+        let Some(Share { aside: Some(aside), .. }) = &self.0.share else { return compute(self) };
         let here = self.clone();
-        large.aside.run(move || compute(&here)).await
+        aside.run(move || compute(&here)).await
     }
 }
 
@@ -120,7 +133,7 @@ impl Context {
 
     pub(crate) fn is_large(&self) -> bool {
         match self {
-            Self::Here(here) => here.0.large.is_some(),
+            Self::Here(here) => here.room().is_some(),
             Self::Large => true,
             Self::Unreadable(_) => false,
         }
@@ -129,8 +142,15 @@ impl Context {
 
 impl Contexts {
     pub(crate) fn new(store: Store, draining: watch::Receiver<bool>) -> Self {
-        let (reads, room) = (Arc::new(Semaphore::new(READ)), Arc::new(Semaphore::new(ROOM as usize)));
-        Self { store, draining, reads, room, aside: Aside::start() }
+        let semaphore = |permits: usize| Arc::new(Semaphore::new(permits));
+        Self {
+            store,
+            draining,
+            reads: semaphore(READ),
+            room: semaphore(ROOM as usize),
+            to_write: semaphore(TO_WRITE as usize),
+            aside: Aside::start(),
+        }
     }
 
     /// Waits for room, and for the database.
@@ -171,14 +191,18 @@ impl Contexts {
         let needed = (memory(&text) / 8 * 9 + 1).min(ROOM);
         let room = self.room.clone().acquire_many_owned(needed).await.expect("it is never closed");
         drop(reading);
+        let share = self.share(Arc::new(room));
+        let here = match share.aside.clone() {
+            Some(aside) => aside.run(move || Ok(Here::new(parse(&text)?, Some(share)))).await,
+            None => parse(&text).map(|map| Here::new(map, Some(share))),
+        };
         if begun.elapsed() > SHORT {
             let is_held = || self.store.is_leased(job.instance, &job.path, lease.incarnation);
             if !self.ask(job, is_held).await? {
                 return Err(NotHere::Lost);
             }
         }
-        let map = self.aside.run(move || parse(&text)).await.map_err(failed)?;
-        Ok(self.large(map, Arc::new(room)))
+        here.map_err(failed)
     }
 
     /// Until the database answers.
@@ -202,6 +226,15 @@ impl Contexts {
         }
     }
 
+    /// For a long outcome, until it is written.
+    pub(crate) async fn room_to_write(&self, outcome: &Outcome) -> Option<OwnedSemaphorePermit> {
+        let kibibytes = u32::try_from(outcome.bytes() >> 10).map_or(TO_WRITE, |needed| needed.min(TO_WRITE));
+        if kibibytes <= SHORT_OUTCOME {
+            return None;
+        }
+        Some(self.to_write.clone().acquire_many_owned(kibibytes).await.expect("it is never closed"))
+    }
+
     /// What the next step on the path begins with: what was changed, if it was. If there is no room for it, or others
     /// wait for the room that it has, that one reads it again.
     pub(crate) fn after(
@@ -210,7 +243,7 @@ impl Contexts {
         outcome: &Outcome,
         changed: Option<Map<String, Value>>,
     ) -> Context {
-        let room = before.0.large.as_ref().map(|large| &large.room);
+        let room = before.room();
         let is_wanted = self.room.available_permits() == 0;
         let (Outcome::Completed { data: Some(text), .. }, Some(map)) = (outcome, changed) else {
             return if room.is_some() && is_wanted { Context::Large } else { Context::Here(before) };
@@ -225,14 +258,15 @@ impl Contexts {
             _ => self.room.clone().try_acquire_many_owned(needed).ok().map(Arc::new),
         };
         if let Some(room) = room {
-            return Context::Here(self.large(map, room));
+            return Context::Here(Here::new(map, Some(self.share(room))));
         }
         self.aside.later(move || drop(map));
         Context::Large
     }
 
-    fn large(&self, map: Map<String, Value>, room: Arc<OwnedSemaphorePermit>) -> Here {
-        Here::new(map, Some(Large { room, aside: self.aside.clone() }))
+    fn share(&self, room: Arc<OwnedSemaphorePermit>) -> Share {
+        let takes_long = room.num_permits() >= LONG as usize;
+        Share { room, aside: takes_long.then(|| self.aside.clone()) }
     }
 }
 

@@ -83,10 +83,11 @@ impl Executor {
         let Some((outcome, changed)) = self.run_traced(held, &context, &compiled, &mut notes).await else {
             return End::Abandoned;
         };
+        let room = self.contexts.room_to_write(&outcome).await;
         let context = self.contexts.after(context, &outcome, changed);
         let outcome = without_nul(outcome);
         let attempt = self.tell(held, notes, &outcome).await;
-        End::Outcome { outcome, graph: compiled.graph.clone(), context, attempt }
+        End::Outcome { outcome, graph: compiled.graph.clone(), context, attempt, room }
     }
 
     /// The paused definition for which the job waits: its own, or that of the step which started it.
@@ -439,6 +440,7 @@ fn end(held: &Held, outcome: Outcome) -> End {
         graph: Arc::default(),
         context: held.context.clone(),
         attempt: None,
+        room: None,
     }
 }
 

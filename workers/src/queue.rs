@@ -19,7 +19,7 @@ use apalis_core::task::Task;
 use apalis_core::worker::builder::WorkerBuilder;
 use apalis_core::worker::context::WorkerContext;
 use futures::FutureExt;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinSet;
 use tower::{Layer, Service};
 use trunkline_store::attempts::Attempt;
@@ -64,6 +64,8 @@ pub(crate) enum End {
         context: Context,
         /// What the history is told.
         attempt: Option<Box<Attempt>>,
+        /// Of a long one, until it is written.
+        room: Option<OwnedSemaphorePermit>,
     },
     /// The worker is no longer believed, or could not find out what to do: nothing is written.
     Abandoned,
@@ -186,6 +188,7 @@ where
                         graph: Arc::default(),
                         context: held.context.clone(),
                         attempt: None,
+                        room: None,
                     }
                 }
             };

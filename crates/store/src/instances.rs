@@ -72,7 +72,7 @@ struct Row {
 impl Row {
     fn read(self, account: &AccountId, definition: DefinitionId) -> Result<Instance, StoreError> {
         Ok(Instance {
-            id: InstanceId::from_bytes(&self.id).map_err(|error| StoreError::Damaged(error.to_string()))?,
+            id: read_id(&self.id)?,
             account: account.clone(),
             definition,
             version: self.version,

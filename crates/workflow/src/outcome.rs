@@ -29,6 +29,18 @@ pub enum Outcome {
     Failed { message: String, result: Option<String> },
 }
 
+impl Outcome {
+    /// Of the texts that are written.
+    pub fn bytes(&self) -> usize {
+        let texts = match self {
+            Self::Completed { result, data, .. } => [result.as_ref(), data.as_ref()],
+            Self::Failed { message, result } => [Some(message), result.as_ref()],
+            _ => [None, None],
+        };
+        texts.into_iter().flatten().map(String::len).sum()
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wait {
     Timer,

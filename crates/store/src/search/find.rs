@@ -20,8 +20,8 @@ const MOST_VERSIONS: usize = 64;
 /// Candidates that are looked at together; more for a longer page.
 const LOOKED_AT: usize = 250;
 const MOST_LOOKED_AT: usize = 2_500;
-/// Bytes of their contexts, and one context more.
-const LOOKED_AT_BYTES: i64 = 8 << 20;
+/// Bytes of their contexts, and one context more: many may search at once.
+const LOOKED_AT_BYTES: i64 = 1 << 20;
 /// What an id's second may be apart from the database's time of the start.
 const SKEW: i64 = 600;
 /// Terms with more instances count as equally many, and so do those with more rows of shared ones.

@@ -106,7 +106,7 @@ pub(super) async fn write_following(connection: &mut PgConnection, open: &[Seen]
     sqlx::query(
         "insert into search_following (first, seen)
          select * from unnest($1::bytea[], $2::bytea[])
-         on conflict do nothing",
+         on conflict (first) do update set seen = search_following.seen || excluded.seen",
     )
     .bind(packs().map(|pack| &pack[0].id.as_bytes()[..]).collect::<Vec<_>>())
     .bind(packs().map(pack_seen).collect::<Vec<_>>())
@@ -120,7 +120,7 @@ struct Now {
     context: i32,
 }
 
-/// Leaves what comes behind the last one that was looked at to the next step; what of its own row does.
+/// Leaves to the next step what comes behind the last one that was looked at; answers what that is of its own row.
 fn cut(packs: &mut Vec<Pack>, last: InstanceId) -> Vec<Seen> {
     let place = |pack: &Pack| pack.seen.iter().position(|one| one.id == last);
     let Some((pack, at)) = packs.iter().enumerate().find_map(|(nth, pack)| Some((nth, place(pack)?))) else {

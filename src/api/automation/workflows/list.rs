@@ -71,9 +71,7 @@ pub async fn list(
     let load = move |ids: Vec<InstanceId>| {
         let (store, account) = (state.store.clone(), account.clone());
         async move {
-            let mut instances = store.get_instances(&account, path.definition, &ids).await?;
-            // It may have changed since it was listed.
-            instances.retain(|instance| filter.status.is_none_or(|status| instance.status == status));
+            let instances = store.get_instances(&account, path.definition, &ids).await?;
             let views = instances.into_iter().map(InstanceView::new).collect::<Result<Vec<_>, _>>()?;
             Ok(Portion::from(views))
         }
