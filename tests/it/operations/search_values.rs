@@ -123,23 +123,29 @@ async fn a_value_of_many_takes_a_row_for_many_and_is_found_with_those_that_got_i
     assert_eq!(count(pool, "select count(*) from search_following").await, 0);
 }
 
+/// So many unfinished ones of a hundred seconds ago, with these contexts: SQL, `n` counts from 0.
+async fn make_unfinished(app: &TestApp, count: i64, data: &str) {
+    let definition = app.define(sample::pong()).await;
+    sqlx::query(sqlx::AssertSqlSafe(format!(
+        "insert into instances (id, account_id, definition_id, version, status, started_at, data)
+         select decode(lpad(to_hex(extract(epoch from now())::bigint - 100), 8, '0') || lpad(to_hex(n), 16, '0'), 'hex'),
+             'acme', $1, 1, 'Runnable', now() - interval '100 s', {data}
+         from generate_series(0, $2 - 1) as n",
+    )))
+    .bind(uuid::Uuid::parse_str(&definition).unwrap())
+    .bind(count)
+    .execute(app.store().pool())
+    .await
+    .unwrap();
+}
+
 /// A step of the walks reads 32 MiB of contexts, or so.
 #[tokio::test]
 async fn large_contexts_are_followed_some_at_a_time() {
     let app = TestApp::start().await;
     let (store, pool) = (app.store(), app.store().pool());
-    let definition = app.define(sample::pong()).await;
-    sqlx::query(
-        "insert into instances (id, account_id, definition_id, version, status, started_at, data)
-         select decode(lpad(to_hex(extract(epoch from now())::bigint - 100), 8, '0') || lpad(to_hex(n), 16, '0'), 'hex'),
-             'acme', $1, 1, 'Runnable', now() - interval '100 s',
-             json_build_object('rest', repeat('x', case when n % 2 = 0 then 1 << 20 end), 'order', 'o-' || n)::text
-         from generate_series(1, 200) as n",
-    )
-    .bind(uuid::Uuid::parse_str(&definition).unwrap())
-    .execute(pool)
-    .await
-    .unwrap();
+    let data = "json_build_object('rest', repeat('x', case when n % 2 = 1 then 1 << 20 end), 'order', 'o-' || n)::text";
+    make_unfinished(&app, 200, data).await;
     let mut steps = 1;
     while store.follow_instances(Duration::ZERO).await.unwrap() {
         steps += 1;
@@ -148,7 +154,7 @@ async fn large_contexts_are_followed_some_at_a_time() {
     sqlx::raw_sql("update instances set data = replace(data, 'o-', 'p-')").execute(pool).await.unwrap();
     let found = async || {
         let mut found = 0;
-        for n in 1..=200 {
+        for n in 0..200 {
             found += walk(&app, &of_value("order", &format!("p-{n}")), 10).await.len();
         }
         found
@@ -165,7 +171,7 @@ async fn large_contexts_are_followed_some_at_a_time() {
         store.follow_unfinished().await.unwrap();
         assert_eq!(count(pool, FOLLOWED).await, expected);
     }
-    assert_eq!(walk(&app, &of_value("order", "p-200"), 10).await.len(), 1);
+    assert_eq!(walk(&app, &of_value("order", "p-199"), 10).await.len(), 1);
 }
 
 /// What is left of rows is put together, also of rows that are not neighbours: then ids are not in the order of rows.
@@ -173,17 +179,8 @@ async fn large_contexts_are_followed_some_at_a_time() {
 async fn rows_whose_ids_overlap_are_followed_all() {
     let app = TestApp::start().await;
     let (store, pool) = (app.store(), app.store().pool());
-    let definition = app.define(sample::pong()).await;
-    sqlx::query(
-        "insert into instances (id, account_id, definition_id, version, status, started_at, data)
-         select decode(lpad(to_hex(extract(epoch from now())::bigint - 100), 8, '0') || lpad(to_hex(n), 16, '0'), 'hex'),
-             'acme', $1, 1, 'Runnable', now() - interval '100 s', json_build_object('kind', 'k0')::text
-         from generate_series(0, 17 * 240 - 1) as n",
-    )
-    .bind(uuid::Uuid::parse_str(&definition).unwrap())
-    .execute(pool)
-    .await
-    .unwrap();
+    let data = "json_build_object('kind', 'k0')::text";
+    make_unfinished(&app, 17 * 240, data).await;
     while store.follow_instances(Duration::ZERO).await.unwrap() {}
     // Each row is full, a step of the walk reads eight of them, and one instance of the eighth is of the fifteenth.
     sqlx::raw_sql(
