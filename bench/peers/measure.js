@@ -79,6 +79,9 @@ async function measureParked(instances) {
   await peer.setup();
   const looking = await connect();
   const size = () => ask(looking, "select pg_database_size(current_database())::float8");
+  const vacuum = () => looking.query("vacuum (analyze)");
+  // As afterwards: maps of free space and statistics of what is there already are nothing that an instance takes.
+  await vacuum();
   const empty = await size();
   const client = await peer.client(peer.inProcess);
   const workers = peer.inProcess ? undefined : await forkWorkers("parked");
@@ -87,7 +90,7 @@ async function measureParked(instances) {
   await inTurns(32, inputs, (data) => client.park(data));
   await until(async () => Number(await ask(looking, peer.parked)) === instances, 100);
   workers?.stop();
-  await looking.query("vacuum (analyze)");
+  await vacuum();
   const context = JSON.stringify(parkedInput(0)).length;
   return { instances, bytes: ((await size()) - empty) / instances - context };
 }

@@ -85,12 +85,15 @@ async fn park(
     let database = Prepared::new(cluster, "parked", 1).await?;
     ensure!(database.store.replace_webhook_secret(&database.account, SECRET, &By::trunkline()).await?);
     let server = Server::start(Role::Dev, &cluster.url(&database.name), folder).await?;
+    let vacuum = async || sqlx::raw_sql("vacuum (analyze)").execute(database.store.pool()).await;
+    // As afterwards: maps of free space and statistics of what is there already are nothing that an instance takes.
+    vacuum().await?;
     let empty = size(&database).await?;
     start(&database, instances).await?;
     // What they are found by is written down as well.
     while database.store.follow_instances(Duration::ZERO).await? {}
     while database.store.merge_buckets().await? {}
-    sqlx::raw_sql("vacuum (analyze)").execute(database.store.pool()).await?;
+    vacuum().await?;
     let context: f64 = sqlx::query_scalar("select avg(octet_length(data))::float8 from instances")
         .fetch_one(database.store.pool())
         .await?;

@@ -7,6 +7,7 @@ use serde_json::json;
 use trunkline_store::Store;
 use trunkline_store::jobs::{self, LowWaterMark};
 use trunkline_store::pools::Steps;
+use trunkline_store::starts::NewInstance;
 use trunkline_store::transitions::{self, Completion, Written};
 use trunkline_store::waits::{DueMark, Released};
 use trunkline_store::workers::{self, Renewal};
@@ -135,6 +136,41 @@ async fn what_was_written_late_is_found_all_the_same() {
             async { while jobs::claim(&mut connection, worker, 10, &mut ready).await.unwrap().is_empty() {} };
         tokio::time::timeout(Duration::from_secs(60), claimed).await.expect(account);
     }
+}
+
+/// Twelve thousand claims leave twice as many dead entries in the queue's index; no other vacuum has it so soon.
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_vacuum_the_queue_as_they_claim_and_shorten_it_when_it_is_quiet() {
+    let mut engine = Engine::start().await;
+    engine.stop_worker().await;
+    let store = engine.app.store().clone();
+    sqlx::raw_sql("alter table jobs set (autovacuum_enabled = off)").execute(store.pool()).await.unwrap();
+    let vacuumed = "select vacuum_count from pg_stat_user_tables where relname = 'jobs'";
+    let before = count(&store, vacuumed).await;
+    let quick = engine.app.define(definition(json!([{"id": "quick", "stepType": "If"}]))).await;
+    let new = NewInstance {
+        account: engine.app.account().clone(),
+        definition: quick.parse().unwrap(),
+        version: 1,
+        data: serde_json::Map::new(),
+    };
+    for _ in 0..12 {
+        store.start(vec![new.clone(); 1_000]).await.unwrap();
+    }
+    engine.start_worker(trunkline_workers::Settings::default());
+    until("all have ended", || async {
+        count(&store, "select count(*) from instances where completed_at is null").await == 0
+    })
+    .await;
+    until("the queue is vacuumed under load, and in the quiet after it", || async {
+        count(&store, vacuumed).await >= before + 2
+    })
+    .await;
+    until("the table is short again", || async {
+        count(&store, "select pg_relation_size('jobs')").await == 0
+    })
+    .await;
+    engine.finish().await;
 }
 
 /// The time counts from the start of the step, which may have lain longer than the time with a worker that held it up.

@@ -30,6 +30,18 @@ impl Store {
         Ok(elected.is_some())
     }
 
+    /// Makes room in the queue where jobs have left it. Its table becomes shorter only while nobody uses it, and a try takes
+    /// five seconds else: so it is `shortened` in a quiet moment.
+    pub async fn vacuum_queue(&self, shortened: bool) -> Result<(), StoreError> {
+        let vacuum = if shortened {
+            "vacuum (skip_locked, index_cleanup on) jobs"
+        } else {
+            "vacuum (skip_locked, index_cleanup on, truncate off) jobs"
+        };
+        sqlx::raw_sql(vacuum).execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// Forgets what the retention no longer asks for. Whole weeks leave as tables; in a week that still has
     /// a live instance the ended ones leave row by row. Answers the number of partitions dropped.
     pub async fn prune_history(&self, retention: Duration) -> Result<usize, StoreError> {
