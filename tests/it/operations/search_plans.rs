@@ -150,6 +150,14 @@ async fn each_statement_goes_through_its_index_and_scans_nothing() {
         .bind(None::<i64>)
         .bind(true)
         .bind(8_i64 << 20);
+        let again = sqlx::query_scalar::<_, Value>(sqlx::AssertSqlSafe(format!(
+            "explain (format json) {}",
+            statements::LOOK_AGAIN
+        )))
+        .bind(&newest)
+        .bind(&least)
+        .bind(&greatest)
+        .bind(8_i64 << 20);
         let count = sqlx::query_scalar::<_, Value>(sqlx::AssertSqlSafe(format!(
             "explain (format json) {}",
             statements::COUNT_TERM
@@ -238,6 +246,7 @@ async fn each_statement_goes_through_its_index_and_scans_nothing() {
             ("list", list, &["instances_uuid_hash_extended_started_at_idx", "definition_versions_pkey"]),
             ("waits", waits, &["waits_of_key"]),
             ("load", load, &["instances_pkey", "failures_pkey", "definition_versions_pkey"]),
+            ("again", again, &["instances_pkey"]),
         ] {
             let plan = statement.fetch_one(&mut *connection).await.unwrap();
             if name == "waits" {
@@ -245,6 +254,8 @@ async fn each_statement_goes_through_its_index_and_scans_nothing() {
                 let cost = plan[0]["Plan"]["Total Cost"].as_f64().unwrap();
                 assert!(rows <= 10 && cost < 200.0, "the hashes are counted: {plan:#}");
             }
+            let is_by_itself = plan.to_string().contains("(id = s.id)");
+            assert_eq!(is_by_itself, name == "again", "{name}, {mode}: each by itself: {plan:#}");
             let mut found = Vec::new();
             scans(&plan[0]["Plan"], &mut found);
             assert!(!found.is_empty(), "{name}: {plan:#}");

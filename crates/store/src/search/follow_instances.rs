@@ -10,6 +10,7 @@ use super::follow_unfinished::write_following;
 use super::packed::Seen;
 use super::terms::{self, Term, Values};
 use super::write_terms::write_terms;
+use crate::connect::BEGIN_HOT;
 use crate::waits::read_id;
 use crate::workers::micros;
 use crate::{PgConnection, Store, StoreError};
@@ -55,7 +56,8 @@ impl Store {
     /// One step; `true`: there may be more. What was started less than `lag` ago is left for later: an id is made a
     /// moment before its instance is there, on a machine whose clock may be wrong.
     pub async fn follow_instances(&self, lag: Duration) -> Result<bool, StoreError> {
-        let mut transaction = self.begin().await?;
+        // A plan made while a week's partition was empty reads all of it when it is full.
+        let mut transaction = self.begin_with(BEGIN_HOT).await?;
         let (mark, horizon): (Vec<u8>, Vec<u8>) = sqlx::query_as(
             "select mark, decode(
                  lpad(to_hex(floor(extract(epoch from now() - $1 * interval '1 microsecond'))::bigint + 1), 8, '0')

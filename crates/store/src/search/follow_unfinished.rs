@@ -7,8 +7,10 @@ use trunkline_workflow::InstanceId;
 
 use super::follow_instances::{STEP, STEP_BYTES, set_mark};
 use super::packed::{FOLLOWED, SEEN, Seen, pack_seen, unpack_seen};
+use super::statements;
 use super::terms::{Term, Values};
 use super::write_terms::write_new_terms;
+use crate::connect::BEGIN_HOT;
 use crate::waits::read_id;
 use crate::{PgConnection, Store, StoreError};
 
@@ -25,7 +27,8 @@ impl Store {
     /// One step of the walk over those that were unfinished, which begins again at its end; `true`: most of them have
     /// ended, and the next ones may have, too.
     pub async fn follow_unfinished(&self) -> Result<bool, StoreError> {
-        let mut transaction = self.begin().await?;
+        // A plan made while a week's partition was empty reads all of it when it is full.
+        let mut transaction = self.begin_with(BEGIN_HOT).await?;
         let mark: Vec<u8> =
             sqlx::query_scalar("select mark from search_marks where walk = 'following' for update")
                 .fetch_one(&mut *transaction)
@@ -141,28 +144,13 @@ async fn look(
     let (Some(least), Some(greatest)) = (ids.iter().min(), ids.iter().max()) else {
         return Ok((HashMap::new(), None));
     };
-    // `offset 0`: instances are looked up by the index, whatever they are joined with.
-    let rows: Vec<(Vec<u8>, bool, i32, bool)> = sqlx::query_as(
-        "select id, completed_at is null, hashtext(data), is_more
-         from (
-             select i.*, s.nth, sum(size) over () >= $4 as is_more, sum(size) over (order by s.nth) - size as before
-             from (
-                 select id, completed_at, data, octet_length(data) as size
-                 from instances
-                 where id = any($1) and id >= $2 and id <= $3
-                 offset 0
-             ) i
-             join unnest($1::bytea[]) with ordinality as s (id, nth) on s.id = i.id
-         ) looked_at
-         where before < $4
-         order by nth",
-    )
-    .bind(ids.iter().map(|id| &id.as_bytes()[..]).collect::<Vec<_>>())
-    .bind(&least.as_bytes()[..])
-    .bind(&greatest.as_bytes()[..])
-    .bind(STEP_BYTES)
-    .fetch_all(connection)
-    .await?;
+    let rows: Vec<(Vec<u8>, bool, i32, bool)> = sqlx::query_as(statements::LOOK_AGAIN)
+        .bind(ids.iter().map(|id| &id.as_bytes()[..]).collect::<Vec<_>>())
+        .bind(&least.as_bytes()[..])
+        .bind(&greatest.as_bytes()[..])
+        .bind(STEP_BYTES)
+        .fetch_all(connection)
+        .await?;
     let reached = rows.last().filter(|(.., is_more)| *is_more).map(|(id, ..)| read_id(id)).transpose()?;
     let now = rows.into_iter().map(|(id, is_open, context, _)| Ok((read_id(&id)?, Now { is_open, context })));
     Ok((now.collect::<Result<_, StoreError>>()?, reached))

@@ -194,3 +194,21 @@ from (
 ) found
 where before < $13
 order by id desc";
+
+/// What has become of instances. $1 their ids, $2 the least, $3 the greatest of them, $4 bytes of contexts; behind them it
+/// stops, in the order in which they are given, and the last column says so. Each is looked up by itself: joined with the
+/// ids, a thousand of them were compared with a thousand.
+pub const LOOK_AGAIN: &str = "
+select id, is_open, hashtext(data), is_more
+from (
+    select i.*, s.nth, sum(i.size) over () >= $4 as is_more, sum(i.size) over (order by s.nth) - i.size as before
+    from unnest($1::bytea[]) with ordinality as s (id, nth)
+    cross join lateral (
+        select id, completed_at is null as is_open, data, octet_length(data) as size
+        from instances
+        where id = s.id and id >= $2 and id <= $3
+        offset 0
+    ) i
+) looked_at
+where before < $4
+order by nth";
