@@ -1,4 +1,5 @@
--- Workers vacuum the queue as they claim, and by then PostgreSQL's own vacuum is to be the second: it would wait for five
--- seconds for a moment in which nobody uses the table, to make it shorter, and nobody else can vacuum meanwhile.
+-- A worker vacuums the queue (`vacuum_queue`), and PostgreSQL's own vacuum is the second. Under load that one waits for five
+-- seconds, in vain, for a moment in which nobody uses the table, to make it shorter, and nobody else can vacuum meanwhile:
+-- the worker does that when it is quiet.
 set local lock_timeout = '3s';
-alter table jobs set (autovacuum_vacuum_threshold = 250000);
+alter table jobs set (autovacuum_vacuum_threshold = 25000, vacuum_truncate = off);

@@ -94,8 +94,12 @@ impl Prepared {
 
     async fn start_more_of(&self, definition: DefinitionId, count: usize) -> anyhow::Result<()> {
         for first in (0..count).step_by(AT_ONCE) {
-            let new =
-                |_| NewInstance { account: self.account.clone(), definition, version: 1, data: context() };
+            let new = |_| NewInstance {
+                account: self.account.clone(),
+                definition,
+                version: 1,
+                data: context().into(),
+            };
             self.store.start((first..count.min(first + AT_ONCE)).map(new).collect()).await?;
         }
         Ok(())

@@ -123,7 +123,7 @@ async fn start(database: &Prepared, instances: usize) -> anyhow::Result<()> {
             account: database.account.clone(),
             definition: saved.id,
             version: 1,
-            data: [("phone".to_owned(), phone(n).into())].into_iter().collect(),
+            data: serde_json::Map::from_iter([("phone".to_owned(), phone(n).into())]).into(),
         };
         database.store.start((first..instances.min(first + AT_ONCE)).map(new).collect()).await?;
         while queued(database).await? >= AT_ONCE {

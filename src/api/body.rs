@@ -41,6 +41,14 @@ pub struct Room(#[expect(dead_code, reason = "held, never looked at")] Option<Se
 /// One that may have 4 MiB.
 pub struct LongBody(pub Body);
 
+impl Room {
+    /// For so many bytes that stand in for what the body said, which is no longer there.
+    pub async fn exchanged_for(self, bytes: usize) -> Result<Self, ApiError> {
+        drop(self);
+        take_room(bytes, TIME).await
+    }
+}
+
 impl Body {
     /// Any JSON that a context can hold.
     pub fn json(&self) -> Result<Value, ApiError> {
@@ -97,7 +105,8 @@ async fn read_json(request: Request, most: usize) -> Result<Body, ApiError> {
         return Err(ApiError::UnsupportedContentType);
     }
     let bytes = bytes?;
-    let room = room(&bytes, TIME.saturating_sub(begun.elapsed())).await?;
+    let needed = if bytes.len() <= SMALL_BYTES { 0 } else { memory(&bytes) };
+    let room = take_room(needed, TIME.saturating_sub(begun.elapsed())).await?;
     Ok(Body(bytes, room))
 }
 
@@ -130,12 +139,12 @@ async fn read(request: Request, time: Duration, most: usize) -> Result<Vec<u8>, 
     read.map(|()| bytes)
 }
 
-async fn room(bytes: &[u8], time: Duration) -> Result<Room, ApiError> {
-    if bytes.len() <= SMALL_BYTES {
+async fn take_room(bytes: usize, time: Duration) -> Result<Room, ApiError> {
+    if bytes <= SMALL_BYTES {
         return Ok(Room(None));
     }
     let _waiting = WAITING.try_acquire().map_err(|_| ApiError::Crowded)?;
-    let kibibytes = u32::try_from(memory(bytes) / 1024).map_or(ROOM, |kibibytes| kibibytes.min(ROOM));
+    let kibibytes = u32::try_from(bytes / 1024).map_or(ROOM, |kibibytes| kibibytes.min(ROOM));
     match tokio::time::timeout(time, LEFT.acquire_many(kibibytes)).await {
         Ok(room) => Ok(Room(Some(room.expect("it is never closed")))),
         Err(_) => Err(ApiError::Crowded),
@@ -207,15 +216,21 @@ mod tests {
 
     #[tokio::test]
     async fn a_large_body_waits_for_room_and_then_may_come_again() {
-        let large = vec![b','; SMALL_BYTES + 1];
         let all = LEFT.acquire_many(ROOM).await.unwrap();
-        assert!(room(&large[1..], Duration::ZERO).await.is_ok(), "a small one needs none");
-        let refused = room(&large, Duration::from_millis(10)).await.err().unwrap().into_response();
+        assert!(take_room(SMALL_BYTES, Duration::ZERO).await.is_ok(), "a small one needs none");
+        let refused =
+            take_room(SMALL_BYTES + 1, Duration::from_millis(10)).await.err().unwrap().into_response();
         assert_eq!(refused.status(), 503);
         assert_eq!(refused.headers()["retry-after"], "1");
         drop(all);
-        let _whole = room(&vec![b'['; MAX_BYTES], TIME).await.unwrap();
-        assert_eq!(LEFT.available_permits(), 0, "one that may need more than there is has it for itself");
+        let whole =
+            read_json(request(futures::stream::iter([vec![b'['; MAX_BYTES]])), MAX_BYTES).await.unwrap();
+        let left = LEFT.available_permits();
+        assert!(left < ROOM as usize / 2, "what it may need in memory, not its bytes");
+        let copies = whole.1.exchanged_for(2 * MAX_BYTES).await.unwrap();
+        assert_eq!(LEFT.available_permits(), ROOM as usize - 2 * MAX_BYTES / 1024);
+        let _more = copies.exchanged_for(ROOM as usize * 2048).await.unwrap();
+        assert_eq!(LEFT.available_permits(), 0, "what may need more than there is has it for itself");
     }
 
     #[tokio::test]

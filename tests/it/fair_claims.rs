@@ -36,7 +36,7 @@ async fn start(store: &Store, tenant: &Tenant, count: usize) {
         account: tenant.account.clone(),
         definition: tenant.definition,
         version: 1,
-        data: Map::new(),
+        data: Map::new().into(),
     };
     store.start(vec![instance; count]).await.unwrap();
 }
@@ -156,7 +156,7 @@ async fn five_thousand_accounts_with_a_job_each_are_all_served() {
         account: AccountId::new(format!("t{n}")),
         definition: DefinitionId::nil(),
         version: 1,
-        data: Map::new(),
+        data: Map::new().into(),
     });
     store.start(instances.collect()).await.unwrap();
     engine.start_worker(Settings::default());

@@ -101,7 +101,7 @@ async fn what_nobody_can_tell_is_taken_by_every_pool_and_a_worker_without_select
         account: app.account().clone(),
         definition: trunkline_workflow::DefinitionId::nil(),
         version: 1,
-        data: serde_json::Map::new(),
+        data: serde_json::Map::new().into(),
     };
     store.start(vec![gone; 3]).await.unwrap();
     let id = app.define(definition(json!([{"id": "only", "stepType": "If"}]))).await;

@@ -138,9 +138,9 @@ async fn what_was_written_late_is_found_all_the_same() {
     }
 }
 
-/// Twelve thousand claims leave twice as many dead entries in the queue's index; no other vacuum has it so soon.
+/// Without it the dead rows of twelve thousand jobs would stay where they were, and the table as long.
 #[tokio::test(flavor = "multi_thread")]
-async fn workers_vacuum_the_queue_as_they_claim_and_shorten_it_when_it_is_quiet() {
+async fn a_worker_vacuums_the_queue_and_shortens_it_when_it_is_quiet() {
     let mut engine = Engine::start().await;
     engine.stop_worker().await;
     let store = engine.app.store().clone();
@@ -152,7 +152,7 @@ async fn workers_vacuum_the_queue_as_they_claim_and_shorten_it_when_it_is_quiet(
         account: engine.app.account().clone(),
         definition: quick.parse().unwrap(),
         version: 1,
-        data: serde_json::Map::new(),
+        data: serde_json::Map::new().into(),
     };
     for _ in 0..12 {
         store.start(vec![new.clone(); 1_000]).await.unwrap();
@@ -162,14 +162,11 @@ async fn workers_vacuum_the_queue_as_they_claim_and_shorten_it_when_it_is_quiet(
         count(&store, "select count(*) from instances where completed_at is null").await == 0
     })
     .await;
-    until("the queue is vacuumed under load, and in the quiet after it", || async {
-        count(&store, vacuumed).await >= before + 2
-    })
-    .await;
     until("the table is short again", || async {
         count(&store, "select pg_relation_size('jobs')").await == 0
     })
     .await;
+    assert!(count(&store, vacuumed).await > before);
     engine.finish().await;
 }
 

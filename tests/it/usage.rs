@@ -115,7 +115,7 @@ async fn c_246_what_was_not_started_does_not_count() {
         account: app.account().clone(),
         definition: definition.parse().unwrap(),
         version: 1,
-        data: Map::new(),
+        data: Map::new().into(),
     };
     sqlx::query("alter table jobs add constraint none check (path = 0) not valid")
         .execute(app.store().pool())
@@ -153,7 +153,7 @@ async fn c_246_parallel_starts_are_counted_exactly() {
                         account: account.clone(),
                         definition: id,
                         version: 1,
-                        data: Map::new(),
+                        data: Map::new().into(),
                     };
                     let mut pair = vec![new(app.account()), new(other)];
                     if client % 3 == 0 {

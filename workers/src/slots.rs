@@ -2,7 +2,7 @@
 //! of an instance is at work at a time, so the instance names the slot.)
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
@@ -19,7 +19,6 @@ struct Shared {
     used: Mutex<Used>,
     /// Accounts have ready jobs that this worker knows of.
     are_accounts_waiting: AtomicBool,
-    taken: AtomicU64,
     freed: Notify,
 }
 
@@ -51,7 +50,6 @@ impl Slots {
                 total,
                 used: Mutex::default(),
                 are_accounts_waiting: AtomicBool::new(false),
-                taken: AtomicU64::new(0),
                 freed: Notify::new(),
             }),
         }
@@ -62,7 +60,6 @@ impl Slots {
     }
 
     pub(crate) fn take(&self, instance: InstanceId, account: &AccountId) -> Slot {
-        self.shared.taken.fetch_add(1, Ordering::Relaxed);
         self.shared.used(|used| {
             let times = used.instances.entry(instance).or_default();
             *times += 1;
@@ -76,11 +73,6 @@ impl Slots {
             }
         });
         Slot { shared: self.shared.clone(), instance, account: account.clone() }
-    }
-
-    /// How many were ever taken: the jobs that were claimed.
-    pub(crate) fn taken(&self) -> u64 {
-        self.shared.taken.load(Ordering::Relaxed)
     }
 
     pub(crate) fn in_use(&self) -> Vec<InstanceId> {

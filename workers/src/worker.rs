@@ -157,7 +157,7 @@ async fn live(
         let keeping = tokio::spawn(lease.clone().keep(store.clone()));
         tokio::select! {
             () = Box::pin(claimer.run(&lease)) => {}
-            () = Box::pin(upkeep::run(store.clone(), lease.clone(), settings.clone(), claimer.slots.clone(), fee)) => {}
+            () = Box::pin(upkeep::run(store.clone(), lease.clone(), settings.clone(), fee)) => {}
         }
         if *draining.borrow() {
             return (!lease.is_lost()).then_some(Life { lease, keeping });

@@ -120,7 +120,7 @@ impl Store {
             account: new.account.clone(),
             definition: DEFINITION,
             version: 1,
-            data: context::build(body, &new.account, None, new.at),
+            data: context::build(body, &new.account, None, new.at).into(),
         }]);
         let instance = rows.ids[0];
         let parent = new.parent.as_ref();
@@ -172,7 +172,12 @@ impl Store {
             "application": new.application,
         });
         let data = context::build(body, &new.account, None, new.at);
-        let instance = NewInstance { account: new.account, definition: MESSAGE_DEFINITION, version: 1, data };
+        let instance = NewInstance {
+            account: new.account,
+            definition: MESSAGE_DEFINITION,
+            version: 1,
+            data: data.into(),
+        };
         let started = self.start(vec![instance]).await?;
         // What sends it is the first job, whose id is the message's.
         Ok(JobId::new(started[0], 1).as_uuid())

@@ -17,7 +17,7 @@ use trunkline_workflow::{AccountId, DefinitionId, InstanceId, Trigger, context};
 use crate::callbacks::{self, NewCallback};
 use crate::definitions::triggered_by;
 use crate::messages::{self, Receipt, StatusReceipt};
-use crate::starts::{self, NewInstance};
+use crate::starts::{self, NewInstance, StartContext};
 use crate::usage::starts_left;
 use crate::waits::{Ending, Resume, read_id, resume};
 use crate::{PgConnection, Store, StoreError};
@@ -210,6 +210,8 @@ async fn start_triggered(
         return Ok(Vec::new());
     }
     let resumed: HashSet<DefinitionId> = resumed.iter().map(|(_, id)| *id).collect();
+    let data = context::build(incoming.body.clone(), &incoming.account, subaccount, incoming.received_at);
+    let data = StartContext::from(data);
     let instances: Vec<NewInstance> = triggered
         .into_iter()
         .filter(|triggered| !resumed.contains(&triggered.definition))
@@ -217,7 +219,7 @@ async fn start_triggered(
             account: incoming.account.clone(),
             definition: triggered.definition,
             version: triggered.version,
-            data: context::build(incoming.body.clone(), &incoming.account, subaccount, incoming.received_at),
+            data: data.clone(),
         })
         .collect();
     let definitions: Vec<DefinitionId> = instances.iter().map(|instance| instance.definition).collect();

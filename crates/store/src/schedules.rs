@@ -150,7 +150,7 @@ fn instance(account: &AccountId, row: &DueRow, at: DateTime<Utc>) -> NewInstance
         account: account.clone(),
         definition: row.definition_id,
         version: row.version,
-        data: context::build(body, account, row.subaccount_id.as_deref(), row.now),
+        data: context::build(body, account, row.subaccount_id.as_deref(), row.now).into(),
     }
 }
 

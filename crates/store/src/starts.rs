@@ -1,8 +1,8 @@
 //! Starting instances: durable when the call returns. Concurrent starts share a commit ([`crate::grouped`]).
 
 use std::collections::HashSet;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -25,8 +25,24 @@ pub struct NewInstance {
     pub account: AccountId,
     pub definition: DefinitionId,
     pub version: Version,
-    /// The context it starts with.
-    pub data: Map<String, Value>,
+    pub data: StartContext,
+}
+
+/// The context that instances start with, as JSON text: one event may start hundreds with the same.
+#[derive(Debug, Clone)]
+pub struct StartContext(Arc<str>);
+
+impl From<Map<String, Value>> for StartContext {
+    fn from(data: Map<String, Value>) -> Self {
+        Self(Value::Object(data).to_string().into())
+    }
+}
+
+impl StartContext {
+    /// Of the text.
+    pub fn bytes(&self) -> usize {
+        self.0.len()
+    }
 }
 
 /// A request that may be repeated: its client's key, and what it asked for.
@@ -195,7 +211,7 @@ pub(crate) struct Rows {
     accounts: Vec<String>,
     definitions: Vec<DefinitionId>,
     versions: Vec<Version>,
-    data: Vec<String>,
+    data: Vec<StartContext>,
     traces: Vec<Option<String>>,
     /// Whether it is started only while its version is the newest one, of a definition that is not being drained.
     only_newest: Vec<bool>,
@@ -211,9 +227,8 @@ impl Rows {
             rows.accounts.push(instance.account.as_str().to_owned());
             rows.definitions.push(instance.definition);
             rows.versions.push(instance.version);
-            let data = Value::Object(instance.data).to_string();
-            rows.bytes += data.len();
-            rows.data.push(data);
+            rows.bytes += instance.data.bytes();
+            rows.data.push(instance.data);
             rows.only_newest.push(false);
         }
         rows
@@ -256,7 +271,7 @@ pub(crate) async fn write(executor: impl PgExecutor<'_>, rows: &Rows) -> Result<
         .bind(&rows.accounts)
         .bind(&rows.definitions)
         .bind(&rows.versions)
-        .bind(&rows.data)
+        .bind(rows.data.iter().map(|data| &*data.0).collect::<Vec<_>>())
         .bind(rows.traces.iter().any(Option::is_some).then_some(&rows.traces))
         .bind(rows.only_newest.contains(&true).then_some(&rows.only_newest))
         .fetch_all(executor)

@@ -11,6 +11,25 @@ use crate::{Store, StoreError};
 /// Rows removed in one statement: short enough not to hold anybody up.
 const BATCH: i64 = 2_000;
 
+/// The queue's table by PostgreSQL's statistics, which are a second old.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct QueueTable {
+    /// Rows written since somebody began to count.
+    pub writes: i64,
+    pub dead: i64,
+    pub bytes: i64,
+    pub is_ours: bool,
+    pub is_being_vacuumed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vacuum {
+    Clear,
+    /// It gives pages at its end back, too. Waits for up to five seconds for a moment in which nobody uses the table, and
+    /// nobody else can vacuum it meanwhile: for when it is quiet.
+    Shorten,
+}
+
 impl Store {
     /// Whether this worker runs `task` for the next `lease`: the one that has it keeps it while it lives.
     pub async fn elect(&self, task: &str, worker: Incarnation, lease: Duration) -> Result<bool, StoreError> {
@@ -30,13 +49,31 @@ impl Store {
         Ok(elected.is_some())
     }
 
-    /// Makes room in the queue where jobs have left it. Its table becomes shorter only while nobody uses it, and a try takes
-    /// five seconds else: so it is `shortened` in a quiet moment.
-    pub async fn vacuum_queue(&self, shortened: bool) -> Result<(), StoreError> {
-        let vacuum = if shortened {
-            "vacuum (skip_locked, index_cleanup on) jobs"
-        } else {
-            "vacuum (skip_locked, index_cleanup on, truncate off) jobs"
+    /// What vacuums of the queue go by.
+    pub async fn look_at_queue(&self) -> Result<QueueTable, StoreError> {
+        let table = sqlx::query_as(
+            "select pg_stat_get_tuples_inserted(oid) + pg_stat_get_tuples_updated(oid)
+                     + pg_stat_get_tuples_deleted(oid) as writes,
+                 pg_stat_get_dead_tuples(oid) as dead, pg_relation_size(oid) as bytes,
+                 pg_has_role(relowner, 'usage') as is_ours,
+                 exists (
+                     select from pg_locks l
+                     where l.relation = c.oid and l.mode = 'ShareUpdateExclusiveLock'
+                         and l.database = (select oid from pg_database where datname = current_database())
+                 ) as is_being_vacuumed
+             from pg_class c
+             where oid = 'jobs'::regclass",
+        );
+        Ok(table.fetch_one(&self.pool).await?)
+    }
+
+    /// Makes room in the queue where jobs have left it, and only where nobody else does. In no transaction; one process,
+    /// because the cores are needed. The pages of dead rows are few where rows are many, and the indexes are cleared all the
+    /// same.
+    pub async fn vacuum_queue(&self, vacuum: Vacuum) -> Result<(), StoreError> {
+        let vacuum = match vacuum {
+            Vacuum::Clear => "vacuum (skip_locked, parallel 0, index_cleanup on, truncate off) jobs",
+            Vacuum::Shorten => "vacuum (skip_locked, parallel 0, index_cleanup on, truncate on) jobs",
         };
         sqlx::raw_sql(vacuum).execute(&self.pool).await?;
         Ok(())

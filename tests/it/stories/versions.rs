@@ -53,7 +53,7 @@ async fn what_is_started_is_the_newest_version_whatever_a_server_remembers() {
         account: account.clone(),
         definition: changed.parse().unwrap(),
         version: last_found.version,
-        data: Map::new(),
+        data: Map::new().into(),
     };
     assert!(app.store().start_if_newest(outdated()).await.unwrap().is_some());
     told_elsewhere(Method::PUT, format!("/definitions/{changed}"), waits_then("new")).await.expect(200);

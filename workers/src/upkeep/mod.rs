@@ -23,7 +23,6 @@ use trunkline_workflow::dispatch::Price;
 
 use crate::lease::{Backoff, Lease};
 use crate::settings::Settings;
-use crate::slots::Slots;
 use election::Election;
 
 /// A look of those that everybody waits for. What takes longer is never answered: a connection may be dead without a
@@ -41,7 +40,7 @@ const HOUR: Duration = Duration::from_hours(1);
 const BETWEEN_FIRST_LOOKS: Duration = Duration::from_millis(50);
 
 /// Runs every task while the lease lasts; the caller ends it.
-pub(crate) async fn run(store: Store, lease: Arc<Lease>, settings: Settings, slots: Slots, fee: Price) {
+pub(crate) async fn run(store: Store, lease: Arc<Lease>, settings: Settings, fee: Price) {
     let patient = store.clone().with_patience(PATIENCE);
     let (store, lease, patient) = (&store, &*lease, &patient);
     let end_fated_workflows = |store| end_fated_workflows::run(store, fee);
@@ -58,7 +57,7 @@ pub(crate) async fn run(store: Store, lease: Arc<Lease>, settings: Settings, slo
         after(8, every(SECOND * 5, store, lease, "follow_instances", follow_instances::run)),
         after(9, every(SECOND * 5, patient, lease, "remove_deleted_versions", remove_deleted_versions::run)),
         after(10, every(SECOND * 600, patient, lease, "prune_history", prune_history)),
-        after(11, vacuum_queue::run(store, &slots)),
+        after(11, vacuum_queue::run(store, patient, lease)),
     );
 }
 

@@ -1,54 +1,153 @@
 //! Dead rows leave the queue as it turns over. A claim makes new entries in the queue's indexes and each path leaves in the
 //! end, so that the pages of both fill as fast as jobs are claimed, until a vacuum empties them for the next. PostgreSQL's
-//! own looks once a minute, as it comes. Every worker sees to the jobs that it claimed; when two vacuum at the same time,
-//! one has nothing to do.
+//! own looks once a minute, as it comes.
 
 use std::time::Duration;
 
-use trunkline_store::Store;
 use trunkline_store::pace::Pace;
+use trunkline_store::upkeep::{QueueTable, Vacuum};
+use trunkline_store::{Store, StoreError};
 
 use super::LIMIT;
-use crate::lease::{Backoff, within};
-use crate::slots::Slots;
+use super::election::{Election, NOT_ELECTED};
+use crate::lease::{Backoff, Lease, within};
 
-/// Jobs claimed from one vacuum to the next.
-const EVERY: u64 = 10_000;
-/// After so many, one more follows once nothing has been claimed for some looks: the only one that makes the table shorter.
-const BURST: u64 = 1_000;
-const LOOK: Duration = Duration::from_millis(200);
-const QUIET: u32 = 10;
+/// Dead rows that are worth a vacuum.
+const DEAD: i64 = 10_000;
+/// A table that is worth being made shorter.
+const LONG_BYTES: i64 = 1 << 20;
+/// Between two looks, while something changes and while nothing does.
+const BUSY: Duration = Duration::from_millis(500);
+const IDLE: Duration = Duration::from_secs(2);
 /// The longest rest: while somebody holds an old snapshot, a vacuum reads all that is dead and removes nothing.
 const LONGEST: Duration = Duration::from_secs(60);
 
-pub(super) async fn run(store: &Store, slots: &Slots) {
+/// A vacuum takes as long as it takes: `patient` waits for it.
+pub(super) async fn run(store: &Store, patient: &Store, lease: &Lease) {
     let mut pause = Backoff::default();
-    let mut pace = Pace::new(LOOK, LONGEST);
-    let (mut taken, mut cleared, mut shortened, mut quiet) = (0, 0, 0, 0_u32);
+    let mut election = Election::new(store, lease, "vacuum_queue");
+    let mut watch = Watch::default();
     loop {
-        tokio::time::sleep(LOOK).await;
-        let before = std::mem::replace(&mut taken, slots.taken());
-        quiet = if taken == before { quiet.saturating_add(1) } else { 0 };
-        let is_over = quiet >= QUIET && taken - shortened >= BURST;
-        let is_due = taken - cleared >= EVERY && pace.is_due();
-        if !is_over && !is_due {
-            continue;
-        }
-        let begun = pace.begin();
-        match within(LIMIT, store.vacuum_queue(is_over)).await {
-            Ok(()) => {
+        match look(store, patient, &mut election, &mut watch).await {
+            Ok(wait) => {
                 pause = Backoff::default();
-                pace.looked(begun);
-                cleared = taken;
-                if is_over {
-                    shortened = taken;
-                    // What it waited for was nothing that a vacuum under load waits for.
-                    pace.hurry();
-                }
+                tokio::time::sleep(wait).await;
             }
             Err(error) => {
+                election.forget();
                 pause.report(&error, "cannot vacuum the queue; trying again");
                 pause.wait().await;
+            }
+        }
+    }
+}
+
+/// Answers how long it is until the next look.
+async fn look(
+    store: &Store,
+    patient: &Store,
+    election: &mut Election<'_>,
+    watch: &mut Watch,
+) -> Result<Duration, StoreError> {
+    if !within(LIMIT, election.is_won()).await? {
+        return Ok(NOT_ELECTED);
+    }
+    let table = within(LIMIT, store.look_at_queue()).await?;
+    let wait = if watch.is_quiet(&table) { IDLE } else { BUSY };
+    let needed = watch.needed(&table);
+    if !table.is_ours && watch.before.as_ref().is_none_or(|before| before.is_ours) {
+        tracing::warn!("the table `jobs` is another role's: its dead rows are left to autovacuum");
+    }
+    watch.before = Some(table);
+    if let Some(vacuum) = needed {
+        watch.carry_out(vacuum, patient).await?;
+    }
+    Ok(wait)
+}
+
+struct Watch {
+    before: Option<QueueTable>,
+    /// Writes and dead rows when it was made shorter. It may have become no shorter; it will not before they change.
+    shortened: Option<(i64, i64)>,
+    clearing: Pace,
+    shortening: Pace,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        let pace = || Pace::new(BUSY, LONGEST);
+        Self { before: None, shortened: None, clearing: pace(), shortening: pace() }
+    }
+}
+
+impl Watch {
+    fn is_quiet(&self, now: &QueueTable) -> bool {
+        self.before.as_ref().is_some_and(|before| before.writes == now.writes)
+    }
+
+    fn needed(&mut self, now: &QueueTable) -> Option<Vacuum> {
+        if !now.is_ours || now.is_being_vacuumed {
+            return None;
+        }
+        let left = (now.writes, now.dead);
+        let is_long = now.bytes >= LONG_BYTES && self.shortened != Some(left);
+        if is_long && self.is_quiet(now) && self.shortening.is_due() {
+            self.shortened = Some(left);
+            return Some(Vacuum::Shorten);
+        }
+        (now.dead >= DEAD && self.clearing.is_due()).then_some(Vacuum::Clear)
+    }
+
+    /// Whoever leaves before it is over leaves a task, not a connection in the midst of its statement.
+    async fn carry_out(&mut self, vacuum: Vacuum, store: &Store) -> Result<(), StoreError> {
+        let pace = match vacuum {
+            Vacuum::Clear => &mut self.clearing,
+            Vacuum::Shorten => &mut self.shortening,
+        };
+        let begun = pace.begin();
+        let store = store.clone();
+        let vacuuming = tokio::spawn(async move { store.vacuum_queue(vacuum).await });
+        let vacuumed = vacuuming.await.unwrap_or(Ok(()));
+        pace.looked(begun);
+        vacuumed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn see(watch: &mut Watch, now: QueueTable) -> Option<Vacuum> {
+        let needed = watch.needed(&now);
+        watch.before = Some(now);
+        needed
+    }
+
+    #[test]
+    fn it_is_cleared_of_what_is_dead_and_made_shorter_once_it_is_quiet() {
+        let mut watch = Watch::default();
+        let mut needed = |writes, dead, bytes| {
+            see(&mut watch, QueueTable { writes, dead, bytes, is_ours: true, is_being_vacuumed: false })
+        };
+        assert_eq!(needed(20_000, DEAD - 1, LONG_BYTES), None, "it may be in use");
+        assert_eq!(needed(30_000, DEAD, LONG_BYTES), Some(Vacuum::Clear));
+        assert_eq!(needed(30_000, 5, LONG_BYTES - 1), None);
+        assert_eq!(needed(30_000, 5, LONG_BYTES), Some(Vacuum::Shorten));
+        assert_eq!(needed(30_000, 5, LONG_BYTES), None, "what lives at its end stays there");
+        assert_eq!(needed(30_001, 6, LONG_BYTES), None, "it is in use");
+        assert_eq!(needed(30_001, 6, LONG_BYTES), Some(Vacuum::Shorten));
+        assert_eq!(needed(30_001, DEAD, LONG_BYTES), Some(Vacuum::Shorten));
+        assert_eq!(needed(30_001, DEAD, LONG_BYTES), Some(Vacuum::Clear), "they were kept for a snapshot");
+    }
+
+    #[test]
+    fn what_is_anothers_or_is_being_vacuumed_is_left_alone() {
+        let mut watch = Watch::default();
+        for (is_ours, is_being_vacuumed) in [(false, false), (true, true)] {
+            for _ in 0..2 {
+                let table =
+                    QueueTable { writes: 1, dead: DEAD, bytes: LONG_BYTES, is_ours, is_being_vacuumed };
+                assert_eq!(see(&mut watch, table), None);
             }
         }
     }

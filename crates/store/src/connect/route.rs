@@ -37,7 +37,8 @@ const HOT: [(&str, &str); 5] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("jit", "off"),
 ];
-/// The same for a session that is lent.
+/// The same for a session that is lent, and for a transaction of the pool that goes over much: a plan that was made while
+/// a week's partition was empty would read all of it once it is full.
 pub(crate) const BEGIN_HOT: &str = "begin; set local enable_seqscan = off; set local enable_bitmapscan = off;
     set local plan_cache_mode = force_generic_plan; set local jit = off;
     set local idle_in_transaction_session_timeout = '5s'";

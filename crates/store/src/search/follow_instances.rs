@@ -56,7 +56,6 @@ impl Store {
     /// One step; `true`: there may be more. What was started less than `lag` ago is left for later: an id is made a
     /// moment before its instance is there, on a machine whose clock may be wrong.
     pub async fn follow_instances(&self, lag: Duration) -> Result<bool, StoreError> {
-        // A plan made while a week's partition was empty reads all of it when it is full.
         let mut transaction = self.begin_with(BEGIN_HOT).await?;
         let (mark, horizon): (Vec<u8>, Vec<u8>) = sqlx::query_as(
             "select mark, decode(

@@ -27,7 +27,6 @@ impl Store {
     /// One step of the walk over those that were unfinished, which begins again at its end; `true`: most of them have
     /// ended, and the next ones may have, too.
     pub async fn follow_unfinished(&self) -> Result<bool, StoreError> {
-        // A plan made while a week's partition was empty reads all of it when it is full.
         let mut transaction = self.begin_with(BEGIN_HOT).await?;
         let mark: Vec<u8> =
             sqlx::query_scalar("select mark from search_marks where walk = 'following' for update")

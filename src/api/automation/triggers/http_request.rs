@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::Value;
-use trunkline_store::starts::NewInstance;
+use trunkline_store::starts::{NewInstance, StartContext};
 use trunkline_store::usage::report_used_up;
 use trunkline_workflow::{Trigger, context};
 use utoipa::IntoParams;
@@ -59,7 +59,10 @@ pub async fn http_request(
     let payload = if body.is_absent() { Value::Null } else { body.json()? };
     let triggered = state.store.definitions_triggered_by(&account, Trigger::HttpRequest, subaccount).await?;
 
-    let data = context::build(payload, &account, subaccount, (state.clock)());
+    let data = StartContext::from(context::build(payload, &account, subaccount, (state.clock)()));
+    // They are written together.
+    let Body(bytes, room) = body;
+    let _room = room.exchanged_for(data.bytes() * triggered.len()).await?;
     let instances = triggered
         .into_iter()
         .map(|triggered| NewInstance {
@@ -70,7 +73,7 @@ pub async fn http_request(
         })
         .collect();
 
-    match key.start(&state, account.clone(), &body.0, instances).await {
+    match key.start(&state, account.clone(), &bytes, instances).await {
         // The event was raised all the same (U-36).
         Err(ApiError::QuotaUsedUp) => report_used_up(&account),
         started => drop(started?),

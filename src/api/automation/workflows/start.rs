@@ -64,7 +64,7 @@ pub async fn start(
     let instance = |payload: Value, found: Found| {
         let subaccount = context::subaccount_of_body(&payload).map(str::to_owned).or(found.subaccount);
         let data = context::build(payload, &account, subaccount.as_deref(), (state.clock)());
-        NewInstance { account: account.clone(), definition, version: found.version, data }
+        NewInstance { account: account.clone(), definition, version: found.version, data: data.into() }
     };
     let created = |started: Vec<InstanceId>| {
         let location = |id| (LOCATION, path::of_instance(&account, definition, id));
