@@ -33,6 +33,9 @@ const REPLIES: usize = 10;
 /// Written in one call.
 const AT_ONCE: usize = 1_000;
 const LOOK: Duration = Duration::from_millis(10);
+/// Of the queue's table, when nothing is in it.
+const SHORT_BYTES: i64 = 256 << 10;
+const SHORT_SOON: Duration = Duration::from_secs(30);
 
 pub struct Parked {
     /// On the disk, for each instance, beyond its context.
@@ -130,7 +133,22 @@ async fn start(database: &Prepared, instances: usize) -> anyhow::Result<()> {
             tokio::time::sleep(LOOK).await;
         }
     }
-    until_parked(&database.store, instances).await
+    until_parked(&database.store, instances).await?;
+    until_short(database).await
+}
+
+/// The worker makes the queue's table shorter once nothing happens in it.
+async fn until_short(database: &Prepared) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    loop {
+        let bytes: i64 =
+            sqlx::query_scalar("select pg_relation_size('jobs')").fetch_one(database.store.pool()).await?;
+        if bytes < SHORT_BYTES {
+            return Ok(());
+        }
+        ensure!(begun.elapsed() < SHORT_SOON, "the queue's table is still {bytes} bytes long");
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 async fn queued(database: &Prepared) -> anyhow::Result<usize> {

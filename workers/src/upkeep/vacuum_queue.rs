@@ -15,7 +15,7 @@ use crate::lease::{Backoff, Lease, within};
 /// Dead rows that are worth a vacuum.
 const DEAD: i64 = 10_000;
 /// A table that is worth being made shorter.
-const LONG_BYTES: i64 = 1 << 20;
+const LONG_BYTES: i64 = 128 << 10;
 /// Between two looks, while something changes and while nothing does.
 const BUSY: Duration = Duration::from_millis(500);
 const IDLE: Duration = Duration::from_secs(2);
@@ -67,8 +67,8 @@ async fn look(
 
 struct Watch {
     before: Option<QueueTable>,
-    /// Writes and dead rows when it was made shorter. It may have become no shorter; it will not before they change.
-    shortened: Option<(i64, i64)>,
+    /// Writes when it was made shorter. What lives at its end keeps it long, and will until something is written.
+    shortened: Option<i64>,
     clearing: Pace,
     shortening: Pace,
 }
@@ -89,10 +89,9 @@ impl Watch {
         if !now.is_ours || now.is_being_vacuumed {
             return None;
         }
-        let left = (now.writes, now.dead);
-        let is_long = now.bytes >= LONG_BYTES && self.shortened != Some(left);
-        if is_long && self.is_quiet(now) && self.shortening.is_due() {
-            self.shortened = Some(left);
+        let may_be_shorter = now.bytes >= LONG_BYTES && (now.dead > 0 || self.shortened != Some(now.writes));
+        if may_be_shorter && self.is_quiet(now) && self.shortening.is_due() {
+            self.shortened = Some(now.writes);
             return Some(Vacuum::Shorten);
         }
         (now.dead >= DEAD && self.clearing.is_due()).then_some(Vacuum::Clear)
@@ -133,11 +132,10 @@ mod tests {
         assert_eq!(needed(30_000, DEAD, LONG_BYTES), Some(Vacuum::Clear));
         assert_eq!(needed(30_000, 5, LONG_BYTES - 1), None);
         assert_eq!(needed(30_000, 5, LONG_BYTES), Some(Vacuum::Shorten));
-        assert_eq!(needed(30_000, 5, LONG_BYTES), None, "what lives at its end stays there");
-        assert_eq!(needed(30_001, 6, LONG_BYTES), None, "it is in use");
-        assert_eq!(needed(30_001, 6, LONG_BYTES), Some(Vacuum::Shorten));
-        assert_eq!(needed(30_001, DEAD, LONG_BYTES), Some(Vacuum::Shorten));
-        assert_eq!(needed(30_001, DEAD, LONG_BYTES), Some(Vacuum::Clear), "they were kept for a snapshot");
+        assert_eq!(needed(30_000, 5, LONG_BYTES), Some(Vacuum::Shorten), "somebody's snapshot kept them");
+        assert_eq!(needed(30_000, 0, LONG_BYTES), None, "what lives at its end stays there");
+        assert_eq!(needed(30_001, 1, LONG_BYTES), None, "it is in use");
+        assert_eq!(needed(30_001, 0, LONG_BYTES), Some(Vacuum::Shorten));
     }
 
     #[test]
