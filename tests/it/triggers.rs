@@ -1,7 +1,9 @@
 //! `POST /triggers/http_request` (spec 2.12, 6.4).
 
+use futures::future::join_all;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use trunkline_store::starts::{NewInstance, StartContext};
 
 use crate::support::{Answer, TestApp, sample};
 
@@ -33,6 +35,55 @@ async fn c_231_c_233_every_match_starts_with_the_bodys_members() {
     for body in body {
         app.post("/triggers/http_request", body.clone()).await.expect_empty(200);
         assert_eq!(app.instances_of(&first).await[0]["data"]["payload"], body);
+    }
+}
+
+/// It is sent once for all of them, and each has it; whoever starts beside them has their own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_event_starts_all_that_match_and_small_starts_go_beside_it() {
+    let app = TestApp::start().await;
+    let mut triggered = Vec::new();
+    for _ in 0..12 {
+        triggered.push(app.define(sample::enabled("http_request", None)).await);
+    }
+    let other = app.define(sample::enabled("inbound_sms", None)).await;
+    let large: Vec<usize> = (0..150_000).collect();
+    let events =
+        (0..3).map(|event| app.post("/triggers/http_request", json!({"event": event, "list": large})));
+    let others = (0..50).map(|n| app.start_instance(&other, json!({"n": n})));
+    let (events, others) = futures::future::join(join_all(events), join_all(others)).await;
+    for event in events {
+        event.expect_empty(200);
+    }
+    for definition in &triggered {
+        let mut instances = app.instances_of(definition).await;
+        instances.sort_by_key(|instance| instance["data"]["event"].as_u64());
+        let events: Vec<&Value> = instances.iter().map(|instance| &instance["data"]["event"]).collect();
+        assert_eq!(events, [0, 1, 2]);
+        assert!(instances.iter().all(|instance| instance["data"]["list"] == json!(large)));
+    }
+    for (n, path) in others.iter().enumerate() {
+        assert_eq!(app.get(path).await.expect(200)["data"]["n"], n);
+    }
+}
+
+#[tokio::test]
+async fn rows_of_one_statement_have_their_contexts_whoever_shares_them() {
+    let app = TestApp::start().await;
+    let definition = app.define(sample::enabled("inbound_sms", None)).await;
+    let context = |n: u64| StartContext::from(Map::from_iter([("n".to_owned(), n.into())]));
+    let [first, second] = [context(1), context(2)];
+    let shared = [&first, &first, &second, &first, &second, &second, &context(3)];
+    let new = shared.map(|data| NewInstance {
+        account: app.account().clone(),
+        definition: definition.parse().unwrap(),
+        version: 1,
+        data: data.clone(),
+    });
+    let started = app.store().start(new.into()).await.unwrap();
+    for (id, n) in started.into_iter().zip([1, 1, 2, 1, 2, 2, 3]) {
+        let path = format!("/definitions/{definition}/workflows/{id}");
+        assert_eq!(app.get(&path).await.expect(200)["data"]["n"], n);
     }
 }
 

@@ -20,6 +20,10 @@ use crate::{PgConnection, PgPool, Store, StoreError};
 /// For a group of starts.
 const WRITE_LIMIT: Duration = Duration::from_secs(15);
 
+/// Of contexts that are written with others'. PostgreSQL compresses them, ten milliseconds and more for a mebibyte, and
+/// whoever is in the group of a large one would wait for it.
+const SMALL_BYTES: usize = 32 << 10;
+
 #[derive(Debug, Clone)]
 pub struct NewInstance {
     pub account: AccountId,
@@ -169,11 +173,25 @@ async fn find_answer(
 }
 
 /// Writes instances in groups, and says which they are.
-pub(crate) type Starter = Grouped<Rows, Vec<InstanceId>>;
+#[derive(Debug, Clone)]
+pub(crate) struct Starter {
+    small: Grouped<Rows, Vec<InstanceId>>,
+    large: Grouped<Rows, Vec<InstanceId>>,
+}
 
-pub(crate) fn starter(pool: PgPool, kept: Kept, wake: Wake) -> Starter {
-    let write = move |group| write_group(pool.clone(), kept.clone(), wake.clone(), group);
-    Grouped::new(WRITE_LIMIT, |rows| rows.bytes, write)
+impl Starter {
+    pub(crate) fn new(pool: &PgPool, kept: &Kept, wake: &Wake) -> Self {
+        let grouped = || {
+            let (pool, kept, wake) = (pool.clone(), kept.clone(), wake.clone());
+            let write = move |group| write_group(pool.clone(), kept.clone(), wake.clone(), group);
+            Grouped::new(WRITE_LIMIT, |rows: &Rows| rows.bytes, write)
+        };
+        Self { small: grouped(), large: grouped() }
+    }
+
+    async fn ask(&self, rows: Rows) -> Result<Vec<InstanceId>, StoreError> {
+        if rows.bytes > SMALL_BYTES { self.large.ask(rows).await } else { self.small.ask(rows).await }
+    }
 }
 
 async fn write_group(
@@ -234,6 +252,19 @@ impl Rows {
         rows
     }
 
+    /// Each context once, in their order, and for each row which one it has, from 1.
+    fn contexts(&self) -> (Vec<&str>, Vec<i32>) {
+        let mut contexts: Vec<&StartContext> = Vec::with_capacity(self.data.len());
+        let mut which = Vec::with_capacity(self.data.len());
+        for data in &self.data {
+            if !contexts.last().is_some_and(|last| Arc::ptr_eq(&last.0, &data.0)) {
+                contexts.push(data);
+            }
+            which.push(i32::try_from(contexts.len()).expect("as many rows as a statement has"));
+        }
+        (contexts.into_iter().map(|context| &*context.0).collect(), which)
+    }
+
     /// Moves everything over but the ids, which the request's answer needs.
     fn append(&mut self, other: &mut Self) {
         self.ids.extend(&other.ids);
@@ -266,27 +297,30 @@ pub(crate) async fn write(executor: impl PgExecutor<'_>, rows: &Rows) -> Result<
     if rows.ids.is_empty() {
         return Ok(Vec::new());
     }
+    let (contexts, which) = rows.contexts();
+    let are_shared = contexts.len() < rows.ids.len();
     let started: Vec<Vec<u8>> = sqlx::query_scalar(START)
         .bind(rows.ids.iter().map(|id| &id.as_bytes()[..]).collect::<Vec<_>>())
         .bind(&rows.accounts)
         .bind(&rows.definitions)
         .bind(&rows.versions)
-        .bind(rows.data.iter().map(|data| &*data.0).collect::<Vec<_>>())
+        .bind(contexts)
         .bind(rows.traces.iter().any(Option::is_some).then_some(&rows.traces))
         .bind(rows.only_newest.contains(&true).then_some(&rows.only_newest))
+        .bind(are_shared.then_some(which))
         .fetch_all(executor)
         .await?;
     let ids = started.iter().map(|id| InstanceId::from_bytes(id)).collect::<Result<_, _>>();
     ids.map_err(|e| StoreError::Damaged(e.to_string()))
 }
 
-/// What [`write()`] says, of columns of new instances. A version is looked up by itself, whatever the tables held when the
-/// plan was made, which a test pins.
+/// What [`write()`] says, of columns of new instances; where some share a context, each context is there once, and `which`
+/// says whose it is. A version is looked up by itself, whatever the tables held when the plan was made, which a test pins.
 pub const START: &str = "
 with new as (
     select *
-    from unnest($1::bytea[], $2::text[], $3::uuid[], $4::int[], $5::text[], $6::text[], $7::bool[])
-        as t (id, account_id, definition_id, version, data, trace, only_newest)
+    from unnest($1::bytea[], $2::text[], $3::uuid[], $4::int[], $5::text[], $6::text[], $7::bool[], $8::int[])
+        as t (id, account_id, definition_id, version, data, trace, only_newest, which)
     where only_newest is not true or version = (
         select case when not exists (
             select from definition_states s
@@ -298,7 +332,7 @@ with new as (
     )
 ), started as (
     insert into instances (id, account_id, definition_id, version, status, data, trace)
-    select id, account_id, definition_id, version, 'Runnable', data, trace
+    select id, account_id, definition_id, version, 'Runnable', coalesce(($5::text[])[which], data), trace
     from new
 ), counted as (
     insert into usage_counts as counts (account_id, year, month, shard, started)

@@ -12,7 +12,7 @@ use crate::StoreError;
 use crate::connect::{BEGIN, Kept, PgConnection, PgPool, Route, Sessions, Transaction};
 use crate::definitions::find_newest::Finder;
 use crate::sealing::{MasterKeys, PlainTexts};
-use crate::starts::{Starter, starter};
+use crate::starts::Starter;
 use crate::wake::{self, Wake};
 
 /// A connection outside the pool.
@@ -44,7 +44,7 @@ impl Store {
         let sender = Uuid::new_v4();
         let wake = Wake::new(pool.clone(), kept.clone(), wake::JOBS, sender);
         let callback_wake = Wake::new(pool.clone(), kept.clone(), wake::CALLBACKS, sender);
-        let starter = starter(pool.clone(), kept.clone(), wake.clone());
+        let starter = Starter::new(&pool, &kept, &wake);
         let finder = Finder::new(pool.clone(), kept.clone());
         Ok(Self {
             pool,

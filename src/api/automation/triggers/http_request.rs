@@ -60,9 +60,8 @@ pub async fn http_request(
     let triggered = state.store.definitions_triggered_by(&account, Trigger::HttpRequest, subaccount).await?;
 
     let data = StartContext::from(context::build(payload, &account, subaccount, (state.clock)()));
-    // They are written together.
     let Body(bytes, room) = body;
-    let _room = room.exchanged_for(data.bytes() * triggered.len()).await?;
+    let _room = room.exchanged_for(data.bytes()).await?;
     let instances = triggered
         .into_iter()
         .map(|triggered| NewInstance {
