@@ -17,7 +17,7 @@ use crate::support::{Endpoint, TestApp, definition, http_client, until};
 use crate::verify::verify;
 
 /// Start to end, one after the other; the worst but one in a hundred.
-async fn latency(fleet: &Fleet, key: &str, path: &str, count: usize) -> Duration {
+pub async fn latency(fleet: &Fleet, key: &str, path: &str, count: usize) -> Duration {
     let http = http_client();
     let mut times = Vec::new();
     for _ in 0..count {

@@ -5,6 +5,7 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Executor};
 use trunkline_store::PgConnection;
 use trunkline_store::definitions::FIND_NEWEST;
+use trunkline_store::jobs::STILL_LEASED;
 use trunkline_store::starts::START;
 use trunkline_store::transitions::{STATEMENT, TELLING_STATEMENT, WIDE_STATEMENT};
 use trunkline_store::workers::RESCUE;
@@ -41,6 +42,7 @@ async fn each_row_is_looked_up_by_itself_whatever_the_tables_held_when_the_plan_
             (WIDE_STATEMENT, &["instances", "jobs"]),
             (&TELLING_STATEMENT, &["instances", "jobs"]),
             (RESCUE, &["jobs"]),
+            (STILL_LEASED, &["jobs"]),
         ] {
             let plan = if [FIND_NEWEST, START].contains(&statement) {
                 generic_plan(&mut pool.begin().await.unwrap(), statement).await

@@ -192,7 +192,8 @@ impl Claimer {
         for job in claimed {
             let slot = Arc::new(self.slots.take(job.instance, &job.account));
             let context = Context::of_claimed(&job);
-            let held = Held { job: Arc::new(job), context, lease: lease.clone(), streak: 0, slot };
+            let held =
+                Held { job: Arc::new(job), context, lease: lease.clone(), since: begun, streak: 0, slot };
             if self.jobs.send(held).is_err() {
                 // Nobody executes any more; the worker is about to end.
                 return Ok(Claimed { jobs: 0, may_be_more: false });

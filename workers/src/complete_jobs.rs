@@ -313,7 +313,7 @@ impl Completer {
     }
 
     fn go_on(&self, held: Held, job: LeasedJob) {
-        let next = Held { job: Arc::new(job), streak: held.streak + 1, ..held };
+        let next = Held { job: Arc::new(job), since: Instant::now(), streak: held.streak + 1, ..held };
         // No frame left to execute it: the lease's end gives it back.
         if let Some(jobs) = self.jobs.upgrade() {
             let _ = jobs.send(next);

@@ -5,7 +5,7 @@
 use std::mem;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -28,8 +28,6 @@ const SHORT_OUTCOME: u32 = 16;
 const LONG: u32 = 1 << 10;
 /// Texts of a MiB that wait for room.
 const READ: usize = 32;
-/// Whoever waited longer than that for room looks whether the job is still there.
-const SHORT: Duration = Duration::from_millis(100);
 
 /// What a job knows of its instance's context.
 #[derive(Debug, Clone)]
@@ -178,12 +176,11 @@ impl Contexts {
                 after: Duration::ZERO,
                 message: "Its worker was stopped before there was room for its context.".to_owned(),
             })),
-            read = self.read(job, lease) => read,
+            read = self.read(job) => read,
         }
     }
 
-    async fn read(&self, job: &LeasedJob, lease: &Lease) -> Result<Here, NotHere> {
-        let begun = Instant::now();
+    async fn read(&self, job: &LeasedJob) -> Result<Here, NotHere> {
         let reading = self.reads.acquire().await.expect("it is never closed");
         let text = self.ask(job, || self.store.context_of(job.instance)).await?;
         let text = text.ok_or_else(|| failed(unreadable(&"its instance was removed")))?;
@@ -196,12 +193,6 @@ impl Contexts {
             Some(aside) => aside.run(move || Ok(Here::new(parse(&text)?, Some(share)))).await,
             None => parse(&text).map(|map| Here::new(map, Some(share))),
         };
-        if begun.elapsed() > SHORT {
-            let is_held = || self.store.is_leased(job.instance, &job.path, lease.incarnation);
-            if !self.ask(job, is_held).await? {
-                return Err(NotHere::Lost);
-            }
-        }
         here.map_err(failed)
     }
 

@@ -310,6 +310,7 @@ impl Executor {
             connectors: &self.connectors,
             limits: &self.limits,
             lease: &held.lease,
+            since: held.since,
         };
         Ok(steps::execute(step.step_type, input).await)
     }

@@ -4,6 +4,7 @@ mod claim;
 mod find_waiting;
 mod low_water_mark;
 mod of_steps;
+mod still_leased;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,8 @@ pub use low_water_mark::{Begin, LowWaterMark};
 pub use of_steps::{
     Unsorted, claim_shares_of_steps, find_unsorted, find_waiting_of_steps, find_waiting_of_steps_among, sort,
 };
+pub use still_leased::STILL_LEASED;
+pub(crate) use still_leased::{Leases, leases};
 
 /// A job that this worker holds.
 #[derive(Debug, Clone)]
@@ -132,24 +135,6 @@ pub async fn release_all(connection: &mut PgConnection, worker: Incarnation) -> 
 }
 
 impl Store {
-    /// Whether a worker still has the job at this place of a path.
-    pub async fn is_leased(
-        &self,
-        instance: InstanceId,
-        path: &Path,
-        worker: Incarnation,
-    ) -> Result<bool, StoreError> {
-        let is_leased = "select exists (
-            select from jobs where instance_id = $1 and path = $2 and n = $3 and worker = $4)";
-        Ok(sqlx::query_scalar(is_leased)
-            .bind(instance.as_bytes().as_slice())
-            .bind(path.path)
-            .bind(path.n)
-            .bind(worker.0)
-            .fetch_one(&self.pool)
-            .await?)
-    }
-
     /// The context of an instance as JSON text, where it is too large to come with a claim.
     pub async fn context_of(&self, instance: InstanceId) -> Result<Option<String>, StoreError> {
         Ok(sqlx::query_scalar("select data from instances where id = $1")

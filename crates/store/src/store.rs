@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::StoreError;
 use crate::connect::{BEGIN, Kept, PgConnection, PgPool, Route, Sessions, Transaction};
 use crate::definitions::find_newest::Finder;
+use crate::jobs::{Leases, leases};
 use crate::sealing::{MasterKeys, PlainTexts};
 use crate::starts::Starter;
 use crate::wake::{self, Wake};
@@ -27,6 +28,7 @@ pub struct Store {
     kept: Kept,
     pub(crate) starter: Starter,
     pub(crate) finder: Finder,
+    pub(crate) leases: Leases,
     pub(crate) keys: Option<MasterKeys>,
     /// Set once the keys were found to be this database's.
     pub(crate) checked: Arc<OnceLock<PlainTexts>>,
@@ -46,12 +48,14 @@ impl Store {
         let callback_wake = Wake::new(pool.clone(), kept.clone(), wake::CALLBACKS, sender);
         let starter = Starter::new(&pool, &kept, &wake);
         let finder = Finder::new(pool.clone(), kept.clone());
+        let leases = leases(pool.clone());
         Ok(Self {
             pool,
             direct,
             kept,
             starter,
             finder,
+            leases,
             keys: None,
             checked: Arc::default(),
             wake,

@@ -1,17 +1,10 @@
 //! Waiting for a reply: matching, deadlines, duplicates, early replies (spec 3.5.7, 6.5).
 
-use std::collections::HashMap;
-
-use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use trunkline::api::{ApiConfig, SmsAliases};
 use trunkline_store::events::Recipients;
-use trunkline_store::waits::DueMark;
 
-use crate::support::extent::either;
-use crate::support::{
-    Engine, definition, enabled, inbound_chat, inbound_chat_v3, inbound_sms, instance_id, until,
-};
+use crate::support::{Engine, enabled, inbound_chat, inbound_chat_v3, inbound_sms};
 
 fn asks(channel: &str, from: &str, timeout: Option<&str>) -> Value {
     json!([
@@ -232,71 +225,6 @@ async fn an_empty_sender_faults_by_name() {
     let run = engine.run(asks("sms", "{{data.nobody}}", None), json!({})).await;
     assert_eq!(run.error().await, "Step 'ask': input 'from' is required.");
     engine.finish().await;
-}
-
-/// Ended exactly once, by whichever came first; log, context and route agree. A hundred thousand with `FAILURE=long`.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_reply_and_its_deadline_are_decided_once() {
-    let engine = Engine::start().await;
-    let definition = engine.app.define(definition(asks("sms", "{{data.from}}", Some("01:00:00")))).await;
-    for round in 0..either(4, 2_500) {
-        race(&engine, &definition, round).await;
-    }
-    engine.finish().await;
-}
-
-async fn race(engine: &Engine, definition: &str, round: usize) {
-    let from = |n| format!("+65900{n:05}");
-    let mut runs = Vec::new();
-    for n in 0..40 {
-        runs.push(engine.run_definition(definition, json!({"from": from(n)})).await);
-    }
-    let pool = engine.app.store().pool();
-    // Ahead of the messages, so that each of them finds its deadline.
-    let due: HashMap<Vec<u8>, DateTime<Utc>> = sqlx::query_as(
-        "update waits
-         set due_at = clock_timestamp() + random() * interval '150 milliseconds'
-         returning instance_id, due_at",
-    )
-    .fetch_all(pool)
-    .await
-    .unwrap()
-    .into_iter()
-    .collect();
-    let messages = (0..runs.len()).map(|n| {
-        let mut message = inbound_sms(&format!("race-{round}-{n}"), "acme_sms");
-        message["payload"]["source"] = from(n).into();
-        engine.app.webhook(message)
-    });
-    // Deadlines are acted on while messages come in.
-    let release = until("every wait has ended", || async {
-        engine.app.store().release_due(&mut DueMark::default()).await.unwrap();
-        sqlx::query_scalar("select not exists (select from waits)").fetch_one(pool).await.unwrap()
-    });
-    let (answers, ()) = futures::future::join(futures::future::join_all(messages), release).await;
-    for answer in answers {
-        answer.expect_status(200);
-    }
-    engine.run_until_idle().await;
-    let used: HashMap<Vec<u8>, DateTime<Utc>> = sqlx::query_as(
-        "select u.instance_id, k.received_at from event_uses u join event_keys k using (event_id)",
-    )
-    .fetch_all(pool)
-    .await
-    .unwrap()
-    .into_iter()
-    .collect();
-    for run in runs {
-        let id = instance_id(&run.path).as_bytes().to_vec();
-        let logs = run.logs().await;
-        let answered = !run.data().await["answer"].is_null();
-        let used = used.get(&id);
-        assert_eq!(used.is_some(), answered, "round {round}: a message is used by whoever goes on with it");
-        assert!(used.is_none_or(|at| *at < due[&id]), "round {round}: {used:?} is after {}", due[&id]);
-        let expected =
-            if answered { ["ask:Complete", "got_it:Complete"] } else { ["ask:Cancelled", "silent:Complete"] };
-        assert_eq!(logs, expected, "round {round}");
-    }
 }
 
 #[tokio::test]

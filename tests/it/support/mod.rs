@@ -2,7 +2,7 @@
 
 mod answer;
 mod app;
-mod endpoint;
+pub mod endpoint;
 mod engine;
 #[allow(dead_code, reason = "`tests/failure` uses the rest")]
 pub mod extent;

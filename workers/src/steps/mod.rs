@@ -16,7 +16,7 @@ mod wait_for_reply;
 mod wait_for_status;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
@@ -49,6 +49,8 @@ use crate::tools::{ConnectorUse, Tools};
 
 /// What waits for a worker that can read the limits is tried again so often.
 const WHILE_DAMAGED: Duration = Duration::from_secs(60);
+/// Whoever has had a job for longer looks whether it is still there before a side effect begins.
+const CERTAIN: Duration = Duration::from_millis(50);
 
 /// A step about to be done.
 pub(crate) struct Input<'a> {
@@ -62,6 +64,8 @@ pub(crate) struct Input<'a> {
     pub(crate) connectors: &'a Connectors,
     pub(crate) limits: &'a Limits,
     pub(crate) lease: &'a Lease,
+    /// When the job was this worker's for certain.
+    pub(crate) since: Instant,
     /// Takes down what the step sends and gets.
     pub(crate) recorder: Option<&'a Arc<Recorder>>,
 }
@@ -182,9 +186,14 @@ impl Input<'_> {
         self.leave(Some(Outgoing { channel, senders, recipient })).await.map(|_| ())
     }
 
-    /// Waits until a side effect may begin: while others certainly leave the job to this worker. The last
-    /// thing before the request, because whatever is waited for in between may outlast the lease.
+    /// Waits until a side effect may begin: while others certainly leave the job to this worker, and its instance was not
+    /// terminated meanwhile. The last thing before the request, because whatever is waited for in between may outlast
+    /// the lease.
     async fn begin_effect(&self) -> Result<(), Activity> {
+        let is_leased = || self.store.is_leased(self.job.instance, &self.job.path, self.lease.incarnation);
+        if self.since.elapsed() > CERTAIN && !self.insist(is_leased).await? {
+            return Err(Activity::Abandoned);
+        }
         self.lease.hold().await.map_err(|_| Activity::Abandoned)
     }
 
@@ -303,7 +312,7 @@ pub(crate) enum Activity {
         after: Duration,
         message: String,
     },
-    /// The worker is no longer believed.
+    /// The worker is no longer believed, or the job was taken away.
     Abandoned,
 }
 
