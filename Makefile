@@ -15,6 +15,7 @@ test: checks machine breakers client dependencies lint
 # Everything that can die dies, for hours; a few minutes of it are part of `make test`. One scenario: make failure ARGS=herd
 failure: machine breakers
 	@FAILURE=long cargo test --locked --test failure -- --nocapture --test-threads=1 $(ARGS)
+	@$(if $(ARGS),,FAILURE=long cargo test --locked --test it -- --nocapture every_item_is_decided)
 
 # The tests behind PgBouncer that pools transactions. Some of them: make test-pooler ARGS=stories
 test-pooler: machine client

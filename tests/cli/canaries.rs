@@ -7,43 +7,53 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::production::{MASTER_KEY, postgres};
+use crate::production::{MASTER_KEY, OTHER_KEY, postgres};
 use crate::program::{Client, LIMIT, Running, TestDir, look_again, run, run_with_input};
 
 /// Behind which a process says where its metrics are.
 const METRICS_AT: &str = "metrics at ";
+
+/// What the provider is sent messages at.
+const SMS: &str = "/sms/api/v1/subaccounts/acme_sms/messages";
+const REFUSED_SMS: &str = "/sms/api/v1/subaccounts/refused/messages";
 
 /// Everything outside: what steps call, the providers, the customer's callbacks, the collector of traces.
 #[derive(Clone, Default)]
 struct Outside {
     /// Bodies of what the collector took.
     traces: Arc<Mutex<Vec<Bytes>>>,
-    /// Paths that were called.
-    called: Arc<Mutex<Vec<String>>>,
+    /// Paths that were called, each with its `Authorization`.
+    called: Arc<Mutex<Vec<(String, String)>>>,
 }
 
 impl Outside {
     async fn start(&self) -> String {
         let outside = self.clone();
-        let answer = async move |uri: Uri, body: Bytes| -> Response {
-            outside.called.lock().unwrap().push(uri.path().to_owned());
+        let answer = async move |uri: Uri, headers: HeaderMap, body: Bytes| -> Response {
+            let authorization = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
+            outside.called.lock().unwrap().push((uri.path().to_owned(), authorization.unwrap_or_default()));
             match uri.path() {
                 "/v1/traces" => {
                     outside.traces.lock().unwrap().push(body);
                     StatusCode::OK.into_response()
                 }
-                "/refuses" => {
+                "/refuses" | REFUSED_SMS => {
                     (StatusCode::UNAUTHORIZED, axum::Json(json!({"error": "who are you?"}))).into_response()
                 }
                 "/breaks" => (StatusCode::OK, "this is no JSON").into_response(),
                 "/elsewhere" => {
-                    (StatusCode::FOUND, [("location", "http://127.0.0.1:1/after")]).into_response()
+                    (StatusCode::FOUND, [("location", "/after?access_token=canary-redirect-token")])
+                        .into_response()
                 }
+                SMS => axum::Json(json!({"umid": "m-1", "status": {"code": "QUEUED"}})).into_response(),
+                "/converse" => axum::Json(json!({"ticketId": "7"})).into_response(),
                 "/v0.1/messages" => {
                     (StatusCode::ACCEPTED, axum::Json(json!({"message_uuid": "provider-1"}))).into_response()
                 }
@@ -56,8 +66,17 @@ impl Outside {
         url
     }
 
-    fn was_called(&self, path: &str) -> bool {
-        self.called.lock().unwrap().iter().any(|called| called == path)
+    /// With what it was called at first.
+    async fn authorization_at(&self, path: &str) -> String {
+        let begun = std::time::Instant::now();
+        loop {
+            let called = self.called.lock().unwrap().clone();
+            if let Some((_, authorization)) = called.iter().find(|(at, _)| at == path) {
+                return authorization.clone();
+            }
+            assert!(begun.elapsed() < LIMIT, "{path} is not called, but {called:?}");
+            look_again().await;
+        }
     }
 }
 
@@ -91,12 +110,23 @@ fn definition(outside: &str) -> Value {
                 "Cookie": "session=canary-cookie"},
             "body": {"password": "canary-body-password", "api_secret": "canary-body-secret"}}})
     };
-    let mut converse = json!({"id": "converse", "stepType": "SendToConverse", "nextStepId": "elsewhere",
+    let converse = json!({"id": "converse", "stepType": "SendToConverse", "nextStepId": "elsewhere",
         "inputs": {"payload": "{{data.payload}}"}});
-    converse["retry"] = json!({"maxAttempts": 1});
     json!({"trigger": "http_request", "status": "enabled", "definition": {"name": "Canaries", "steps": [
-        call("well", "/well", Some("refuses")), call("refuses", "/refuses", Some("breaks")),
-        call("breaks", "/breaks", Some("converse")), converse, call("elsewhere", "/elsewhere", None)]}})
+        sms("acme_sms", Some("well")), call("well", "/well", Some("refuses")),
+        call("refuses", "/refuses", Some("converse")), converse, call("elsewhere", "/elsewhere", Some("breaks")),
+        call("breaks", "/breaks", None)]}})
+}
+
+fn sms(subaccount: &str, next: Option<&str>) -> Value {
+    json!({"id": "sms", "stepType": "SMS", "nextStepId": next,
+        "inputs": {"subAccountId": subaccount, "destination": "+6590001111", "text": "hello"}})
+}
+
+/// Answers whoever writes in, at a provider that does not take its key.
+fn refused() -> Value {
+    json!({"trigger": "inbound_sms", "status": "enabled",
+        "definition": {"name": "Refused", "steps": [sms("refused", None)]}})
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,11 +138,13 @@ async fn no_secret_is_in_anything_that_others_read() {
     let outside_url = outside.start().await;
     let mut canaries = Canaries(Vec::new());
     canaries.add("the master key", MASTER_KEY);
+    canaries.add("the master key before it", OTHER_KEY);
     canaries.add("the database's password", "canary-database-password");
     // Whoever connects here is trusted whatever it says.
     let url = cluster.url("postgres").replacen('@', ":canary-database-password@", 1);
-    let environment =
-        [("DATABASE_URL", url.as_str()), ("TRUNKLINE_MASTER_KEY", MASTER_KEY), ("TRUNKLINE_LOG", "debug")];
+    let of_database = [("DATABASE_URL", url.as_str()), ("TRUNKLINE_LOG", "debug")];
+    // What is set up now is sealed with a key that is replaced afterwards.
+    let environment = [&of_database[..], &[("TRUNKLINE_MASTER_KEY", OTHER_KEY)]].concat();
     let mut read: Vec<(String, String)> = Vec::new();
     let mut trunkline = |args: &[&str], input: &str| {
         let ended = run_with_input(&dir, args, &environment, input).succeeded();
@@ -137,6 +169,10 @@ async fn no_secret_is_in_anything_that_others_read() {
     let webhook =
         words.clone().find(|word| word.starts_with("trunkline_whk_")).unwrap_or_else(|| panic!("{shown}"));
     canaries.add("the webhook secret", webhook);
+    let line = |begin: &str| shown.lines().find_map(|line| line.strip_prefix(begin)).unwrap().trim();
+    let platform = line("Authorization ").to_owned();
+    let (_, key_presses) = line("Key presses ").split_once("https://acme.example").unwrap();
+    canaries.add("the token of key presses", key_presses.split_once("token=").unwrap().1);
 
     let secret_file = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
     let sms = format!("--sms-url={outside_url}/sms");
@@ -164,10 +200,32 @@ async fn no_secret_is_in_anything_that_others_read() {
         "canary-cookie",
         "canary-body-password",
         "canary-body-secret",
+        "canary-redirect-token",
+        "canary-otlp-header",
+        "canary-wrong-key",
+        "canary-wrong-webhook",
+        "canary-wrong-token",
     ] {
         canaries.add(canary, canary);
     }
+    // As `Authorization` has a pair.
+    for (what, pair) in [
+        ("what opens the Messages API", "provider:canary-messages-secret"),
+        ("what opens the Workflows API", &pair),
+        ("what a URL of a step begins with", "canary-user:canary-url-password"),
+    ] {
+        canaries.add(what, &STANDARD.encode(pair));
+    }
 
+    let master_keys = format!("{MASTER_KEY},{OTHER_KEY}");
+    let environment = [
+        &of_database[..],
+        &[
+            ("TRUNKLINE_MASTER_KEY", master_keys.as_str()),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20canary-otlp-header"),
+        ],
+    ]
+    .concat();
     let otlp = ["--otlp-endpoint", &outside_url];
     let metrics = ["--metrics-listen", "127.0.0.1:0"];
     let serve = ["serve", "--listen", "127.0.0.1:0", "--log-format", "json"];
@@ -185,6 +243,8 @@ async fn no_secret_is_in_anything_that_others_read() {
         client.call("POST", &format!("{root}/definitions"), Some(&definition(&outside_url))).await;
     assert_eq!(status, 201, "{saved}");
     let definition = saved["id"].as_str().unwrap();
+    let (status, other) = client.call("POST", &format!("{root}/definitions"), Some(&refused())).await;
+    assert_eq!(status, 201, "{other}");
     let event = json!({"payload": {"note": "hello"}});
     let (status, _) = client.call("POST", &format!("{root}/triggers/http_request"), Some(&event)).await;
     assert_eq!(status, 200);
@@ -202,19 +262,53 @@ async fn no_secret_is_in_anything_that_others_read() {
     let body = json!({"template": "failover", "workflow": [message, last]});
     let (status, dispatched) = workflows.call("POST", "/v0.1/dispatch", Some(&body)).await;
     assert_eq!(status, 202, "{dispatched}");
-    let begun = std::time::Instant::now();
-    while !outside.was_called("/v0.1/messages") {
-        assert!(begun.elapsed() < LIMIT, "the provider is not called: {worker}");
-        look_again().await;
+    let message = json!({"namespace": "SMS", "eventType": "inbound_message_received", "payload": {"umid": "m-2",
+        "subAccountId": "acme_sms", "timestamp": "2026-02-03T04:05:06.117Z", "source": "+6590001111",
+        "destination": "+6580002222", "body": "hi"}});
+    let pressed = json!({"uid": "u1", "clientRequestId": "r1", "destination": "6590001111",
+        "status": {"code": "DTMF", "timestamp": "2026-02-03T04:05:06Z"}, "actionDetails": {"dtmf": "2"}});
+    let messages = "/webhooks/v1/accounts/acme/messages";
+    let wrong_token = "/webhooks/v1/accounts/acme/dtmf?token=canary-wrong-token";
+    for (caller, path, body, expected) in [
+        (Client::of_platform(address, &platform), messages, &message, 200),
+        (Client::of_platform(address, "Bearer canary-wrong-webhook"), messages, &message, 401),
+        (Client::new(address, None), key_presses, &pressed, 200),
+        (Client::new(address, None), wrong_token, &pressed, 401),
+        (Client::new(address, Some("canary-wrong-key")), &format!("{root}/definitions"), &message, 401),
+    ] {
+        let (status, answer) = caller.call("POST", path, Some(body)).await;
+        assert_eq!(status, expected, "{path} {answer}");
+        read.push((path.split('?').next().unwrap().to_owned(), answer.to_string()));
     }
-    for path in ["/well", "/refuses", "/breaks"] {
-        assert!(outside.was_called(path), "{path} {all}");
+    let refused = format!("{root}/definitions/{}/workflows", other["id"].as_str().unwrap());
+    let refused_ones = client.get_until(&refused, "the answer is refused", ended).await;
+    let refused = format!("{refused}/{}", refused_ones[0]["workflowId"].as_str().unwrap());
+
+    // Each secret was used.
+    for (path, expected) in [
+        (SMS, "canary-8x8-key"),
+        (REFUSED_SMS, "canary-8x8-key"),
+        ("/converse", "Basic canary-converse"),
+        ("/v0.1/messages", &STANDARD.encode("provider:canary-messages-secret")),
+        ("/v1/traces", "Bearer canary-otlp-header"),
+        // A token that the signature secret signed.
+        ("/statuses", "Bearer "),
+        ("/well", "Bearer canary-header"),
+        ("/refuses", "Bearer canary-header"),
+        ("/breaks", "Bearer canary-header"),
+        ("/elsewhere", "Bearer canary-header"),
+        ("/after", "Bearer canary-header"),
+    ] {
+        let authorization = outside.authorization_at(path).await;
+        assert!(authorization.contains(expected), "{path} {authorization}");
     }
 
     // What is answered, well and badly; not what the contract shows: a definition has its steps.
     for path in [
         format!("{instances}/{instance}?includeLogs=true"),
         format!("{instances}/{instance}/errors"),
+        format!("{refused}?includeLogs=true"),
+        format!("{refused}/errors"),
         format!("{root}/instances/{instance}"),
         format!("{root}/instances/{instance}/history?limit=500"),
         format!("{root}/instances?error=Call"),
@@ -254,6 +348,7 @@ async fn no_secret_is_in_anything_that_others_read() {
     command(&["verify"]);
     command(&["doctor"]);
     command(&["doctor", "-o", "json", "--url", address, "--account", "acme", "--api-key", &key]);
+    command(&["connector", "test", "acme", "--subaccount", "acme_sms"]);
     command(&["workers", "list"]);
     command(&["key", "list", "acme"]);
     command(&["connector", "list", "acme"]);
@@ -264,6 +359,8 @@ async fn no_secret_is_in_anything_that_others_read() {
     command(&[&["instance", "show", &instance], &api[..]].concat());
     command(&[&["instance", "history", &instance], &api[..]].concat());
     command(&[&["instance", "list"], &api[..]].concat());
+    let resealed = run(&dir, &["master-key", "reseal"], &environment).succeeded();
+    read.push(("what is sealed anew".to_owned(), format!("{}{}", resealed.stdout, resealed.stderr)));
     // The steps are the contract's, what the server knows besides is not.
     let pulled =
         run(&dir, &[&["definition", "pull", definition], &api[..]].concat(), &environment).succeeded();

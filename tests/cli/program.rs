@@ -214,6 +214,11 @@ impl Client {
         Self::with_authorization(url, Some(format!("Basic {pair}")))
     }
 
+    /// Who calls the webhooks of an account.
+    pub fn of_platform(url: &str, authorization: &str) -> Self {
+        Self::with_authorization(url, Some(authorization.to_owned()))
+    }
+
     fn with_authorization(url: &str, authorization: Option<String>) -> Self {
         let http = OutboundClient::new(AddressPolicy { allow_private: true, allowed: Vec::new() });
         Self { http, url: url.to_owned(), authorization }

@@ -8,6 +8,7 @@ use futures::future::join_all;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::json;
+use trunkline_connectors::clock;
 
 use crate::fleet::Fleet;
 use crate::support::extent::{either, pass};
@@ -93,7 +94,7 @@ async fn race(
     until("all of them wait", || async { fleet.count("select count(*) from waits").await == PAIRS }).await;
 
     // The worker looks for what is due every half second, and then knows when the first of these is.
-    let first = Utc::now() + TimeDelta::milliseconds(800);
+    let first = clock::now() + TimeDelta::milliseconds(800);
     let due: Vec<_> =
         (0..PAIRS).map(|n| first + TimeDelta::milliseconds(10) * i32::try_from(n).unwrap()).collect();
     let changed = sqlx::query(
@@ -110,7 +111,7 @@ async fn race(
         let mut message = inbound_sms(&format!("race-{round}-{n}"), "acme_sms");
         message["payload"]["source"] = from(n).into();
         async move {
-            pass((at - Utc::now()).to_std().unwrap_or(Duration::ZERO)).await;
+            pass((at - clock::now()).to_std().unwrap_or(Duration::ZERO)).await;
             fleet.app.webhook(message).await.expect_status(200);
         }
     });

@@ -66,15 +66,18 @@ async fn a_herd_of_timers_leaves_room_for_everybody_else() {
     );
     sqlx::raw_sql(AssertSqlSafe(due)).execute(&pool).await.unwrap();
 
+    let timers = usize::try_from(timers).unwrap();
+    let waits = async || fleet.count("select count(*) from waits").await;
+    until("the first are due", async || waits().await < timers).await;
     let begun = Instant::now();
-    let mut left = timers.try_into().unwrap();
+    let mut left = timers;
     let (mut answers, mut quick_paths) = (Vec::new(), Vec::new());
     while left > 0 {
         let asked = Instant::now();
         quick_paths.push(fleet.app.start_instance(&quick, json!({})).await);
         answers.push(asked.elapsed());
         pass(Duration::from_millis(50)).await;
-        let now = fleet.count("select count(*) from waits").await;
+        let now = waits().await;
         let is_stuck = now == left && begun.elapsed() > Duration::from_secs(either(120, 600));
         assert!(!is_stuck, "{left} timers are left");
         left = now;
@@ -83,6 +86,10 @@ async fn a_herd_of_timers_leaves_room_for_everybody_else() {
         fleet.count("select count(*) from instances where completed_at is null").await == 0
     })
     .await;
+    let done =
+        "select count(*) from due join instances i on i.id = instance_id join steps s using (instance_id)
+        where i.status = 'Complete' and s.name = 'pause' and s.status = 'Complete'";
+    assert_eq!(fleet.count(done).await, timers, "each ended once");
     let early = fleet
         .count("select count(*) from steps s join due on due.instance_id = s.instance_id where s.completed_at < due.at")
         .await;

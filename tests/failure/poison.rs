@@ -83,7 +83,7 @@ async fn poison_is_stopped_by_name_and_nobody_else_waits_for_it() {
     let definitions = format!("{}/api/v1/accounts/other/definitions", fleet.addresses()[0]);
     let saved = Answer::of(http.post(definitions).bearer_auth(&key).json(&honest)).await.expect(201);
     let path = format!("/api/v1/accounts/other/definitions/{}/workflows", saved["id"].as_str().unwrap());
-    let count = either(20, 500);
+    let count = either(20, 2_000);
     let alone = latency(&fleet, &key, &path, count).await;
 
     let mut saved = Vec::new();

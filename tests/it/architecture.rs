@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use trunkline_workflow::step::StepType;
 
-fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+/// Every Rust file in a folder of ours.
+pub fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     fn walk(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

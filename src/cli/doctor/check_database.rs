@@ -221,3 +221,64 @@ fn check_measures(measured: &Measured) -> Vec<Finding> {
     });
     findings
 }
+
+#[cfg(test)]
+mod tests {
+    use trunkline_store::measure::{Fleet, Queue, Table};
+
+    use super::*;
+    use crate::cli::doctor::finding::State;
+
+    /// The state of one check; of several findings the worst one's.
+    fn state_of(check: &str, measured: &Measured) -> State {
+        let findings = check_measures(measured);
+        findings.iter().filter(|finding| finding.check == check).map(|finding| finding.state).max().unwrap()
+    }
+
+    fn measured(queue: Queue) -> Measured {
+        Measured { queue, fleet: Fleet::default(), tables: Vec::new() }
+    }
+
+    #[test]
+    fn a_transaction_that_is_open_for_longer_than_five_minutes_is_warned_of() {
+        for (seconds, state) in
+            [(0.0, State::Ok), (300.0, State::Ok), (300.1, State::Warning), (90_000.0, State::Warning)]
+        {
+            let measured = measured(Queue { oldest_transaction: seconds, ..Queue::default() });
+            assert_eq!(state_of("snapshots", &measured), state, "{seconds}");
+        }
+        let old = measured(Queue { oldest_transaction: 301.4, ..Queue::default() });
+        let warning = check_measures(&old).into_iter().find(|finding| finding.check == "snapshots").unwrap();
+        assert_eq!(warning.found, "a transaction has been open for 301 s: no younger dead row is removed");
+        assert!(warning.todo.unwrap().contains("pg_stat_activity"));
+    }
+
+    #[test]
+    fn what_has_been_ready_or_due_for_longer_than_a_minute_is_warned_of() {
+        for (oldest_ready, oldest_due_wait, state) in
+            [(60.0, 60.0, State::Ok), (60.1, 0.0, State::Warning), (0.0, 60.1, State::Warning)]
+        {
+            let measured = measured(Queue { oldest_ready, oldest_due_wait, ..Queue::default() });
+            assert_eq!(state_of("queue", &measured), state, "{oldest_ready} {oldest_due_wait}");
+        }
+    }
+
+    #[test]
+    fn a_table_with_many_more_dead_rows_than_others_is_warned_of() {
+        for (dead, live, state) in [
+            (100_000, 0, State::Ok),
+            (100_001, 0, State::Warning),
+            (300_000, 100_000, State::Ok),
+            (300_001, 100_000, State::Warning),
+        ] {
+            let tables = [(0, 0), (dead, live)].map(|(dead, live)| Table {
+                name: "jobs".to_owned(),
+                live,
+                dead,
+                bytes: 0,
+            });
+            let measured = Measured { tables: tables.to_vec(), ..measured(Queue::default()) };
+            assert_eq!(state_of("bloat", &measured), state, "{dead} {live}");
+        }
+    }
+}

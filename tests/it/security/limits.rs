@@ -1,6 +1,9 @@
 //! Every limit that the OpenAPI document tells of, at it and one past it: of parameters, of headers and of the members
 //! of bodies; and the largest body.
 
+mod definitions;
+mod members;
+
 use reqwest::RequestBuilder;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde_json::{Value, json};
@@ -41,8 +44,12 @@ fn bounds(schema: &Value) -> Bounds {
         within.push(json!("x".repeat(length)));
         past.push(json!("x".repeat(length + 1)));
     }
-    if size("minLength").is_some_and(|length| length == 1) {
-        past.push(json!(""));
+    if let Some(length) = size("minLength").filter(|length| *length > 0) {
+        within.push(json!("x".repeat(length)));
+        past.push(json!("x".repeat(length - 1)));
+    }
+    for unread in ["exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minProperties", "maxProperties"] {
+        assert!(schema.get(unread).is_none(), "nobody reads `{unread}` here: {schema}");
     }
     Bounds { within, past }
 }
@@ -90,82 +97,6 @@ async fn parameters_are_taken_at_their_limits_and_refused_one_past_them() {
         }
     }
     assert!(tried >= 30, "{tried}");
-}
-
-/// Schemas with what they refer to in their places, and the place of each in a body.
-fn places(document: &Value, schema: &Value, at: &str, found: &mut Vec<(String, Value)>) {
-    if let Some(reference) = schema["$ref"].as_str() {
-        return places(document, document.pointer(reference.strip_prefix('#').unwrap()).unwrap(), at, found);
-    }
-    found.push((at.to_owned(), schema.clone()));
-    for choice in ["oneOf", "anyOf", "allOf"] {
-        for one in schema[choice].as_array().into_iter().flatten() {
-            places(document, one, at, found);
-        }
-    }
-    for (name, member) in schema["properties"].as_object().into_iter().flatten() {
-        places(document, member, &format!("{at}/{name}"), found);
-    }
-    if schema.get("items").is_some() && at.len() < 100 {
-        places(document, &schema["items"], &format!("{at}/0"), found);
-    }
-}
-
-#[tokio::test]
-async fn members_of_bodies_are_taken_at_their_limits_and_refused_one_past_them() {
-    let world = World::build().await;
-    let mut tried = 0;
-    for operation in world.operations(|callers| callers != Callers::Anybody && callers != Callers::Webhook) {
-        let Some(good) = operation.good_body() else { continue };
-        let schema = &operation.described["requestBody"]["content"]["application/json"]["schema"];
-        let mut found = Vec::new();
-        places(&world.document, schema, "", &mut found);
-        for (place, schema) in found {
-            let Some(there) = good.pointer(&place) else { continue };
-            let Bounds { mut within, mut past } = bounds(&schema);
-            if let (Some(most), Some(items)) = (schema["maxItems"].as_u64(), there.as_array()) {
-                let of = |count: u64| Value::Array((0..count).map(|n| another(&items[0], n)).collect());
-                within.push(of(most));
-                past.push(of(most + 1));
-            }
-            if schema["minItems"] == 1 {
-                past.push(json!([]));
-            }
-            let ask = async |value: &Value| {
-                let mut body = good.clone();
-                *body.pointer_mut(&place).unwrap() = value.clone();
-                Answer::of(request(&world, operation, &world.own.path(operation)).json(&body)).await
-            };
-            for value in past {
-                let shown: String = value.to_string().chars().take(60).collect();
-                let answer = ask(&value).await;
-                let message = refusal(&answer);
-                let message =
-                    message.unwrap_or_else(|| panic!("{} {place} {shown}: {answer:?}", operation.id));
-                tried += 1;
-                for value in &within {
-                    let answer = ask(value).await;
-                    assert!(answer.status != 413, "{} {place} {answer:?}", operation.id);
-                    assert_ne!(
-                        refusal(&answer).as_ref(),
-                        Some(&message),
-                        "{} {place} at its limit",
-                        operation.id
-                    );
-                }
-            }
-        }
-    }
-    assert!(tried >= 20, "{tried}");
-}
-
-/// The nth of many that are alike and not the same.
-fn another(item: &Value, n: u64) -> Value {
-    match item.as_str() {
-        Some(id) if id.len() == 24 => json!(format!("{n:024x}")),
-        Some(text) => json!(format!("{text}{n}")),
-        None => item.clone(),
-    }
 }
 
 #[tokio::test]

@@ -11,10 +11,12 @@ pub fn either<T>(short: T, long: T) -> T {
     if is_long() { long } else { short }
 }
 
-/// Says why a scenario cannot run here, also where the words of tests that pass are not shown.
+/// Says why a scenario cannot run here, also where the words of tests that pass are not shown. Who asked for the long form
+/// must not take it for one that passed.
 pub fn skipped(why: &str) {
     use std::io::Write;
     let test = std::thread::current().name().unwrap_or_default().to_owned();
+    assert!(!is_long(), "NOT RUN: {test}: {why}");
     let _ = writeln!(std::io::stderr(), "NOT RUN: {test}: {why}");
 }
 

@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::process;
 use std::time::Duration;
 
+use rustix::process::{Pid, setpriority_process};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep_until};
@@ -57,9 +58,14 @@ pub(super) enum Lost {
 }
 
 impl Child {
-    /// Starts a child and waits until it is ready.
-    pub async fn start(spawner: &Spawner, limits: Limits) -> io::Result<Child> {
+    /// Starts a child and waits until it is ready. If it may not be as nice as that, it is as others are.
+    pub async fn start(spawner: &Spawner, limits: Limits, niceness: i32) -> io::Result<Child> {
         let Spawned { child: process, socket } = spawner.spawn().await?;
+        if niceness > 0
+            && let Some(id) = i32::try_from(process.id()).ok().and_then(Pid::from_raw)
+        {
+            let _ = setpriority_process(Some(id), niceness);
+        }
         let mut child = Child {
             socket: BufReader::new(UnixStream::from_std(socket)?),
             process: Some(process),

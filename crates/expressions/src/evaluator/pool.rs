@@ -1,7 +1,7 @@
 //! The children of an evaluator: who is free, and what to do when one is lost.
 
 use std::collections::HashSet;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 use tokio::sync::Semaphore;
 
@@ -14,15 +14,20 @@ use crate::Limits;
 use crate::protocol::{MAX_FRAME_BYTES, Reply};
 use crate::template::Script;
 
+/// Of a processor that everybody wants they get a thirtieth of what others do.
+const NICENESS_OF_SLOW: i32 = 15;
+
 /// A child has one request at a time, so that one which must be killed takes nobody else's request with it.
 #[derive(Debug)]
 pub(super) struct Pool {
     spawner: Spawner,
     limits: Limits,
-    /// As many permits as there may be children.
+    /// As many permits as children may be busy.
     free: Semaphore,
     idle: Mutex<Vec<Idle>>,
     slow: SlowAccounts,
+    /// The child of slow accounts, to whom everybody else goes first.
+    slow_idle: Mutex<Vec<Idle>>,
 }
 
 #[derive(Debug)]
@@ -38,8 +43,9 @@ impl Pool {
             spawner: Spawner::new(command),
             limits,
             free: Semaphore::new(children.max(1)),
-            idle: Mutex::new(Vec::new()),
+            idle: Mutex::default(),
             slow: SlowAccounts::new(),
+            slow_idle: Mutex::default(),
         }
     }
 
@@ -56,17 +62,21 @@ impl Pool {
             [script] => EvaluationError::in_script(detail, script),
             _ => EvaluationError::script(detail),
         };
-        let _turn = self.slow.turn(account).await;
+        let turn = self.slow.turn(account).await;
+        let idle = if turn.is_some() { &self.slow_idle } else { &self.idle };
         let _permit = self.free.acquire().await.expect("this semaphore is never closed");
         // A child may end through no fault of the script; a script that ends two children is at fault.
         for _ in 0..2 {
-            let mut child = self.take(account).await?;
+            let mut child = match take(idle, account) {
+                Some(child) => child,
+                None => self.start(turn.is_some()).await?,
+            };
             match converse(&mut child, scripts, &frame).await? {
                 Ok(reply) => {
                     if matches!(reply, Reply::Fault { slow: true, .. }) {
                         self.slow.remember(account);
                     }
-                    self.put_back(child, account);
+                    lock(idle).push(Idle { child, account: account.to_owned() });
                     return results(reply, scripts);
                 }
                 Err(Lost::TimedOut) => {
@@ -83,25 +93,23 @@ impl Pool {
         Err(fault_of_one("The script ended its evaluator."))
     }
 
-    /// A child that nobody uses, if possible the one that knows the account; else a new one.
-    async fn take(&self, account: &str) -> Result<Child, EvaluationError> {
-        let idle = {
-            let mut idle = self.idle.lock().expect("nothing panics while it holds this lock");
-            let same = idle.iter().position(|idle| idle.account == account);
-            same.or_else(|| idle.len().checked_sub(1)).map(|at| idle.swap_remove(at))
-        };
-        match idle {
-            Some(idle) => Ok(idle.child),
-            None => Child::start(&self.spawner, self.limits)
-                .await
-                .map_err(|error| EvaluationError::unavailable(&error)),
-        }
+    async fn start(&self, for_slow: bool) -> Result<Child, EvaluationError> {
+        let niceness = if for_slow { NICENESS_OF_SLOW } else { 0 };
+        let child = Child::start(&self.spawner, self.limits, niceness).await;
+        child.map_err(|error| EvaluationError::unavailable(&error))
     }
+}
 
-    fn put_back(&self, child: Child, account: &str) {
-        let idle = Idle { child, account: account.to_owned() };
-        self.idle.lock().expect("nothing panics while it holds this lock").push(idle);
-    }
+/// A child that nobody uses, if possible the one that knows the account.
+fn take(idle: &Mutex<Vec<Idle>>, account: &str) -> Option<Child> {
+    let mut idle = lock(idle);
+    let same = idle.iter().position(|idle| idle.account == account);
+    let at = same.or_else(|| idle.len().checked_sub(1))?;
+    Some(idle.swap_remove(at).child)
+}
+
+fn lock(idle: &Mutex<Vec<Idle>>) -> MutexGuard<'_, Vec<Idle>> {
+    idle.lock().expect("nothing panics while it holds this lock")
 }
 
 /// Asks a child, a second time with all sources if it has forgotten some.
