@@ -246,7 +246,7 @@ impl Completer {
         let mut ready = false;
         for (pending, written) in batch.drain(..).zip(written) {
             match written {
-                Written::Next(job) => self.go_on(pending.held, *job),
+                Written::Next(job) => self.go_on(pending.held, *job, begun),
                 Written::Done { ready: somebody, ended } => {
                     ready |= somebody;
                     if let Some(ended) = ended {
@@ -312,8 +312,9 @@ impl Completer {
             || held.streak >= CROWDED_STREAK && self.slots.crowds_others_out(&held.job.account)
     }
 
-    fn go_on(&self, held: Held, job: LeasedJob) {
-        let next = Held { job: Arc::new(job), since: Instant::now(), streak: held.streak + 1, ..held };
+    /// `since`: before it was ours.
+    fn go_on(&self, held: Held, job: LeasedJob, since: Instant) {
+        let next = Held { job: Arc::new(job), since, streak: held.streak + 1, ..held };
         // No frame left to execute it: the lease's end gives it back.
         if let Some(jobs) = self.jobs.upgrade() {
             let _ = jobs.send(next);

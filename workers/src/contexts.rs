@@ -63,7 +63,7 @@ struct Share {
 pub(crate) enum NotHere {
     /// What becomes of it instead.
     Outcome(Outcome),
-    /// The worker is no longer believed, or has lost the job.
+    /// The worker is no longer believed.
     Lost,
 }
 

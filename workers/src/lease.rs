@@ -143,6 +143,12 @@ impl Lease {
         self.lost.load(Ordering::Acquire)
     }
 
+    /// Whether a side effect may begin.
+    pub(crate) fn holds(&self) -> bool {
+        let renewed = self.epoch + Duration::from_millis(self.renewed.load(Ordering::Acquire));
+        !self.is_lost() && certainly_holds(renewed.elapsed(), self.length)
+    }
+
     /// Waits until a side effect may begin: at once while the lease certainly holds.
     pub(crate) async fn hold(&self) -> Result<(), Lost> {
         let mut changed = self.changed.subscribe();
@@ -150,8 +156,7 @@ impl Lease {
             if self.is_lost() {
                 return Err(Lost);
             }
-            let renewed = self.epoch + Duration::from_millis(self.renewed.load(Ordering::Acquire));
-            if certainly_holds(renewed.elapsed(), self.length) {
+            if self.holds() {
                 return Ok(());
             }
             // The sender lives as long as `self`.

@@ -40,7 +40,7 @@ pub(crate) struct Held {
     pub(crate) job: Arc<LeasedJob>,
     pub(crate) context: Context,
     pub(crate) lease: Arc<Lease>,
-    /// When it was this worker's for certain.
+    /// Then, or later, it became this worker's.
     pub(crate) since: Instant,
     /// Jobs done in a row on this path without giving it up.
     pub(crate) streak: u32,

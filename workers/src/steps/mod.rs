@@ -64,7 +64,7 @@ pub(crate) struct Input<'a> {
     pub(crate) connectors: &'a Connectors,
     pub(crate) limits: &'a Limits,
     pub(crate) lease: &'a Lease,
-    /// When the job was this worker's for certain.
+    /// Then, or later, the job became this worker's.
     pub(crate) since: Instant,
     /// Takes down what the step sends and gets.
     pub(crate) recorder: Option<&'a Arc<Recorder>>,
@@ -191,10 +191,16 @@ impl Input<'_> {
     /// the lease.
     async fn begin_effect(&self) -> Result<(), Activity> {
         let is_leased = || self.store.is_leased(self.job.instance, &self.job.path, self.lease.incarnation);
-        if self.since.elapsed() > CERTAIN && !self.insist(is_leased).await? {
-            return Err(Activity::Abandoned);
+        loop {
+            self.lease.hold().await.map_err(|_| Activity::Abandoned)?;
+            if self.since.elapsed() > CERTAIN && !self.insist(is_leased).await? {
+                return Err(Activity::Abandoned);
+            }
+            // The lease may have passed while the database was asked.
+            if self.lease.holds() {
+                return Ok(());
+            }
         }
-        self.lease.hold().await.map_err(|_| Activity::Abandoned)
     }
 
     /// Asks the database until it answers.

@@ -158,7 +158,7 @@ async fn send(input: &Input<'_>) -> Result<Activity, Activity> {
             change(input, Status::Rejected, Some(&StatusError::of(COMMUNICATION_FAILED))).await?;
             return Ok(done(input, &sent, Some(Status::Rejected)));
         }
-        Begun::Now => {}
+        Begun::Now => hold_or_withdraw(input).await?,
         Begun::Before(None) => return unknown(input, &sent).await,
         Begun::Before(status) => return Ok(done(input, &sent, status)),
     }
@@ -183,7 +183,7 @@ async fn send(input: &Input<'_>) -> Result<Activity, Activity> {
             let pause = pause_after(why, after);
             if clock::now() + pause < sent.patience(why) {
                 // Another worker that has the job by now builds on what this one wrote.
-                input.begin_effect().await?;
+                input.lease.hold().await.map_err(|_| Activity::Abandoned)?;
                 input.insist(|| input.store.withdraw_message(account, id)).await?;
                 return Ok(Activity::Postponed { after: pause, message: detail });
             }
@@ -195,6 +195,16 @@ async fn send(input: &Input<'_>) -> Result<Activity, Activity> {
             unknown(input, &sent).await
         }
     }
+}
+
+/// As long as the database took to write it down, the instance may have been terminated.
+async fn hold_or_withdraw(input: &Input<'_>) -> Result<(), Activity> {
+    let held = input.begin_effect().await;
+    // While the lease holds nobody else has the job.
+    if held.is_err() && input.lease.holds() {
+        input.insist(|| input.store.withdraw_message(&input.job.account, input.key())).await?;
+    }
+    held
 }
 
 /// Nobody knows whether it was sent. Of a message that others follow its deadline decides.

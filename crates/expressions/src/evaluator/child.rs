@@ -61,11 +61,7 @@ impl Child {
     /// Starts a child and waits until it is ready. If it may not be as nice as that, it is as others are.
     pub async fn start(spawner: &Spawner, limits: Limits, niceness: i32) -> io::Result<Child> {
         let Spawned { child: process, socket } = spawner.spawn().await?;
-        if niceness > 0
-            && let Some(id) = i32::try_from(process.id()).ok().and_then(Pid::from_raw)
-        {
-            let _ = setpriority_process(Some(id), niceness);
-        }
+        let id = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
         let mut child = Child {
             socket: BufReader::new(UnixStream::from_std(socket)?),
             process: Some(process),
@@ -77,7 +73,12 @@ impl Child {
         child.socket.write_all(&Request::start_frame(&limits)).await?;
         let ready = tokio::time::timeout(START_TIMEOUT, read_reply(&mut child.socket));
         match ready.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?? {
-            Reply::Ready => Ok(child),
+            Reply::Ready => {
+                if niceness > 0 && id.is_some() {
+                    let _ = setpriority_process(id, niceness);
+                }
+                Ok(child)
+            }
             other => Err(io::Error::other(format!("it began with {other:?}"))),
         }
     }

@@ -22,8 +22,8 @@ pub struct Evaluator {
 }
 
 impl Evaluator {
-    /// An evaluator with at most so many children (one per processor core does well), which `command`
-    /// starts.
+    /// An evaluator with at most so many children (one per processor core does well), and one for all accounts
+    /// whose scripts are slow; `command` starts them.
     pub fn new(command: EvaluatorCommand, children: usize, limits: Limits) -> Evaluator {
         Evaluator { pool: Arc::new(Pool::new(command, children, limits)), limits, fast_path: true }
     }

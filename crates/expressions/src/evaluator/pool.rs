@@ -14,24 +14,22 @@ use crate::Limits;
 use crate::protocol::{MAX_FRAME_BYTES, Reply};
 use crate::template::Script;
 
-/// Of a processor that everybody wants they get a thirtieth of what others do.
-const NICENESS_OF_SLOW: i32 = 15;
+/// Of a processor that everybody wants they get a tenth of what others do.
+const NICENESS_OF_SLOW: i32 = 10;
 
 /// A child has one request at a time, so that one which must be killed takes nobody else's request with it.
 #[derive(Debug)]
 pub(super) struct Pool {
     spawner: Spawner,
     limits: Limits,
-    /// As many permits as children may be busy.
+    /// As many permits as children may be busy, besides that of slow accounts.
     free: Semaphore,
     idle: Mutex<Vec<Idle>>,
     slow: SlowAccounts,
-    /// The child of slow accounts, to whom everybody else goes first.
-    slow_idle: Mutex<Vec<Idle>>,
 }
 
 #[derive(Debug)]
-struct Idle {
+pub(super) struct Idle {
     child: Child,
     /// The account whose sandbox it used last.
     account: String,
@@ -45,7 +43,6 @@ impl Pool {
             free: Semaphore::new(children.max(1)),
             idle: Mutex::default(),
             slow: SlowAccounts::new(),
-            slow_idle: Mutex::default(),
         }
     }
 
@@ -57,26 +54,47 @@ impl Pool {
         scripts: &[&Script],
         frame: impl Fn(&HashSet<u64>) -> Option<Vec<u8>>,
     ) -> Result<Vec<Vec<u8>>, EvaluationError> {
+        loop {
+            if let Some(mut place) = self.slow.turn(account).await {
+                return self.evaluate_at(&mut place, NICENESS_OF_SLOW, account, scripts, &frame).await;
+            }
+            let _permit = self.free.acquire().await.expect("this semaphore is never closed");
+            if self.slow.is_slow(account) {
+                continue;
+            }
+            let mut place = take(&self.idle, account);
+            let results = self.evaluate_at(&mut place, 0, account, scripts, &frame).await;
+            lock(&self.idle).extend(place);
+            return results;
+        }
+    }
+
+    /// By the child in this place, or by a new one, which is put there if it is still of use.
+    async fn evaluate_at(
+        &self,
+        place: &mut Option<Idle>,
+        niceness: i32,
+        account: &str,
+        scripts: &[&Script],
+        frame: &impl Fn(&HashSet<u64>) -> Option<Vec<u8>>,
+    ) -> Result<Vec<Vec<u8>>, EvaluationError> {
         // Of several only the child knows which one was at fault.
         let fault_of_one = |detail: &str| match scripts {
             [script] => EvaluationError::in_script(detail, script),
             _ => EvaluationError::script(detail),
         };
-        let turn = self.slow.turn(account).await;
-        let idle = if turn.is_some() { &self.slow_idle } else { &self.idle };
-        let _permit = self.free.acquire().await.expect("this semaphore is never closed");
         // A child may end through no fault of the script; a script that ends two children is at fault.
         for _ in 0..2 {
-            let mut child = match take(idle, account) {
-                Some(child) => child,
-                None => self.start(turn.is_some()).await?,
+            let mut child = match place.take() {
+                Some(idle) => idle.child,
+                None => self.start(niceness).await?,
             };
-            match converse(&mut child, scripts, &frame).await? {
+            match converse(&mut child, scripts, frame).await? {
                 Ok(reply) => {
                     if matches!(reply, Reply::Fault { slow: true, .. }) {
                         self.slow.remember(account);
                     }
-                    lock(idle).push(Idle { child, account: account.to_owned() });
+                    *place = Some(Idle { child, account: account.to_owned() });
                     return results(reply, scripts);
                 }
                 Err(Lost::TimedOut) => {
@@ -85,6 +103,10 @@ impl Pool {
                     return Err(fault_of_one(&format!("The script ran longer than {timeout} ms.")));
                 }
                 Err(Lost::Starved) => {
+                    // Whose fault it is nobody knows; who was slow before has not got better.
+                    if self.slow.is_slow(account) {
+                        self.slow.remember(account);
+                    }
                     return Err(EvaluationError::unavailable("the machine did not let it run"));
                 }
                 Err(Lost::Ended(error)) => tracing::warn!(%error, "an evaluator child ended"),
@@ -93,19 +115,18 @@ impl Pool {
         Err(fault_of_one("The script ended its evaluator."))
     }
 
-    async fn start(&self, for_slow: bool) -> Result<Child, EvaluationError> {
-        let niceness = if for_slow { NICENESS_OF_SLOW } else { 0 };
+    async fn start(&self, niceness: i32) -> Result<Child, EvaluationError> {
         let child = Child::start(&self.spawner, self.limits, niceness).await;
         child.map_err(|error| EvaluationError::unavailable(&error))
     }
 }
 
 /// A child that nobody uses, if possible the one that knows the account.
-fn take(idle: &Mutex<Vec<Idle>>, account: &str) -> Option<Child> {
+fn take(idle: &Mutex<Vec<Idle>>, account: &str) -> Option<Idle> {
     let mut idle = lock(idle);
     let same = idle.iter().position(|idle| idle.account == account);
     let at = same.or_else(|| idle.len().checked_sub(1))?;
-    Some(idle.swap_remove(at).child)
+    Some(idle.swap_remove(at))
 }
 
 fn lock(idle: &Mutex<Vec<Idle>>) -> MutexGuard<'_, Vec<Idle>> {

@@ -1,24 +1,26 @@
-//! Keeps accounts whose scripts run into the time limit from taking all children.
+//! Accounts whose scripts run into the time limit have one child together, and leave all others to the rest.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Mutex as Lane, MutexGuard as Turn};
+
+use super::pool::Idle;
 
 /// How long an account is remembered for a script that took too long.
 const REMEMBERED_FOR: Duration = Duration::from_secs(60);
 
-/// All accounts that were slow lately share one child at a time.
 #[derive(Debug)]
 pub(super) struct SlowAccounts {
     until: Mutex<HashMap<String, Instant>>,
-    lane: Semaphore,
+    /// Their child.
+    lane: Lane<Option<Idle>>,
 }
 
 impl SlowAccounts {
     pub fn new() -> SlowAccounts {
-        SlowAccounts { until: Mutex::new(HashMap::new()), lane: Semaphore::new(1) }
+        SlowAccounts { until: Mutex::new(HashMap::new()), lane: Lane::new(None) }
     }
 
     pub fn remember(&self, account: &str) {
@@ -29,14 +31,14 @@ impl SlowAccounts {
     }
 
     /// Waits for the turn of a slow account; others have no turns.
-    pub async fn turn(&self, account: &str) -> Option<SemaphorePermit<'_>> {
+    pub async fn turn(&self, account: &str) -> Option<Turn<'_, Option<Idle>>> {
         if !self.is_slow(account) {
             return None;
         }
-        Some(self.lane.acquire().await.expect("this semaphore is never closed"))
+        Some(self.lane.lock().await)
     }
 
-    fn is_slow(&self, account: &str) -> bool {
+    pub fn is_slow(&self, account: &str) -> bool {
         let until = self.until.lock().expect("nothing panics while it holds this lock");
         until.get(account).is_some_and(|until| *until > Instant::now())
     }

@@ -100,6 +100,9 @@ fn spawn(command: &EvaluatorCommand) -> io::Result<Spawned> {
         // What the allocator sets aside counts as used when the child's memory is limited.
         .env("MIMALLOC_ARENA_RESERVE", "32M")
         .current_dir("/")
+        // Ctrl-C in the terminal is for the worker, which still needs us while it drains. In a session of its own it would
+        // have as much of a busy processor as all of the worker, however nice it is.
+        .process_group(0)
         .stdin(Stdio::from(OwnedFd::from(of_child)))
         .stdout(Stdio::null())
         .stderr(Stdio::inherit())

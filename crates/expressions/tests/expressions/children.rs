@@ -169,8 +169,8 @@ async fn a_child_that_the_machine_does_not_let_run_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_account_of_slow_scripts_leaves_children_to_others() {
-    let evaluator = Evaluator::new(command(), 2, Limits::default());
+async fn an_account_of_slow_scripts_leaves_children_and_processors_to_others() {
+    let evaluator = marked_evaluator("slow");
     let slow = template("{{Array(2 ** 32 - 1).indexOf(1)}}");
     assert!(evaluator.inputs("slow", &slow, &Map::new()).await.is_err());
     let mut requests = tokio::task::JoinSet::new();
@@ -178,6 +178,12 @@ async fn an_account_of_slow_scripts_leaves_children_to_others() {
         let (evaluator, slow) = (evaluator.clone(), slow.clone());
         requests.spawn(async move { evaluator.inputs("slow", &slow, &Map::new()).await });
     }
+    let niceness = || {
+        let mut all: Vec<String> = children("slow").into_iter().map(|child| stat(child, "nice")).collect();
+        all.sort();
+        all
+    };
+    until("the child of slow accounts is at work", || niceness() == ["0", "10"]).await;
     for _ in 0..50 {
         let value = evaluator.inputs("honest", &template("{{[1].map(x => x)}}"), &Map::new()).await;
         assert_eq!(value, Ok(json!([1])));
@@ -185,5 +191,23 @@ async fn an_account_of_slow_scripts_leaves_children_to_others() {
     }
     let ended = std::iter::from_fn(|| requests.try_join_next()).count();
     assert!(ended <= 2, "honest requests waited for {ended} slow ones");
+    // In a session of its own a process may be as nice as it likes.
+    let honest = children("slow").into_iter().find(|child| stat(*child, "nice") == "0").unwrap();
+    let us = std::process::id();
+    assert_eq!(stat(honest, "session"), stat(us, "session"));
+    assert_ne!(stat(honest, "group"), stat(us, "group"));
     requests.abort_all();
+}
+
+/// Of what the kernel says of a process.
+fn stat(process: u32, name: &str) -> String {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let after_the_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let at = match name {
+        "group" => 2,
+        "session" => 3,
+        "nice" => 16,
+        _ => panic!("{name}"),
+    };
+    after_the_name.split_whitespace().nth(at).unwrap_or_default().to_owned()
 }
