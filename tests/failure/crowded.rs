@@ -1,5 +1,5 @@
 //! Somebody takes more than their share: a customer whose endpoint is slow, a server with more requests than
-//! connections; and an hour of everything, after which nothing may have grown.
+//! connections.
 
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,10 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::fleet::Fleet;
-use crate::herd::peak_mebibytes;
+use crate::memory::peak_mebibytes;
 use crate::processes::WorkerProcess;
 use crate::proxy::{Flow, Proxy};
-use crate::support::extent::{either, is_long, pass, promised};
+use crate::support::extent::{either, is_long, promised};
 use crate::support::{Endpoint, TestApp, definition, http_client, until};
 use crate::verify::verify;
 
@@ -205,37 +205,4 @@ async fn more_requests_than_connections_are_all_answered() {
     // What was answered with 503 may have been done; what was accepted was.
     assert!(count >= accepted, "{count} of {accepted}");
     verify(app.direct_url()).await;
-}
-
-const QUARTER: Duration = Duration::from_secs(15 * 60);
-const HOT: &str =
-    "select sum(pg_total_relation_size(t))::bigint from unnest(array['jobs', 'waits']::regclass[]) as t";
-
-/// An hour; then neither tables nor processes are larger than after its first quarter, but for what is kept.
-#[tokio::test(flavor = "multi_thread")]
-async fn an_hour_of_everything_leaves_nothing_behind() {
-    if !is_long() {
-        println!("skipped: it takes an hour (`make failure`)");
-        return;
-    }
-    let fleet = Fleet::start(2, 2).await;
-    let load = fleet.begin_load(10, Duration::from_millis(100)).await;
-    let memory = || {
-        let resident = |process: &WorkerProcess| {
-            let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap();
-            let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-            line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap()
-        };
-        fleet.workers.iter().chain(&fleet.servers).map(resident).collect::<Vec<_>>()
-    };
-    pass(QUARTER).await;
-    let (tables, processes) = (fleet.count(HOT).await, memory());
-    pass(3 * QUARTER).await;
-    let (tables_after, processes_after) = (fleet.count(HOT).await, memory());
-    println!("tables {tables} {tables_after} bytes; processes {processes:?} {processes_after:?} kB");
-    assert!(tables_after < tables * 3 / 2, "{tables} {tables_after}");
-    for (before, after) in processes.iter().zip(&processes_after) {
-        assert!(*after < before * 5 / 4 + 20_000, "{processes:?} {processes_after:?}");
-    }
-    fleet.finish(load).await;
 }

@@ -6,19 +6,13 @@ use serde_json::json;
 use sqlx::AssertSqlSafe;
 
 use crate::fleet::Fleet;
+use crate::memory::peak_mebibytes;
 use crate::processes::WorkerProcess;
 use crate::support::extent::{either, is_long, pass};
 use crate::support::{definition, until};
 use crate::verify::verify;
 
 const MEBIBYTES: usize = 512;
-
-/// The most that it ever had in memory.
-pub fn peak_mebibytes(process: &WorkerProcess) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    peak.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() / 1024
-}
 
 fn percentile_99(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
