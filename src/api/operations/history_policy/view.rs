@@ -11,10 +11,10 @@ use utoipa::ToSchema;
 pub struct HistoryPolicyView {
     #[schema(value_type = BodiesSchema)]
     bodies: Bodies,
-    /// Further headers that are never kept.
+    /// Further headers that are never kept, each of 1 to 100 characters.
     #[schema(max_items = 100, required = false)]
     headers: Vec<String>,
-    /// Further members of JSON and parameters of URLs that are never kept.
+    /// Further members of JSON and parameters of URLs that are never kept, each of 1 to 100 characters.
     #[schema(max_items = 100, required = false)]
     members: Vec<String>,
 }

@@ -12,14 +12,19 @@ pub struct LimitsSchema {
     #[schema(example = "Europe/Berlin")]
     time_zone: Option<String>,
     /// Of all messages of the account; one for each period at most.
+    #[schema(max_items = 20)]
     rates: Option<Vec<RateSchema>>,
+    #[schema(max_items = 1_000)]
     senders: Option<Vec<SenderSchema>>,
     /// Of the messages to one recipient, whoever it is.
+    #[schema(max_items = 20)]
     recipients: Option<Vec<RateSchema>>,
+    #[schema(max_items = 20)]
     quiet_hours: Option<Vec<QuietHoursSchema>>,
     /// Steps that act outside (messages, calls, HTTP requests) and may be under way at once.
     #[schema(minimum = 1, maximum = 1_000_000)]
     concurrency: Option<i32>,
+    #[schema(max_items = 1_000)]
     definitions: Option<Vec<DefinitionLimitSchema>>,
 }
 
@@ -50,6 +55,7 @@ struct SenderSchema {
     /// A subaccount, or a number or name that messages are sent from.
     #[schema(example = "acme_sms", min_length = 1, max_length = 100)]
     sender: String,
+    #[schema(max_items = 20)]
     rates: Vec<RateSchema>,
 }
 
@@ -66,8 +72,10 @@ struct QuietHoursSchema {
     /// The account's when left out.
     time_zone: Option<String>,
     /// On which they begin; all when left out.
+    #[schema(max_items = 20)]
     days: Option<Vec<DaySchema>>,
     /// All when left out.
+    #[schema(max_items = 20)]
     channels: Option<Vec<ChannelSchema>>,
 }
 
