@@ -12,12 +12,12 @@ pub struct LimitsSchema {
     #[schema(example = "Europe/Berlin")]
     time_zone: Option<String>,
     /// Of all messages of the account; one for each period at most.
-    #[schema(max_items = 20)]
+    #[schema(max_items = 4)]
     rates: Option<Vec<RateSchema>>,
     #[schema(max_items = 1_000)]
     senders: Option<Vec<SenderSchema>>,
-    /// Of the messages to one recipient, whoever it is.
-    #[schema(max_items = 20)]
+    /// Of the messages to one recipient, whoever it is; one for each period at most.
+    #[schema(max_items = 4)]
     recipients: Option<Vec<RateSchema>>,
     #[schema(max_items = 20)]
     quiet_hours: Option<Vec<QuietHoursSchema>>,
@@ -55,7 +55,8 @@ struct SenderSchema {
     /// A subaccount, or a number or name that messages are sent from.
     #[schema(example = "acme_sms", min_length = 1, max_length = 100)]
     sender: String,
-    #[schema(max_items = 20)]
+    /// One for each period at most.
+    #[schema(max_items = 4)]
     rates: Vec<RateSchema>,
 }
 
