@@ -185,7 +185,7 @@ fn another(item: &Value, n: u64) -> Value {
             let member = |(name, value): (&String, &Value)| {
                 let value = match name.as_str() {
                     "sender" | "definitionId" | "id" => another(value, n),
-                    "per" => json!(["second", "minute", "hour", "day"][n as usize % 4]),
+                    "per" => json!(["second", "minute", "hour", "day"][usize::try_from(n % 4).unwrap()]),
                     _ => value.clone(),
                 };
                 (name.clone(), value)
