@@ -55,8 +55,8 @@ impl Pool {
         frame: impl Fn(&HashSet<u64>) -> Option<Vec<u8>>,
     ) -> Result<Vec<Vec<u8>>, EvaluationError> {
         loop {
-            if let Some(mut place) = self.slow.turn(account).await {
-                return self.evaluate_at(&mut place, NICENESS_OF_SLOW, account, scripts, &frame).await;
+            if let Some(mut turn) = self.slow.turn(account).await {
+                return self.evaluate_at(&mut turn.place, NICENESS_OF_SLOW, account, scripts, &frame).await;
             }
             let _permit = self.free.acquire().await.expect("this semaphore is never closed");
             if self.slow.is_slow(account) {
@@ -91,7 +91,7 @@ impl Pool {
             };
             match converse(&mut child, scripts, frame).await? {
                 Ok(reply) => {
-                    if matches!(reply, Reply::Fault { slow: true, .. }) {
+                    if matches!(reply, Reply::Done { slow: true, .. } | Reply::Fault { slow: true, .. }) {
                         self.slow.remember(account);
                     }
                     *place = Some(Idle { child, account: account.to_owned() });
@@ -102,16 +102,14 @@ impl Pool {
                     let timeout = self.limits.timeout.as_millis();
                     return Err(fault_of_one(&format!("The script ran longer than {timeout} ms.")));
                 }
+                // Whose fault it is nobody knows.
                 Err(Lost::Starved) => {
-                    // Whose fault it is nobody knows; who was slow before has not got better.
-                    if self.slow.is_slow(account) {
-                        self.slow.remember(account);
-                    }
                     return Err(EvaluationError::unavailable("the machine did not let it run"));
                 }
                 Err(Lost::Ended(error)) => tracing::warn!(%error, "an evaluator child ended"),
             }
         }
+        self.slow.remember(account);
         Err(fault_of_one("The script ended its evaluator."))
     }
 

@@ -11,7 +11,7 @@ const DONE: u8 = 3;
 const FAULT: u8 = 4;
 
 /// An answer. The processor time is all that the child has used so far: by it the parent tells a child that
-/// is busy from one that the machine does not let run.
+/// is busy from one that the machine does not let run. `slow`: for this request it was too much.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reply {
     Ready,
@@ -24,9 +24,10 @@ pub(crate) enum Reply {
     /// The results of the calls as JSON, in order.
     Done {
         used: Duration,
+        slow: bool,
         results: Vec<Vec<u8>>,
     },
-    /// A script failed; `slow` when that was because of its time, `call` when it is known which.
+    /// A script failed, this one when it is known which.
     Fault {
         used: Duration,
         slow: bool,
@@ -57,8 +58,9 @@ impl Reply {
             Reply::Ready => FrameWriter::new(READY),
             Reply::Progress { used } => start(PROGRESS, used),
             Reply::Missing { used } => start(MISSING, used),
-            Reply::Done { used, results } => {
+            Reply::Done { used, slow, results } => {
                 let mut frame = start(DONE, used);
+                frame.u8(u8::from(*slow));
                 frame.u32(results.len());
                 for result in results {
                     frame.bytes(result);
@@ -83,10 +85,10 @@ impl Reply {
             PROGRESS => Reply::Progress { used: frame.duration()? },
             MISSING => Reply::Missing { used: frame.duration()? },
             DONE => {
-                let used = frame.duration()?;
+                let (used, slow) = (frame.duration()?, frame.u8()? != 0);
                 let count = frame.u32()?;
                 let results = (0..count).map(|_| frame.bytes().map(<[u8]>::to_vec)).collect::<Option<_>>()?;
-                Reply::Done { used, results }
+                Reply::Done { used, slow, results }
             }
             FAULT => {
                 let (used, slow) = (frame.duration()?, frame.u8()? != 0);
@@ -109,7 +111,7 @@ mod tests {
             Reply::Ready,
             Reply::Progress { used },
             Reply::Missing { used },
-            Reply::Done { used, results: vec![b"null".to_vec(), b"\"x\"".to_vec()] },
+            Reply::Done { used, slow: true, results: vec![b"null".to_vec(), b"\"x\"".to_vec()] },
             Reply::Fault { used, slow: true, call: None, detail: "no".into() },
             Reply::Fault { used, slow: false, call: Some(0), detail: "no".into() },
         ] {

@@ -92,7 +92,7 @@ impl<'js, 'a> Evaluation<'js, 'a> {
                 {
                     let timeout = (self.limits.timeout * SCRIPTS_OF_FULL_TIME).as_millis();
                     let detail = format!("The scripts ran together longer than {timeout} ms.");
-                    return Err(Failure::Limit { detail, slow: true, call: None });
+                    return Err(Failure::limit(&detail));
                 }
                 progress(now).map_err(Failure::Io)?;
                 last_sign = Instant::now();
@@ -148,7 +148,7 @@ impl<'js, 'a> Evaluation<'js, 'a> {
         let caught = self.ctx.catch();
         let of_time = format!("The script ran longer than {} ms.", self.clock.timeout().as_millis());
         if self.clock.expired() {
-            return Failure::Limit { detail: of_time, slow: true, call: None };
+            return Failure::limit(&of_time);
         }
         let Some(error) = caught.as_object() else {
             // Without memory for an error the engine throws nothing at all.

@@ -8,7 +8,7 @@ pub(super) enum Failure {
     /// A script is at fault: the one of this call, or nobody knows which.
     Fault { detail: String, call: Option<usize> },
     /// A script was stopped at a limit, and the sandbox cannot be used any more.
-    Limit { detail: String, slow: bool, call: Option<usize> },
+    Limit { detail: String, call: Option<usize> },
     /// The parent is gone.
     Io(io::Error),
 }
@@ -19,7 +19,7 @@ impl Failure {
     }
 
     pub fn limit(detail: &(impl ToString + ?Sized)) -> Failure {
-        Failure::Limit { detail: detail.to_string(), slow: false, call: None }
+        Failure::Limit { detail: detail.to_string(), call: None }
     }
 
     /// The same, known to be of this call.

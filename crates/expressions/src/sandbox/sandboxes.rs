@@ -10,6 +10,10 @@ use super::sandbox_of_account::Sandbox;
 use crate::Limits;
 use crate::protocol::{Action, Reply};
 
+/// A request is slow from this part of the time of a script on: who stays below the limit takes the processors from
+/// others as well.
+const SLOW: u32 = 4;
+
 pub(super) struct Sandboxes {
     limits: Limits,
     kept: HashMap<String, Kept>,
@@ -45,13 +49,16 @@ impl Sandboxes {
         actions: &[Action<'_>],
         progress: impl FnMut(Duration) -> io::Result<()>,
     ) -> io::Result<Reply> {
-        let outcome = self.sandbox(account)?.evaluate(data, step, actions, progress);
+        let sandbox = self.sandbox(account)?;
+        let before = processor_time();
+        let outcome = sandbox.evaluate(data, step, actions, progress);
         let used = processor_time();
+        let slow = used.saturating_sub(before) > self.limits.timeout / SLOW;
         Ok(match outcome {
-            Ok(results) => Reply::Done { used, results },
+            Ok(results) => Reply::Done { used, slow, results },
             Err(Failure::Missing) => Reply::Missing { used },
-            Err(Failure::Fault { detail, call }) => Reply::Fault { used, slow: false, call, detail },
-            Err(Failure::Limit { detail, slow, call }) => {
+            Err(Failure::Fault { detail, call }) => Reply::Fault { used, slow, call, detail },
+            Err(Failure::Limit { detail, call }) => {
                 // What a script left behind when it was stopped is nobody's business.
                 self.kept.remove(account);
                 Reply::Fault { used, slow, call, detail }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Map, Value, json};
 use trunkline_expressions::{EvaluationError, Evaluator, EvaluatorCommand, Limits, Template};
 
@@ -75,8 +76,8 @@ async fn a_child_that_was_killed_is_replaced() {
     assert_eq!(evaluator.inputs(ACCOUNT, &script, &data).await, Ok(json!(2)));
     let child = children("killed");
     assert_eq!(child.len(), 1, "one child per evaluator");
-    let process = rustix::process::Pid::from_raw(i32::try_from(child[0]).unwrap()).unwrap();
-    rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
+    let process = Pid::from_raw(i32::try_from(child[0]).unwrap()).unwrap();
+    kill_process(process, Signal::KILL).unwrap();
     assert_eq!(evaluator.inputs(ACCOUNT, &script, &data).await, Ok(json!(2)));
 }
 
@@ -153,7 +154,6 @@ async fn many_requests_share_few_children() {
 
 #[tokio::test]
 async fn a_child_that_the_machine_does_not_let_run_is_waited_for() {
-    use rustix::process::{Pid, Signal, kill_process};
     let evaluator = marked_evaluator("stopped");
     let script = template("{{[1].map(x => x)}}");
     let data = Map::new();
@@ -199,6 +199,44 @@ async fn an_account_of_slow_scripts_leaves_children_and_processors_to_others() {
     requests.abort_all();
 }
 
+#[tokio::test]
+async fn who_stays_below_the_limit_is_slow_as_well() {
+    let evaluator = marked_evaluator("below");
+    let is_slow = || children("below").into_iter().any(|child| stat(child, "nice") == "10");
+    let mut letters = 8;
+    while !is_slow() {
+        let text = format!("{{{{/(x+x+)+y/.test('x'.repeat({letters}))}}}}");
+        assert_eq!(evaluator.inputs(ACCOUNT, &template(&text), &Map::new()).await, Ok(json!(false)));
+        // Where it is done shows what the last one was.
+        evaluator.inputs(ACCOUNT, &template("{{[1].map(x => x)}}"), &Map::new()).await.unwrap();
+        letters += 1;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_ends_children_is_slow_as_well() {
+    let command = EvaluatorCommand { args: vec!["ends".into()], ..command() };
+    let limits = Limits { timeout: Duration::from_secs(60), ..Limits::default() };
+    let evaluator = Evaluator::new(command, 1, limits);
+    let other = evaluator.clone();
+    let endless = template("{{/(x+x+)+y/.test('x'.repeat(50))}}");
+    let request = tokio::spawn(async move { other.inputs(ACCOUNT, &endless, &Map::new()).await });
+    for _ in 0..2 {
+        let at_work = || {
+            let half_a_second =
+                |child: &u32| stat(*child, "utime").parse().is_ok_and(|ticks: u32| ticks > 50);
+            children("ends").into_iter().find(half_a_second)
+        };
+        until("a child is at work", || at_work().is_some()).await;
+        let child = at_work().and_then(|child| Pid::from_raw(i32::try_from(child).unwrap()));
+        kill_process(child.unwrap(), Signal::KILL).unwrap();
+    }
+    let error = request.await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("ended its evaluator"), "{error}");
+    evaluator.inputs(ACCOUNT, &template("{{[1].map(x => x)}}"), &Map::new()).await.unwrap();
+    assert!(children("ends").into_iter().any(|child| stat(child, "nice") == "10"));
+}
+
 /// Of what the kernel says of a process.
 fn stat(process: u32, name: &str) -> String {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
@@ -206,6 +244,7 @@ fn stat(process: u32, name: &str) -> String {
     let at = match name {
         "group" => 2,
         "session" => 3,
+        "utime" => 11,
         "nice" => 16,
         _ => panic!("{name}"),
     };
