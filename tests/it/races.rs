@@ -8,15 +8,18 @@ use serde_json::json;
 use trunkline::api::ApiConfig;
 use trunkline_connectors::correlation::reply_key;
 use trunkline_store::audit::By;
+use trunkline_store::dispatches::{Begun, Echo};
 use trunkline_store::events::Recipients;
 use trunkline_store::jobs::{self, LowWaterMark};
 use trunkline_store::pools::Steps;
 use trunkline_store::transitions::{self, Completion, Written};
 use trunkline_store::{PgPool, StoreError, workers};
 use trunkline_workflow::control::Command;
+use trunkline_workflow::dispatch::Channel;
 use trunkline_workflow::graph::Landing;
 use trunkline_workflow::outcome::{Awaited, AwaitedEvent, Wait};
 use trunkline_workflow::{Graph, Outcome};
+use uuid::Uuid;
 
 use crate::support::{Engine, TestApp, definition, inbound_chat, inbound_sms, instance_id};
 
@@ -51,6 +54,33 @@ async fn a_lost_worker_claims_nothing() {
     sqlx::query("update workers set lost_at = now()").execute(app.store().pool()).await.unwrap();
     let claimed = jobs::claim(&mut connection, worker, 10, &mut LowWaterMark::default()).await.unwrap();
     assert!(claimed.is_empty());
+}
+
+/// A worker that is slow to withdraw a message, when another one already builds on its having been begun.
+#[tokio::test]
+async fn a_message_is_withdrawn_by_who_holds_its_job_and_by_nobody_else() {
+    let app = TestApp::start().await;
+    let id = app.define(definition(json!([{"id": "end", "stepType": "If"}]))).await;
+    app.start_instance(&id, json!({})).await;
+    let mut connection = app.store().hot_connection().await.unwrap();
+    let lease = Duration::from_secs(60);
+    let first = workers::register(&mut connection, "first", 10, "0", lease, false).await.unwrap();
+    let second = workers::register(&mut connection, "second", 10, "0", lease, false).await.unwrap();
+    let claimed = jobs::claim(&mut connection, second, 10, &mut LowWaterMark::default()).await.unwrap();
+    let (job, path) = (claimed[0].id(), claimed[0].path.path);
+    let (store, account, message) = (app.store(), app.account(), Uuid::new_v4());
+    let echo = Echo { to: json!("1"), from: json!("2"), client_ref: None, link: None, application: None };
+    let begin = async || store.begin_message(account, job, message, Channel::Sms, &echo).await.unwrap();
+    let withdraw = async |worker| store.withdraw_message(account, message, path, worker).await.unwrap();
+    assert_eq!(begin().await, Begun::Now);
+    withdraw(first).await;
+    assert_eq!(begin().await, Begun::Before(None));
+    withdraw(second).await;
+    assert_eq!(begin().await, Begun::Now);
+    // Its job is gone: its instance was terminated.
+    sqlx::query("delete from jobs").execute(store.pool()).await.unwrap();
+    withdraw(first).await;
+    assert_eq!(begin().await, Begun::Now);
 }
 
 /// The message matched, then waited for the instance; meanwhile the path went on to another wait.

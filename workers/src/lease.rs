@@ -1,10 +1,10 @@
 //! The worker's lease: renewed on its own timer and its own connection, never behind a claim or a
 //! completion.
 //!
-//! A worker that cannot renew goes on computing, but starts no side effect once its lease has passed by
-//! its own monotonic clock: somebody else may be doing the same step already. When the database is back it
-//! either renews (nobody noticed) or learns that it was declared lost, drops what it holds and begins a
-//! new life.
+//! A worker that cannot renew goes on computing, but starts no side effect once two thirds of its lease have
+//! passed by its own monotonic clock: when all of it has, somebody else may be doing the same step already. When
+//! the database is back it either renews (nobody noticed) or learns that it was declared lost, drops what it holds
+//! and begins a new life.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -173,10 +173,10 @@ impl Lease {
     }
 }
 
-/// Whether nobody else can have been given the jobs of a lease that was renewed so long ago: the database counts from
-/// later than we do.
+/// Whether nobody else can have been given the jobs of a lease that was renewed so long ago, nor will before a request
+/// that begins now is on its way: for that a third is left. The database counts from later than we do.
 pub(crate) fn certainly_holds(since_renewal: Duration, length: Duration) -> bool {
-    since_renewal < length
+    since_renewal < length * 2 / 3
 }
 
 /// What takes longer has an unknown fate.

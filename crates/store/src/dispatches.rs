@@ -26,6 +26,7 @@ use crate::events::{EventKind, Incoming, Received, Recipients};
 use crate::messages::{Basis, Receipt, STARTED, StatusReceipt};
 use crate::nexmo_accounts::CallbackUrls;
 use crate::starts::{self, NewInstance};
+use crate::workers::Incarnation;
 use crate::{Store, StoreError};
 
 pub(crate) use fate::seal_fate;
@@ -238,15 +239,28 @@ impl Store {
         Ok(Begun::Before(state.and_then(|state| Status::parse(&state.state))))
     }
 
-    /// The message that was begun was certainly not sent, and may be begun again.
-    pub async fn withdraw_message(&self, account: &AccountId, message: Uuid) -> Result<(), StoreError> {
+    /// The message that this worker began was certainly not sent, and may be begun again. Another worker that has its job
+    /// by now builds on what it found, and it stays.
+    pub async fn withdraw_message(
+        &self,
+        account: &AccountId,
+        message: Uuid,
+        path: i32,
+        worker: Incarnation,
+    ) -> Result<(), StoreError> {
         sqlx::query(
-            "delete from messages
-             where account_id = $1 and umid = $2 and state = $3 and give_up_at is null",
+            "delete from messages m
+             where m.account_id = $1 and m.umid = $2 and m.state = $3 and m.give_up_at is null
+               and not exists (
+                   select from jobs j
+                   where j.instance_id = m.instance_id and j.path = $4 and j.n = m.n and j.worker <> $5
+               )",
         )
         .bind(account.as_str())
         .bind(message.to_string())
         .bind(STARTED)
+        .bind(path)
+        .bind(worker.0)
         .execute(&self.pool)
         .await?;
         Ok(())

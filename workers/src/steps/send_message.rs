@@ -153,14 +153,14 @@ async fn send(input: &Input<'_>) -> Result<Activity, Activity> {
     let job = input.job.id();
     let begin = || input.store.begin_message(account, job, id, sent.message.channel, &echo);
     match input.insist(begin).await? {
-        // Nobody began it in time, and the next one's time has come.
-        Begun::Now if clock::now() >= sent.deadline() => {
-            change(input, Status::Rejected, Some(&StatusError::of(COMMUNICATION_FAILED))).await?;
-            return Ok(done(input, &sent, Some(Status::Rejected)));
-        }
         Begun::Now => hold_or_withdraw(input).await?,
         Begun::Before(None) => return unknown(input, &sent).await,
         Begun::Before(status) => return Ok(done(input, &sent, status)),
+    }
+    // Nobody began it in time, and the next one's time has come.
+    if clock::now() >= sent.deadline() {
+        change(input, Status::Rejected, Some(&StatusError::of(COMMUNICATION_FAILED))).await?;
+        return Ok(done(input, &sent, Some(Status::Rejected)));
     }
     let sending = match carrier {
         Ok(carrier) => carrier.send(input, &outgoing, id).await,
@@ -182,9 +182,7 @@ async fn send(input: &Input<'_>) -> Result<Activity, Activity> {
         Sending::Retry { why, after, detail } => {
             let pause = pause_after(why, after);
             if clock::now() + pause < sent.patience(why) {
-                // Another worker that has the job by now builds on what this one wrote.
-                input.lease.hold().await.map_err(|_| Activity::Abandoned)?;
-                input.insist(|| input.store.withdraw_message(account, id)).await?;
+                withdraw(input).await?;
                 return Ok(Activity::Postponed { after: pause, message: detail });
             }
             change(input, Status::Rejected, Some(&why.given_up())).await?;
@@ -200,11 +198,15 @@ async fn send(input: &Input<'_>) -> Result<Activity, Activity> {
 /// As long as the database took to write it down, the instance may have been terminated.
 async fn hold_or_withdraw(input: &Input<'_>) -> Result<(), Activity> {
     let held = input.begin_effect().await;
-    // While the lease holds nobody else has the job.
-    if held.is_err() && input.lease.holds() {
-        input.insist(|| input.store.withdraw_message(&input.job.account, input.key())).await?;
+    if held.is_err() {
+        withdraw(input).await?;
     }
     held
+}
+
+async fn withdraw(input: &Input<'_>) -> Result<(), Activity> {
+    let (path, worker) = (input.job.path.path, input.lease.incarnation);
+    input.insist(|| input.store.withdraw_message(&input.job.account, input.key(), path, worker)).await
 }
 
 /// Nobody knows whether it was sent. Of a message that others follow its deadline decides.
